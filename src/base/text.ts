@@ -1,0 +1,66 @@
+/**
+ * Text that came from elsewhere, made safe for a terminal or a log line. Everything printed or logged that a peer,
+ * a file or a user could have chosen goes through {@link escapeText}.
+ */
+
+/**
+ * Characters that act instead of show: C0, DEL, C1 (terminal control), line and paragraph separators, bidirectional
+ * marks, embeddings, overrides and isolates (UAX #9), zero-width and other format characters, surrogates without
+ * a partner, private use and unassigned code points.
+ */
+const ACTING = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/gu;
+
+/** Joins emoji and some scripts; harmless between visible characters, so kept there. */
+const JOINERS =
+  /(?<=[\p{L}\p{M}\p{Extended_Pictographic}\u{FE0F}\u{1F3FB}-\u{1F3FF}])[\u200C\u200D](?=[\p{L}\p{Extended_Pictographic}])/gu;
+
+function escapeCharacter(character: string): string {
+  const code = character.codePointAt(0) ?? 0;
+  return code <= 0xff ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u{${code.toString(16)}}`;
+}
+
+/**
+ * `text` with every acting character written out (`\x1b`, `\u{202e}`), at most `limit` UTF-16 units long before
+ * escaping; a cut is marked with "…". New lines count as acting: the result is always one line.
+ */
+export function escapeText(text: string, limit = 4096): string {
+  const cut = text.length > limit ? `${text.slice(0, limit).replace(/[\uD800-\uDBFF]$/, "")}…` : text;
+  if (!ACTING.test(cut)) return cut;
+  ACTING.lastIndex = 0;
+  const kept = new Set<number>();
+  for (const joiner of cut.matchAll(JOINERS)) kept.add(joiner.index);
+  return cut.replace(ACTING, (character, index: number) =>
+    kept.has(index) ? character : escapeCharacter(character),
+  );
+}
+
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** The text in `bytes` if they are valid UTF-8, else undefined. */
+export function decodeUtf8(bytes: Uint8Array): string | undefined {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+const encoder = new TextEncoder();
+
+export function encodeUtf8(text: string): Uint8Array {
+  return encoder.encode(text);
+}
+
+/** "2 h", "3 min", "12 s", "85 ms": one unit, for people. */
+export function durationText(milliseconds: number): string {
+  const units: readonly [number, string][] = [
+    [86_400_000, "d"],
+    [3_600_000, "h"],
+    [60_000, "min"],
+    [1_000, "s"],
+  ];
+  for (const [size, name] of units) {
+    if (milliseconds >= size) return `${Math.floor(milliseconds / size)} ${name}`;
+  }
+  return `${Math.max(0, Math.round(milliseconds))} ms`;
+}

@@ -1,0 +1,134 @@
+import type { Millis } from "../base/clock.ts";
+
+/**
+ * The typed face of the SCTP endpoint: all that the rest of the code sees of it. The endpoint is a core: packets and
+ * calls go in with `now`, packets and events are polled out, `nextDeadline` says when to call `advance` next.
+ *
+ * Contract of use: after any call, drain `pollTransmit` and `pollEvent` until both return undefined.
+ */
+
+/** Where packets of an association travel: the IP address, and how. */
+export interface Path {
+  /** "udp": RFC 6951 encapsulation; "raw": SCTP directly on IP (protocol 132). */
+  readonly via: "udp" | "raw";
+  /** The peer's IP address in canonical text form. */
+  readonly address: string;
+  /** The peer's outer UDP port; 0 for "raw". */
+  readonly outerPort: number;
+  /** Our own IP address on this path where it is known, "" otherwise: answers leave from where they were asked. */
+  readonly local: string;
+}
+
+/** Names an association for its whole life, never used again. */
+export type AssociationId = number;
+
+export type LostReason =
+  /** Probes and retransmissions went unanswered. */
+  | "timeout"
+  /** The peer sent ABORT. */
+  | "aborted"
+  /** The set-up never completed. */
+  | "unreachable"
+  /** The peer broke the protocol and we aborted. */
+  | "protocol-violation";
+
+export type SctpEvent =
+  | {
+      readonly type: "up";
+      readonly id: AssociationId;
+      readonly path: Path;
+      readonly remotePort: number;
+      readonly initiatedBy: "us" | "peer";
+    }
+  | {
+      readonly type: "message";
+      readonly id: AssociationId;
+      readonly stream: number;
+      readonly ppid: number;
+      readonly bytes: Uint8Array;
+    }
+  /** A probe was missed; probing is quickened. */
+  | { readonly type: "suspect"; readonly id: AssociationId }
+  /** A suspect answered. */
+  | { readonly type: "recovered"; readonly id: AssociationId; readonly rttMillis: number }
+  /** The peer started anew under the same address and port (RFC 9260 §5.2); the association goes on empty. */
+  | { readonly type: "restarted"; readonly id: AssociationId }
+  /** The end, not by agreement. */
+  | {
+      readonly type: "lost";
+      readonly id: AssociationId;
+      readonly reason: LostReason;
+      readonly detail: string;
+    }
+  /** The end, by SHUTDOWN from either side. */
+  | { readonly type: "closed"; readonly id: AssociationId };
+
+export interface SctpSettings {
+  /** Time between two heartbeats of a healthy idle association. */
+  readonly heartbeatMillis: Millis;
+  /** Time without any sign of life after which a peer is lost; at least 3 heartbeats are sent within it. */
+  readonly lostAfterMillis: Millis;
+  /** Associations in all; further INITs are not answered. */
+  readonly maxAssociations: number;
+  /** Largest message taken from or given to the user, bytes (at most 65,536). */
+  readonly maxMessageBytes: number;
+  /** Bytes queued to send per association before `send` says "full". */
+  readonly maxQueuedBytes: number;
+}
+
+export const DEFAULT_SCTP_SETTINGS: SctpSettings = {
+  heartbeatMillis: 1_000,
+  lostAfterMillis: 4_000,
+  maxAssociations: 20_000,
+  maxMessageBytes: 65_536,
+  maxQueuedBytes: 262_144,
+};
+
+export interface Transmit {
+  readonly path: Path;
+  /** A whole SCTP packet with its CRC32c, without IP or UDP header. */
+  readonly bytes: Uint8Array;
+}
+
+/** What became of a message given to `send`. */
+export type SendResult = "queued" | "full" | "too-large" | "no-association";
+
+export interface AssociationStatus {
+  readonly id: AssociationId;
+  readonly path: Path;
+  readonly remotePort: number;
+  readonly suspect: boolean;
+  /** Smoothed round-trip time, undefined before the first measurement. */
+  readonly rttMillis: number | undefined;
+  readonly queuedBytes: number;
+}
+
+/** Packets and bytes refused, by reason; for status, metrics and rate-limited log lines. */
+export type SctpCounters = Readonly<Record<string, number>>;
+
+export interface SctpEndpoint {
+  /** A packet arrived. Never throws, whatever the bytes. */
+  receive(now: Millis, path: Path, bytes: Uint8Array): void;
+  /** Time has passed: fires every deadline due at `now`. */
+  advance(now: Millis): void;
+  /** When `advance` must be called next, undefined when nothing is pending. */
+  nextDeadline(): Millis | undefined;
+  pollTransmit(): Transmit | undefined;
+  pollEvent(): SctpEvent | undefined;
+
+  /** Starts an association; "up" or "lost" (unreachable) follows. */
+  connect(now: Millis, path: Path, remotePort: number): AssociationId;
+  /** Queues one message, delivered in order within its stream. */
+  send(now: Millis, id: AssociationId, stream: number, ppid: number, bytes: Uint8Array): SendResult;
+  /** Graceful SHUTDOWN after all queued data; "closed" (or "lost") follows. */
+  close(now: Millis, id: AssociationId): void;
+  /** Ends at once with ABORT, no event. */
+  abort(now: Millis, id: AssociationId, reason: string): void;
+  /** Asks for proof of life now: "recovered" follows within a round trip, or "lost" within `lostAfterMillis`. */
+  probe(now: Millis, id: AssociationId): void;
+
+  status(id: AssociationId): AssociationStatus | undefined;
+  counters(): SctpCounters;
+  /** New limits and intervals, for running associations too. */
+  configure(settings: SctpSettings): void;
+}

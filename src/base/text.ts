@@ -8,11 +8,11 @@
  * marks, embeddings, overrides and isolates (UAX #9), zero-width and other format characters, surrogates without
  * a partner, private use and unassigned code points.
  */
-const ACTING = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/gu;
+const ACTING = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/u;
 
 /** Joins emoji and some scripts; harmless between visible characters, so kept there. */
-const JOINERS =
-  /(?<=[\p{L}\p{M}\p{Extended_Pictographic}\u{FE0F}\u{1F3FB}-\u{1F3FF}])[\u200C\u200D](?=[\p{L}\p{Extended_Pictographic}])/gu;
+const JOINER =
+  /(?<=\p{L}|\p{M}|\p{Extended_Pictographic}|\p{Emoji_Modifier}|\u{FE0F})[\u200C\u200D](?=\p{L}|\p{Extended_Pictographic})/u;
 
 function escapeCharacter(character: string): string {
   const code = character.codePointAt(0) ?? 0;
@@ -26,10 +26,10 @@ function escapeCharacter(character: string): string {
 export function escapeText(text: string, limit = 4096): string {
   const cut = text.length > limit ? `${text.slice(0, limit).replace(/[\uD800-\uDBFF]$/, "")}…` : text;
   if (!ACTING.test(cut)) return cut;
-  ACTING.lastIndex = 0;
   const kept = new Set<number>();
-  for (const joiner of cut.matchAll(JOINERS)) kept.add(joiner.index);
-  return cut.replace(ACTING, (character, index: number) =>
+  for (const joiner of cut.matchAll(new RegExp(JOINER, "gu"))) kept.add(joiner.index);
+  const acting = new RegExp(ACTING, "gu");
+  return cut.replace(acting, (character, index: number) =>
     kept.has(index) ? character : escapeCharacter(character),
   );
 }

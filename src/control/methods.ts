@@ -1,0 +1,131 @@
+/**
+ * Everything that can be asked of the registry over the control socket: one entry a method, sorted by name (a test
+ * keeps it so). Server and client both read this table; neither knows a method by itself.
+ */
+import type { LogLevel } from "../base/log.ts";
+import { field, integer, oneOf, optional, type Parse, parseObject, ShapeError } from "./parse.ts";
+import {
+  type ClientReport,
+  type LogLevelReport,
+  parseClients,
+  parseLevel,
+  parseLogLevel,
+  parseReload,
+  parseStart,
+  parseStatus,
+  parseVersion,
+  type ReloadReport,
+  type StartReport,
+  type StatusReport,
+  type VersionReport,
+} from "./reports.ts";
+
+/** What the daemon does for the control plane. Throwing {@link ControlError} chooses the reply's error code. */
+export interface RegistryControl {
+  clients(): readonly ClientReport[];
+  /** Refuses a bad configuration by a {@link ControlError} "configuration-refused" whose text says line and key. */
+  reload(): Promise<ReloadReport>;
+  logLevel(request: LogLevelRequest): LogLevelReport;
+  /** Resolves when the registry is ready, or its start has failed; at once when that is long past. */
+  ready(): Promise<StartReport>;
+  /** "restarted" in the same process, or "exiting": whoever supervises the process must start it again. */
+  restart(): Promise<"exiting" | "restarted">;
+  status(): StatusReport;
+  /** Resolves as soon as the stop is certain to happen; the process ends afterwards, when the reply is out. */
+  stop(): Promise<void>;
+  version(): VersionReport;
+}
+
+export interface LogLevelRequest {
+  readonly level: LogLevel;
+  /** After this time the level falls back; absent: it stays. */
+  readonly forMillis?: number;
+}
+
+/**
+ * - `bad-request`: not a request, or its parameters are wrong
+ * - `unknown-method`: this registry does not know the method (an older version?)
+ * - `busy`: too many requests under way on this connection
+ * - `configuration-refused`: the file has an error; the registry goes on with what it had
+ * - `stopping`: the registry is on its way down
+ * - `failed`: anything else, told by the text
+ */
+export const ERROR_CODES = [
+  "bad-request",
+  "unknown-method",
+  "busy",
+  "configuration-refused",
+  "stopping",
+  "failed",
+] as const;
+export type ControlErrorCode = (typeof ERROR_CODES)[number];
+
+/** An error as it crosses the control socket. */
+export class ControlError extends Error {
+  override readonly name = "ControlError";
+  readonly code: ControlErrorCode;
+
+  constructor(code: ControlErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+export interface Method<Request, Result> {
+  readonly parseRequest: Parse<Request>;
+  readonly parseResult: Parse<Result>;
+  readonly call: (control: RegistryControl, request: Request) => Result | Promise<Result>;
+}
+
+/** The longest time that a log level may be set for. */
+const MAX_LEVEL_MILLIS = 7 * 24 * 3_600_000;
+
+const nothing: Parse<undefined> = (value, where) => {
+  if (value === undefined) return undefined;
+  if (Object.keys(parseObject(value, where)).length > 0) throw new ShapeError(`${where} must be empty`);
+  return undefined;
+};
+
+const nothingBack: Parse<null> = (value, where) => {
+  if (value !== null) throw new ShapeError(`${where} must be null`);
+  return null;
+};
+
+const parseLogLevelRequest: Parse<LogLevelRequest> = (value, where) => {
+  const object = parseObject(value, where);
+  const level = field(object, "level", parseLevel, where);
+  const forMillis = field(object, "forMillis", optional(integer(1_000, MAX_LEVEL_MILLIS)), where);
+  return forMillis === undefined ? { level } : { level, forMillis };
+};
+
+function method<Request, Result>(
+  parseRequest: Parse<Request>,
+  parseResult: Parse<Result>,
+  call: (control: RegistryControl, request: Request) => Result | Promise<Result>,
+): Method<Request, Result> {
+  return { parseRequest, parseResult, call };
+}
+
+export const METHODS = {
+  clients: method(nothing, parseClients, (control) => control.clients()),
+  "log-level": method(parseLogLevelRequest, parseLogLevel, (control, request) => control.logLevel(request)),
+  ready: method(nothing, parseStart, (control) => control.ready()),
+  reload: method(nothing, parseReload, (control) => control.reload()),
+  restart: method(nothing, oneOf(["exiting", "restarted"]), (control) => control.restart()),
+  status: method(nothing, parseStatus, (control) => control.status()),
+  stop: method(nothing, nothingBack, async (control) => {
+    await control.stop();
+    return null;
+  }),
+  version: method(nothing, parseVersion, (control) => control.version()),
+} as const;
+
+export type MethodName = keyof typeof METHODS;
+type Table = typeof METHODS;
+
+/** What the method `Name` takes. */
+export type RequestOf<Name extends MethodName> =
+  Table[Name] extends Method<infer Request, infer _> ? Request : never;
+/** What the method `Name` gives back. */
+export type ResultOf<Name extends MethodName> =
+  Table[Name] extends Method<infer _, infer Result> ? Result : never;

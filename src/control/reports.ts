@@ -1,0 +1,207 @@
+/**
+ * What the registry tells over the control socket: the shapes of `multiprotoctl … --json` (docs/control.md) and their
+ * parsers. Fields are only ever added; a field whose meaning changes raises {@link SCHEMA}.
+ */
+import type { LogLevel } from "../base/log.ts";
+import {
+  boolean,
+  field,
+  integer,
+  list,
+  nullable,
+  number,
+  numberTable,
+  oneOf,
+  type Parse,
+  parseObject,
+  ShapeError,
+  text,
+} from "./parse.ts";
+
+/** The version of every shape in this file. */
+export const SCHEMA = 1;
+
+export interface StatusReport {
+  readonly schema: typeof SCHEMA;
+  /** "starting" until every port is bound, "stopping" from the first step of the way down. */
+  readonly state: "starting" | "ready" | "stopping";
+  readonly pid: number;
+  readonly version: string;
+  /** Who starts the process again after it ended: systemd, or nobody (a foreground registry). */
+  readonly supervisor: "systemd" | "none";
+  readonly uptimeMillis: number;
+  /** ISO 8601, UTC. */
+  readonly startedAt: string;
+  readonly ports: PortsReport;
+  /** Names of the interfaces that are served. */
+  readonly interfaces: readonly string[];
+  /** Whether original clients (mp1 over raw IP, unverified) are let in. */
+  readonly legacy: boolean;
+  readonly online: number;
+  readonly offline: number;
+  /** Clients that were heard of but have not given a nickname yet. */
+  readonly pendingRegistrations: number;
+  readonly lastError: { readonly at: string; readonly text: string } | null;
+  /** Input dropped since the start, by reason; and other running totals. */
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+/** Null: not bound. */
+export interface PortsReport {
+  readonly udp: number | null;
+  readonly tcp: number | null;
+  /** SCTP encapsulated in UDP (RFC 6951). */
+  readonly sctpUdp: number | null;
+  /** SCTP right on IP, protocol 132. */
+  readonly sctpRaw: boolean;
+}
+
+export interface ClientReport {
+  readonly nickname: string;
+  readonly address: string;
+  /** Where it takes messages (TCP). */
+  readonly port: number;
+  readonly protocol: "mp1";
+  /** Whether a key proves the nickname; mp1 has no keys. */
+  readonly verified: false;
+  /** How its SCTP association runs: in UDP, on IP, or there is none. */
+  readonly path: "udp" | "raw" | null;
+  readonly state: "joining" | "online" | "suspect" | "offline";
+  /** Why it is offline. */
+  readonly reason: string | null;
+  /** When it entered `state`; ISO 8601, UTC. */
+  readonly since: string;
+  readonly rttMillis: number | null;
+}
+
+/** How an attempt to start ended. */
+export type StartReport =
+  | { readonly outcome: "ready"; readonly pid: number; readonly version: string }
+  | { readonly outcome: "failed"; readonly pid: number; readonly reason: string };
+
+/** Names of the configuration keys that changed. A configuration that is refused is an error instead. */
+export interface ReloadReport {
+  readonly applied: readonly string[];
+  readonly needsRestart: readonly string[];
+}
+
+export interface LogLevelReport {
+  readonly level: LogLevel;
+  readonly previous: LogLevel;
+  /** When it falls back to `previous`; ISO 8601, UTC. Null: it stays. */
+  readonly until: string | null;
+}
+
+export interface VersionReport {
+  readonly version: string;
+  /** "node 26.10.0". */
+  readonly runtime: string;
+  readonly pid: number;
+}
+
+const LEVELS = ["debug", "info", "warn", "error"] as const satisfies readonly LogLevel[];
+/** An ISO 8601 time; only ever shown, so any short text will do. */
+const time = text(64);
+const name = text(256);
+const sentence = text(4096);
+const count = integer(0, Number.MAX_SAFE_INTEGER);
+const pid = integer(1, 2 ** 31 - 1);
+const port = integer(0, 65_535);
+const millis = number(0, Number.MAX_VALUE);
+
+export const parseLevel: Parse<LogLevel> = oneOf(LEVELS);
+
+const parsePorts: Parse<PortsReport> = (value, where) => {
+  const object = parseObject(value, where);
+  return {
+    udp: field(object, "udp", nullable(port), where),
+    tcp: field(object, "tcp", nullable(port), where),
+    sctpUdp: field(object, "sctpUdp", nullable(port), where),
+    sctpRaw: field(object, "sctpRaw", boolean, where),
+  };
+};
+
+const parseLastError: Parse<{ readonly at: string; readonly text: string }> = (value, where) => {
+  const object = parseObject(value, where);
+  return { at: field(object, "at", time, where), text: field(object, "text", sentence, where) };
+};
+
+export const parseStatus: Parse<StatusReport> = (value, where) => {
+  const object = parseObject(value, where);
+  integer(SCHEMA, SCHEMA)(object.schema, `${where}.schema`);
+  return {
+    schema: SCHEMA,
+    state: field(object, "state", oneOf(["starting", "ready", "stopping"]), where),
+    pid: field(object, "pid", pid, where),
+    version: field(object, "version", name, where),
+    supervisor: field(object, "supervisor", oneOf(["systemd", "none"]), where),
+    uptimeMillis: field(object, "uptimeMillis", millis, where),
+    startedAt: field(object, "startedAt", time, where),
+    ports: field(object, "ports", parsePorts, where),
+    interfaces: field(object, "interfaces", list(1000, name), where),
+    legacy: field(object, "legacy", boolean, where),
+    online: field(object, "online", count, where),
+    offline: field(object, "offline", count, where),
+    pendingRegistrations: field(object, "pendingRegistrations", count, where),
+    lastError: field(object, "lastError", nullable(parseLastError), where),
+    counters: field(object, "counters", numberTable, where),
+  };
+};
+
+const parseVerified: Parse<false> = (value, where) => {
+  if (value !== false) throw new ShapeError(`${where} must be false`);
+  return false;
+};
+
+const parseClient: Parse<ClientReport> = (value, where) => {
+  const object = parseObject(value, where);
+  return {
+    nickname: field(object, "nickname", name, where),
+    address: field(object, "address", name, where),
+    port: field(object, "port", port, where),
+    protocol: field(object, "protocol", oneOf(["mp1"]), where),
+    verified: field(object, "verified", parseVerified, where),
+    path: field(object, "path", nullable(oneOf(["udp", "raw"])), where),
+    state: field(object, "state", oneOf(["joining", "online", "suspect", "offline"]), where),
+    reason: field(object, "reason", nullable(sentence), where),
+    since: field(object, "since", time, where),
+    rttMillis: field(object, "rttMillis", nullable(millis), where),
+  };
+};
+
+export const parseClients: Parse<readonly ClientReport[]> = list(100_000, parseClient);
+
+export const parseStart: Parse<StartReport> = (value, where) => {
+  const object = parseObject(value, where);
+  const outcome = field(object, "outcome", oneOf(["ready", "failed"]), where);
+  const processId = field(object, "pid", pid, where);
+  return outcome === "ready"
+    ? { outcome, pid: processId, version: field(object, "version", name, where) }
+    : { outcome, pid: processId, reason: field(object, "reason", sentence, where) };
+};
+
+export const parseReload: Parse<ReloadReport> = (value, where) => {
+  const object = parseObject(value, where);
+  return {
+    applied: field(object, "applied", list(1000, name), where),
+    needsRestart: field(object, "needsRestart", list(1000, name), where),
+  };
+};
+
+export const parseLogLevel: Parse<LogLevelReport> = (value, where) => {
+  const object = parseObject(value, where);
+  return {
+    level: field(object, "level", parseLevel, where),
+    previous: field(object, "previous", parseLevel, where),
+    until: field(object, "until", nullable(time), where),
+  };
+};
+
+export const parseVersion: Parse<VersionReport> = (value, where) => {
+  const object = parseObject(value, where);
+  return {
+    version: field(object, "version", name, where),
+    runtime: field(object, "runtime", name, where),
+    pid: field(object, "pid", pid, where),
+  };
+};

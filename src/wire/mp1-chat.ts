@@ -27,7 +27,7 @@ export function encodeChat(from: Nickname, text: string): readonly Uint8Array[] 
 /** Parses a received message; undefined when there is no valid sender or no text. */
 export function parseChat(bytes: Uint8Array): ChatMessage | undefined {
   if (bytes.length > CHAT_MESSAGE_BYTES) return undefined;
-  const match = /^(\S+)\s+(\S[^]*)$/u.exec(decodeUtf8(bytes) ?? "");
+  const match = /^(\S+)\s+(\S.*)$/su.exec(decodeUtf8(bytes) ?? "");
   if (match?.[1] === undefined || match[2] === undefined) return undefined;
   const from = parseNickname(match[1]);
   return from.ok ? { from: from.nickname, text: match[2].trimEnd() } : undefined;

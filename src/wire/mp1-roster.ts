@@ -79,9 +79,9 @@ export function parseRosterAnswer(bytes: Uint8Array): RosterAnswer | undefined {
   if (bytes.length > 65_536) return undefined;
   const value = parseJson(decodeUtf8(bytes));
   if (!isRecord(value)) return undefined;
-  const refusal = parseRefusal(value["refused"]);
+  const refusal = parseRefusal(value.refused);
   if (refusal !== undefined) return { type: "refused", refusal };
-  const clients = value["clients"];
+  const clients = value.clients;
   if (!Array.isArray(clients)) return undefined;
   const items: RosterItem[] = [];
   for (const client of clients.slice(0, MAX_ITEMS)) {

@@ -1,0 +1,55 @@
+import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
+import { errorCode, errorText, SystemError } from "../base/errors.ts";
+
+export interface UdpOptions {
+  /** Local address, "0.0.0.0" for all. */
+  readonly address: string;
+  /** Local port, 0 for any. */
+  readonly port: number;
+  /** What the port is for, as in "UDP 10001 for discovery". */
+  readonly purpose: string;
+  readonly onDatagram: (bytes: Uint8Array, from: RemoteInfo) => void;
+  /** Errors of a socket that was bound: logged, never fatal. */
+  readonly onError?: (error: Error) => void;
+  /** Lets several processes bind the same multicast port; not for a registry, which must be alone. */
+  readonly reuseAddr?: boolean;
+}
+
+/** Binds a UDP socket. Errors: {@link SystemError} naming the port, the likely holder and the fix. */
+export async function bindUdp(options: UdpOptions): Promise<Socket> {
+  const socket = createSocket({ type: "udp4", reuseAddr: options.reuseAddr ?? false });
+  await new Promise<void>((resolve, reject) => {
+    socket.once("error", (error) => reject(bindError("UDP", options, error)));
+    socket.bind({ port: options.port, address: options.address, exclusive: true }, resolve);
+  });
+  socket.removeAllListeners("error");
+  socket.on("error", (error) => options.onError?.(error));
+  socket.on("message", options.onDatagram);
+  return socket;
+}
+
+export function closeUdp(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    socket.close(() => resolve());
+  });
+}
+
+/** Says which port, why, who probably has it, and what to do. */
+export function bindError(
+  transport: "UDP" | "TCP",
+  where: { readonly address: string; readonly port: number; readonly purpose: string },
+  error: unknown,
+): SystemError {
+  const code = errorCode(error);
+  const place = `${transport} ${where.port}${where.address === "0.0.0.0" ? "" : ` on ${where.address}`}`;
+  const look = transport === "UDP" ? "ss -lunp" : "ss -ltnp";
+  const reasons: Readonly<Record<string, string>> = {
+    EADDRINUSE: `address in use (is another registry running? see who holds it: ${look} 'sport = :${where.port}'; stop it or choose another port in multiproto.toml)`,
+    EACCES: `permission denied (ports below 1024 need a privilege: choose a higher one in multiproto.toml)`,
+    EADDRNOTAVAIL: `this host has no such address (see: ip -4 address)`,
+  };
+  const reason = reasons[code] ?? errorText(error);
+  return new SystemError(`Cannot bind ${place} for ${where.purpose}: ${reason}`, code || "EBIND", {
+    cause: error,
+  });
+}

@@ -1,0 +1,169 @@
+import { readdirSync } from "node:fs";
+import { type Finished, must, Running, type RunOptions, run } from "./command.ts";
+import { isAbandoned, labName } from "./names.ts";
+
+/**
+ * A LAN of network namespaces: each host has one interface `eth0` on a bridge, with multicast, in 10.98.0.0/24.
+ * Nothing of it reaches the machine's own network.
+ */
+export class Lan {
+  readonly #name: string;
+  readonly #hosts = new Map<string, LanHost>();
+
+  private constructor(name: string) {
+    this.#name = name;
+  }
+
+  static async create(): Promise<Lan> {
+    await removeAbandoned();
+    const lan = new Lan(labName());
+    // The bridge gets a namespace of its own, so that interface names need not be unique on the machine.
+    await must(["ip", "netns", "add", lan.#switch]);
+    await must(["ip", "-n", lan.#switch, "link", "add", "br0", "type", "bridge", "mcast_snooping", "0"]);
+    await must(["ip", "-n", lan.#switch, "link", "set", "br0", "up"]);
+    return lan;
+  }
+
+  get #switch(): string {
+    return `${this.#name}-switch`;
+  }
+
+  /** Adds a host; `address` by default the next free one. */
+  async host(name: string, address = `10.98.0.${this.#hosts.size + 1}`): Promise<LanHost> {
+    const namespace = `${this.#name}-${name}`;
+    const port = `p${this.#hosts.size + 1}`;
+    const host = new LanHost(name, address, namespace, this.#switch, port);
+    this.#hosts.set(name, host);
+    const inside = ["ip", "-n", namespace];
+    await must(["ip", "netns", "add", namespace]);
+    await must([
+      "ip",
+      "-n",
+      this.#switch,
+      "link",
+      "add",
+      port,
+      "type",
+      "veth",
+      "peer",
+      "name",
+      "eth0",
+      "netns",
+      namespace,
+    ]);
+    await must(["ip", "-n", this.#switch, "link", "set", port, "master", "br0", "up"]);
+    await must([...inside, "link", "set", "lo", "up"]);
+    await must([...inside, "addr", "add", `${address}/24`, "dev", "eth0"]);
+    await must([...inside, "link", "set", "eth0", "up"]);
+    await must([...inside, "route", "add", "224.0.0.0/4", "dev", "eth0"]);
+    return host;
+  }
+
+  /** Ends every process on the hosts and removes the network. */
+  async dispose(): Promise<void> {
+    for (const host of this.#hosts.values()) await removeNamespace(host.namespace);
+    await removeNamespace(this.#switch);
+  }
+}
+
+/** Which packets a fault touches, as an nftables match; every IP packet by default. */
+export type Matching = "" | "ip protocol 132" | `udp dport ${number}` | `ip saddr ${string}`;
+
+export class LanHost {
+  readonly name: string;
+  readonly address: string;
+  /** Name of its network namespace: /run/netns/NAMESPACE. */
+  readonly namespace: string;
+  readonly #switch: string;
+  readonly #port: string;
+
+  constructor(name: string, address: string, namespace: string, switchNamespace: string, port: string) {
+    this.name = name;
+    this.address = address;
+    this.namespace = namespace;
+    this.#switch = switchNamespace;
+    this.#port = port;
+  }
+
+  /** The command line that runs `argv` on this host. */
+  on(argv: readonly string[]): string[] {
+    return ["ip", "netns", "exec", this.namespace, ...argv];
+  }
+
+  exec(argv: readonly string[], options: RunOptions = {}): Promise<Finished> {
+    return run(this.on(argv), options);
+  }
+
+  spawn(argv: readonly string[], options: RunOptions = {}): Running {
+    return new Running(this.on(argv), options);
+  }
+
+  /** Drops this share of what arrives here, of what `matching` says; 100 is a one-way partition. */
+  async lose(percent: number, matching: Matching = ""): Promise<void> {
+    const chance = percent >= 100 ? "" : `numgen random mod 100 < ${percent}`;
+    const table = [
+      "table netdev faults {",
+      "  chain arriving {",
+      "    type filter hook ingress device eth0 priority 0;",
+      `    ${matching} ${chance} drop`,
+      "  }",
+      "}",
+    ].join("\n");
+    await this.receiveAll();
+    await must(this.on(["nft", "-f", "-"]), { input: table });
+  }
+
+  /** Ends {@link lose}. */
+  async receiveAll(): Promise<void> {
+    await run(this.on(["nft", "delete", "table", "netdev", "faults"]));
+  }
+
+  /** Pulls the cable. */
+  async unplug(): Promise<void> {
+    await must(["ip", "-n", this.#switch, "link", "set", this.#port, "down"]);
+  }
+
+  async plugIn(): Promise<void> {
+    await must(["ip", "-n", this.#switch, "link", "set", this.#port, "up"]);
+  }
+
+  /** Whether multicast reaches this host, as a switch with broken IGMP snooping decides. */
+  async multicast(passes: boolean): Promise<void> {
+    const flood = passes ? "on" : "off";
+    await must([
+      "ip",
+      "-n",
+      this.#switch,
+      "link",
+      "set",
+      this.#port,
+      "type",
+      "bridge_slave",
+      "mcast_flood",
+      flood,
+    ]);
+  }
+}
+
+async function removeNamespace(namespace: string): Promise<void> {
+  const { stdout } = await run(["ip", "netns", "pids", namespace]);
+  for (const pid of stdout.split("\n").filter((line) => line !== "")) {
+    try {
+      process.kill(Number(pid), "SIGKILL");
+    } catch {
+      // Already gone.
+    }
+  }
+  await run(["ip", "netns", "delete", namespace]);
+}
+
+/** Removes the namespaces of labs whose process was killed. */
+async function removeAbandoned(): Promise<void> {
+  let names: string[] = [];
+  try {
+    names = readdirSync("/run/netns");
+  } catch {
+    return;
+  }
+  for (const name of names.filter(isAbandoned)) await removeNamespace(name);
+}

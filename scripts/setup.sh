@@ -1,0 +1,114 @@
+#!/bin/bash
+# Makes a checkout ready to run: npm packages by the lock file, the native part, dist/. Safe to repeat; what is up to
+# date is left alone. As root it asks apt for what is missing.
+set -euo pipefail
+# shellcheck source=scripts/common.sh
+source "$(dirname "$0")/common.sh"
+cd "$project"
+
+case ${1:-} in
+  "") ;;
+  -h | --help)
+    echo "usage: scripts/setup.sh"
+    exit 0
+    ;;
+  *)
+    echo "setup.sh: unknown argument $1 (usage: scripts/setup.sh)" >&2
+    exit 2
+    ;;
+esac
+
+# Not taken over from the user's or the machine's npm configuration: these decide what is built, and for which Node.
+package=$(node_package) || fail "no Node package for $(uname -m)" "use an x86_64 or aarch64 machine"
+export npm_config_nodedir=$project/node_modules/$package
+export npm_config_update_notifier=false
+node=$project/node_modules/.bin/node
+
+main() {
+  plan 4
+  step "tools"
+  ensure_tools
+  step "npm packages"
+  ensure_packages
+  step "native part (raw-socket: SCTP directly on IP, for the original clients)"
+  ensure_native
+  step "dist/"
+  ensure_dist
+}
+
+# A hash over the names and contents of the given files and directories.
+hash_of() { find "$@" -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -d' ' -f1; }
+
+npm_is_usable() {
+  local version
+  version=$(npm --version 2>/dev/null) || return 1
+  [ "${version%%.*}" -ge 9 ]
+}
+
+ensure_tools() {
+  if ! npm_is_usable; then
+    need_packages nodejs npm || true
+    npm_is_usable ||
+      fail "npm 9 or newer is needed to fetch the packages" "sudo apt-get install -y nodejs npm, then run this again"
+  fi
+  # The pinned Node is linked against it, and a bare Debian lacks it.
+  if ! ldconfig -p 2>/dev/null | grep -q 'libatomic\.so\.1' && ! ls /usr/lib/*/libatomic.so.1 >/dev/null 2>&1; then
+    need_packages libatomic1 || fail "the shared library libatomic.so.1 is missing" "sudo apt-get install -y libatomic1"
+  fi
+}
+
+ensure_packages() {
+  local stamp=node_modules/.multiproto-packages inputs
+  inputs=$(hash_of package.json package-lock.json .npmrc)
+  if [ "$(cat "$stamp" 2>/dev/null)" = "$inputs" ] && "$node" --version >/dev/null 2>&1; then
+    note "up to date"
+    return
+  fi
+  note "npm ci (the first time about 130 MB are fetched: half a minute or more)"
+  quietly npm ci --no-audit --no-fund || {
+    tell_quiet_log
+    fail "npm ci failed (its last lines are above)" "check the network, the proxy and npm's registry (npm ping)"
+  }
+  "$node" --version >/dev/null 2>&1 ||
+    fail "the pinned Node of $package does not run here" "run: ldd $npm_config_nodedir/bin/node   and install what is not found"
+  echo "$inputs" >"$stamp"
+}
+
+native_loads() { "$node" -e 'require("raw-socket")' >/dev/null 2>&1; }
+
+ensure_native() {
+  if native_loads; then
+    note "up to date"
+    return
+  fi
+  if need_packages g++ make python3 && build_native && native_loads; then
+    return
+  fi
+  tell_quiet_log
+  note "raw-socket was not built: the registry runs without raw IP. Clients over UDP work, original clients do not."
+  note "fix: sudo apt-get install -y g++ make python3, then run this again"
+}
+
+build_native() {
+  note "compiling against the headers of $("$node" --version)"
+  PATH=$project/node_modules/.bin:$PATH quietly npm rebuild raw-socket --ignore-scripts=false --foreground-scripts
+}
+
+ensure_dist() {
+  local stamp=dist/.inputs inputs staged=node_modules/.multiproto-dist
+  inputs=$(hash_of src tsconfig.json tsconfig.build.json package-lock.json)
+  if [ "$(cat "$stamp" 2>/dev/null)" = "$inputs" ]; then
+    note "up to date"
+    return
+  fi
+  rm -rf "$staged"
+  PATH=$project/node_modules/.bin:$PATH quietly node_modules/.bin/tsc -p tsconfig.build.json --outDir "$staged" || {
+    tell_quiet_log
+    fail "the TypeScript compiler found errors (above)" "correct them, or return to a released version: git status"
+  }
+  echo "$inputs" >"$staged/.inputs"
+  rm -rf dist
+  mv "$staged" dist
+}
+
+main

@@ -1,0 +1,142 @@
+#!/bin/bash
+# Runs the tests. Without an argument: all that CI runs, after installing what it needs (as root), ending on
+# "N passed, N failed". With one: that tier only. CONTRIBUTING.md tells what each tier shows.
+set -uo pipefail
+# shellcheck source=scripts/common.sh
+source "$(dirname "$0")/common.sh"
+trap - ERR
+cd "$project" || exit 1
+node=$project/node_modules/.bin/node
+
+ci_tiers=(check unit interop chat systemd)
+all_tiers=("${ci_tiers[@]}" bench install)
+usage="usage: scripts/test.sh [check|unit|interop|chat|systemd|bench|install|all]"
+
+# Debian packages by tier.
+tier_packages() {
+  case $1 in
+    check) echo shellcheck ;;
+    interop) echo iproute2 user-mode-linux kmod gcc libc6-dev libusrsctp-dev python3 ;;
+    chat) echo tmux ;;
+    systemd) echo systemd-container iproute2 nftables util-linux ;;
+    install) echo systemd-container iproute2 debootstrap ;;
+  esac
+}
+
+# Test files by tier; each folder with a special need is a tier of its own, all others are unit tests.
+tier_files() {
+  case $1 in
+    unit)
+      find test -name '*.test.ts' -not -path 'test/interop/*' -not -path 'test/systemd/*' -not -path 'test/terminal/*' \
+        -not -path 'test/install/*' -not -path 'test/bench/*' -not -path test/architecture.test.ts
+      ;;
+    chat) find test/terminal -name '*.test.ts' ;;
+    *) find "test/$1" -name '*.test.ts' ;;
+  esac 2>/dev/null | sort
+}
+
+passed=0
+failed=0
+summary=()
+reports=$(mktemp -d)
+trap 'rm -rf "$quiet_log" "$reports"' EXIT
+
+# count TIER PASSED FAILED SECONDS
+count() {
+  passed=$((passed + $2))
+  failed=$((failed + $3))
+  summary+=("$(printf '%-8s %5d passed %3d failed %5d s' "$1" "$2" "$3" "$4")")
+}
+
+# A line "# WORD N" of a TAP report, or 0.
+tap_number() { awk -v word="$2" '$1 == "#" && $2 == word { n = $3 } END { print n + 0 }' "$1"; }
+
+# run_node_tests TIER: the tier's files by node:test; a tier without tests and a run without a report are failures.
+run_node_tests() {
+  local tier=$1 tap=$reports/$1.tap files parallel=1 begin=$SECONDS good bad
+  mapfile -t files < <(tier_files "$tier")
+  if [ "${#files[@]}" -eq 0 ]; then
+    echo "no tests found for the tier $tier"
+    count "$tier" 0 1 0
+    return
+  fi
+  [ "$tier" != unit ] || parallel=2
+  "$node" --test --test-concurrency=$parallel --test-timeout=600000 \
+    --test-reporter=spec --test-reporter-destination=stdout --test-reporter=tap --test-reporter-destination="$tap" \
+    "${files[@]}"
+  local status=$?
+  good=$(tap_number "$tap" pass)
+  bad=$(($(tap_number "$tap" fail) + $(tap_number "$tap" cancelled)))
+  if [ $((good + bad)) -eq 0 ] || { [ $status -ne 0 ] && [ $bad -eq 0 ]; }; then bad=$((bad + 1)); fi
+  count "$tier" "$good" "$bad" $((SECONDS - begin))
+}
+
+run_check() {
+  local begin=$SECONDS last
+  bash scripts/check.sh | tee "$reports/check"
+  last=$(tail -n 1 "$reports/check")
+  if [[ $last =~ ^([0-9]+)\ checks\ passed,\ ([0-9]+)\ checks\ failed$ ]]; then
+    count check "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}" $((SECONDS - begin))
+  else
+    count check 0 1 $((SECONDS - begin))
+  fi
+}
+
+run_bench() {
+  local begin=$SECONDS file good=0 bad=0
+  for file in test/bench/*.bench.ts; do
+    if "$node" "$file"; then good=$((good + 1)); else bad=$((bad + 1)); fi
+  done
+  count bench $good $bad $((SECONDS - begin))
+}
+
+run_tier() {
+  local packages
+  read -ra packages < <(tier_packages "$1")
+  step "tier $1"
+  if [ "${#packages[@]}" -gt 0 ] && ! need_packages "${packages[@]}"; then
+    echo "the tier $1 needs Debian packages that are not there: sudo apt-get install -y ${packages[*]}"
+    count "$1" 0 1 0
+    return
+  fi
+  case $1 in
+    interop | systemd | install)
+      if ! is_root; then
+        echo "the tier $1 needs root (network namespaces, mounts): sudo scripts/test.sh $1"
+        count "$1" 0 1 0
+        return
+      fi
+      ;;
+  esac
+  case $1 in
+    check) run_check ;;
+    bench) run_bench ;;
+    *) run_node_tests "$1" ;;
+  esac
+}
+
+case ${1:-ci} in
+  ci) tiers=("${ci_tiers[@]}") ;;
+  all) tiers=("${all_tiers[@]}") ;;
+  check | unit | interop | chat | systemd | bench | install) tiers=("$1") ;;
+  -h | --help)
+    echo "$usage"
+    exit 0
+    ;;
+  *)
+    echo "test.sh: unknown tier $1 ($usage)" >&2
+    exit 2
+    ;;
+esac
+
+plan $((${#tiers[@]} + 1))
+step "setup"
+bash scripts/setup.sh | sed 's/^/      /' || fail "scripts/setup.sh failed (above)" "correct what it names, then run this again"
+for tier in "${tiers[@]}"; do
+  run_tier "$tier"
+done
+
+echo
+printf '%s\n' "${summary[@]}"
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,65 @@
+import type { LogEntry, LogFields, LogLevel } from "../base/log.ts";
+import { durationText } from "../base/text.ts";
+import type { Entry, OfflineReason } from "../roster/roster.ts";
+import type { IgnoredReason, Source } from "./discovery.ts";
+import type { DialFailure } from "./registration.ts";
+
+/**
+ * The registry's log lines whose wording depends on a reason. A warning is something that a person must look at; what
+ * the network can cause at will carries a `limit`.
+ */
+
+type Line = readonly [LogLevel, string];
+
+export function line(level: LogLevel, text: string, fields: LogFields = {}, limit?: string): LogEntry {
+  return { level, text, fields, ...(limit === undefined ? {} : { limit }) };
+}
+
+/** "10.0.0.5:51234". */
+export function where(source: Source): string {
+  return `${source.address}:${source.port}`;
+}
+
+export function ignoredLine(source: Source, bytes: number, reason: IgnoredReason): LogEntry {
+  const reasons: Readonly<Record<IgnoredReason, Line>> = {
+    "not-a-hello": ["info", "it is not a discovery message"],
+    "too-many": ["warn", "too many datagrams"],
+    "bad-source": ["info", "nobody can be called back at that address and port"],
+    "legacy-off": ["info", "original clients are switched off (legacy = false)"],
+  };
+  const [level, text] = reasons[reason];
+  return line(
+    level,
+    `Ignored a datagram from ${where(source)}: ${text}`,
+    { bytes, reason },
+    `datagram-${reason}`,
+  );
+}
+
+export function failedDialLine(
+  { address, port }: Source,
+  why: DialFailure,
+  nicknameMillis: number,
+): LogEntry {
+  const reasons: Readonly<Record<DialFailure, Line>> = {
+    refused: ["info", `refuses TCP ${port} (gone again?)`],
+    unreachable: ["warn", `cannot be reached on TCP ${port} (does a firewall there drop it?)`],
+    "no-nickname": ["info", `sent no nickname within ${durationText(nicknameMillis)}`],
+    "hung-up": ["info", "hung up before it sent a nickname"],
+  };
+  const [level, text] = reasons[why];
+  return line(level, `${address} asked to join, but ${text}`, { address, port }, `dial-${why}`);
+}
+
+export function offlineLine(entry: Entry, reason: OfflineReason, detail: string): LogEntry {
+  const reasons: Readonly<Record<OfflineReason, Line>> = {
+    left: ["info", "left"],
+    lost: ["info", `lost${detail === "" ? "" : ` (${detail})`}`],
+    "never-attached": [
+      "warn",
+      `its SCTP association never came up (is ${entry.client === "own" ? "UDP encapsulation" : "IP protocol 132"} blocked?)`,
+    ],
+  };
+  const [level, text] = reasons[reason];
+  return line(level, `${entry.nickname} offline: ${text}`, { address: entry.key, reason });
+}

@@ -1,0 +1,33 @@
+import type { Nickname } from "../wire/nickname.ts";
+import { numberedNickname } from "../wire/nickname.ts";
+import { type Entry, entryKey, isOnline, type NewEntry, type Roster } from "./roster.ts";
+
+/** What may become of a newcomer's wish for a nickname. All rules of who gets a name over mp1 stand here. */
+export type Claim =
+  | { readonly verdict: "granted"; readonly nickname: Nickname }
+  /** The holder is at the newcomer's own address and may be its dead predecessor: ask the holder first. */
+  | { readonly verdict: "check-holder"; readonly holder: Entry }
+  | { readonly verdict: "numbered"; readonly nickname: Nickname; readonly holder: Entry }
+  | { readonly verdict: "taken"; readonly holder: Entry; readonly suggestion: Nickname };
+
+/**
+ * Judges a claim. A name is free when nobody holds it, its holder is offline, or its holder is the same address and
+ * port. A living holder keeps it: an original client is then listed under a number, ours is told and picks another.
+ */
+export function judgeClaim(roster: Roster, newcomer: NewEntry, holderChecked: boolean): Claim {
+  const { nickname, address, port, client } = newcomer;
+  const holder = roster.holderOf(nickname);
+  if (holder === undefined || holder.key === entryKey(address, port) || holder.presence.state === "offline") {
+    return { verdict: "granted", nickname };
+  }
+  if (holder.address === address && isOnline(holder.presence) && !holderChecked) {
+    return { verdict: "check-holder", holder };
+  }
+  const free = numberedNickname(nickname, (candidate) => {
+    const other = roster.holderOf(candidate);
+    return other === undefined || other.presence.state === "offline";
+  });
+  return client === "own"
+    ? { verdict: "taken", holder, suggestion: free }
+    : { verdict: "numbered", nickname: free, holder };
+}

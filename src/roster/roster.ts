@@ -1,0 +1,142 @@
+import type { Millis } from "../base/clock.ts";
+import { encodeUtf8 } from "../base/text.ts";
+import { encodeRosterItem } from "../wire/mp1-roster.ts";
+import { foldNickname, type Nickname } from "../wire/nickname.ts";
+
+/** "ADDRESS:PORT": where a client is reached, and what names it as long as it has no key. */
+export type EntryKey = string & { readonly __entryKey: unique symbol };
+
+export function entryKey(address: string, port: number): EntryKey {
+  return `${address}:${port}` as EntryKey;
+}
+
+export type OfflineReason =
+  /** It shut its association down. */
+  | "left"
+  /** It stopped answering, or its machine aborted the association. */
+  | "lost"
+  /** It registered, but no association came up. */
+  | "never-attached";
+
+/** Where a client stands. `since` is on the monotonic clock. */
+export type Presence =
+  | { readonly state: "joining"; readonly since: Millis }
+  | { readonly state: "online"; readonly since: Millis }
+  | { readonly state: "suspect"; readonly since: Millis }
+  | { readonly state: "offline"; readonly since: Millis; readonly reason: OfflineReason };
+
+export interface Entry {
+  readonly key: EntryKey;
+  readonly address: string;
+  readonly port: number;
+  readonly nickname: Nickname;
+  /** An original client, or ours over mp1. Neither has a key: both are unverified. */
+  readonly client: "original" | "own";
+  readonly presence: Presence;
+  /** The mp1 form, made once a change. */
+  readonly json: string;
+  readonly bytes: number;
+}
+
+export type NewEntry = Pick<Entry, "address" | "port" | "nickname" | "client">;
+
+/**
+ * Who is there. Pure bookkeeping with two invariants: one entry a key, one entry a folded nickname. Bounded: a newcomer
+ * beyond `capacity` takes the place of whoever has been offline longest; when all are online, `add` refuses.
+ */
+export class Roster {
+  readonly #capacity: number;
+  readonly #online = new Map<EntryKey, Entry>();
+  /** Joining and offline, in the order in which they got there: the first offline one is the oldest. */
+  readonly #others = new Map<EntryKey, Entry>();
+  readonly #byName = new Map<string, EntryKey>();
+  #joining = 0;
+
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+  }
+
+  get counts(): { readonly online: number; readonly offline: number } {
+    return { online: this.#online.size, offline: this.#others.size - this.#joining };
+  }
+
+  find(key: EntryKey): Entry | undefined {
+    return this.#online.get(key) ?? this.#others.get(key);
+  }
+
+  /** Who holds `nickname` or one that folds to the same. */
+  holderOf(nickname: string): Entry | undefined {
+    const key = this.#byName.get(foldNickname(nickname));
+    return key === undefined ? undefined : this.find(key);
+  }
+
+  /** Online entries first, in the order in which they came; then the rest. */
+  *onlineFirst(): Generator<Entry> {
+    yield* this.#online.values();
+    yield* this.#others.values();
+  }
+
+  /** Puts a newcomer in as "joining", in place of its key's and its name's former entries. False when full. */
+  add(newcomer: NewEntry, now: Millis): boolean {
+    const key = entryKey(newcomer.address, newcomer.port);
+    const holder = this.holderOf(newcomer.nickname);
+    if (holder !== undefined) this.#remove(holder.key);
+    this.#remove(key);
+    if (this.#online.size + this.#others.size >= this.#capacity && !this.#evictOldestOffline()) return false;
+    this.#byName.set(foldNickname(newcomer.nickname), key);
+    this.#put(withJson({ ...newcomer, key, presence: { state: "joining", since: now }, json: "", bytes: 0 }));
+    return true;
+  }
+
+  /** Moves an entry to another presence; returns it as it then stands, or undefined if there is none. */
+  setPresence(key: EntryKey, presence: Presence): Entry | undefined {
+    const entry = this.find(key);
+    if (entry === undefined) return undefined;
+    const moved = withJson({ ...entry, presence });
+    // An online entry keeps its place when it is merely suspected.
+    if (!(isOnline(entry.presence) && isOnline(presence))) this.#take(entry);
+    this.#put(moved);
+    return moved;
+  }
+
+  #put(entry: Entry): void {
+    if (isOnline(entry.presence)) this.#online.set(entry.key, entry);
+    else {
+      this.#others.set(entry.key, entry);
+      if (entry.presence.state === "joining") this.#joining += 1;
+    }
+  }
+
+  #take(entry: Entry): void {
+    this.#online.delete(entry.key);
+    this.#others.delete(entry.key);
+    if (entry.presence.state === "joining") this.#joining -= 1;
+  }
+
+  #remove(key: EntryKey): void {
+    const entry = this.find(key);
+    if (entry === undefined) return;
+    this.#take(entry);
+    this.#byName.delete(foldNickname(entry.nickname));
+  }
+
+  #evictOldestOffline(): boolean {
+    for (const entry of this.#others.values()) {
+      if (entry.presence.state !== "offline") continue;
+      this.#remove(entry.key);
+      return true;
+    }
+    return false;
+  }
+}
+
+/** On the wire a suspect is still online: only its loss is news to others in mp1. */
+export function isOnline(presence: Presence): boolean {
+  return presence.state === "online" || presence.state === "suspect";
+}
+
+function withJson(entry: Entry): Entry {
+  const { address: ip, port, nickname, presence } = entry;
+  const json = encodeRosterItem({ ip, port, nickname, online: isOnline(presence) });
+  return { ...entry, json, bytes: encodeUtf8(json).length };
+}

@@ -1,0 +1,70 @@
+import type { LogEntry } from "../../src/base/log.ts";
+import type { LogLevelRequest, RegistryControl } from "../../src/control/methods.ts";
+import type { ClientReport, StartReport, StatusReport } from "../../src/control/reports.ts";
+
+export const STATUS: StatusReport = {
+  schema: 1,
+  state: "ready",
+  pid: 4711,
+  version: "9.8.7",
+  supervisor: "none",
+  uptimeMillis: 7_384_000,
+  startedAt: "2026-11-22T18:00:00.000Z",
+  ports: { udp: 10_001, tcp: 10_001, sctpUdp: 9899, sctpRaw: false },
+  interfaces: ["eth0", "lo"],
+  legacy: true,
+  online: 3,
+  offline: 1,
+  pendingRegistrations: 2,
+  lastError: { at: "2026-11-22T19:00:00.000Z", text: "bad \u001b[31mthing" },
+  counters: { "datagrams dropped: garbage": 17 },
+};
+
+export function client(nickname: string, change: Partial<ClientReport> = {}): ClientReport {
+  return {
+    nickname,
+    address: "10.0.0.5",
+    port: 51_234,
+    protocol: "mp1",
+    verified: false,
+    path: "udp",
+    state: "online",
+    reason: null,
+    since: "2026-11-22T19:00:00.000Z",
+    rttMillis: 1.25,
+    ...change,
+  };
+}
+
+/** A registry that remembers what it was asked; each answer can be replaced. */
+export class FakeControl implements RegistryControl {
+  readonly calls: string[] = [];
+
+  clients = (): readonly ClientReport[] => [client("ola"), client("eva", { path: null, rttMillis: null })];
+  status = (): StatusReport => STATUS;
+  version = () => ({ version: "9.8.7", runtime: "node 26", pid: 4711 });
+  stop = async (): Promise<void> => {
+    this.calls.push("stop");
+  };
+  restart = async (): Promise<"exiting" | "restarted"> => "restarted";
+  reload = async () => ({ applied: ["log.level"], needsRestart: ["network.port"] });
+  ready = async (): Promise<StartReport> => ({ outcome: "ready", pid: 4711, version: "9.8.7" });
+  logLevel = ({ level, forMillis }: LogLevelRequest) => {
+    this.calls.push(`log-level ${level} ${forMillis}`);
+    return {
+      level,
+      previous: "info",
+      until: forMillis === undefined ? null : "2026-11-22T20:00:00.000Z",
+    } as const;
+  };
+}
+
+export class MemoryLog {
+  readonly entries: LogEntry[] = [];
+  write(entry: LogEntry): void {
+    this.entries.push(entry);
+  }
+  get texts(): readonly string[] {
+    return this.entries.map(({ text }) => text);
+  }
+}

@@ -1,0 +1,141 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ControlError, METHODS } from "../../src/control/methods.ts";
+import { client, STATUS } from "./fake-control.ts";
+import { rig } from "./harness.ts";
+
+test("the method table is sorted by name", () => {
+  const names = Object.keys(METHODS);
+  assert.ok(names.length >= 8);
+  assert.deepEqual(names, names.toSorted());
+});
+
+test("every method answers with what the registry said", async (context) => {
+  const { control, connect } = await rig(context);
+  const registry = await connect();
+  assert.deepEqual(await registry.request("status", undefined), STATUS);
+  assert.deepEqual(await registry.request("clients", undefined), [
+    client("ola"),
+    client("eva", { path: null, rttMillis: null }),
+  ]);
+  assert.deepEqual(await registry.request("version", undefined), {
+    version: "9.8.7",
+    runtime: "node 26",
+    pid: 4711,
+  });
+  assert.deepEqual(await registry.request("ready", undefined), {
+    outcome: "ready",
+    pid: 4711,
+    version: "9.8.7",
+  });
+  assert.deepEqual(await registry.request("reload", undefined), {
+    applied: ["log.level"],
+    needsRestart: ["network.port"],
+  });
+  assert.equal(await registry.request("restart", undefined), "restarted");
+  assert.equal(await registry.request("stop", undefined), null);
+  assert.deepEqual(await registry.request("log-level", { level: "debug", forMillis: 60_000 }), {
+    level: "debug",
+    previous: "info",
+    until: "2026-11-22T20:00:00.000Z",
+  });
+  assert.deepEqual(control.calls, ["stop", "log-level debug 60000"]);
+});
+
+test("a failed start carries its reason", async (context) => {
+  const { control, connect } = await rig(context);
+  control.ready = async () => ({ outcome: "failed", pid: 1, reason: "UDP 10001 in use" });
+  const registry = await connect();
+  assert.deepEqual(await registry.request("ready", undefined), {
+    outcome: "failed",
+    pid: 1,
+    reason: "UDP 10001 in use",
+  });
+});
+
+test("a thrown ControlError keeps its code and text, anything else is 'failed' and logged", async (context) => {
+  const { control, connect, log } = await rig(context);
+  const registry = await connect();
+  control.reload = async () => {
+    throw new ControlError("configuration-refused", "line 3: unknown key prot (did you mean port?)");
+  };
+  await assert.rejects(registry.request("reload", undefined), {
+    name: "ControlError",
+    code: "configuration-refused",
+    message: "line 3: unknown key prot (did you mean port?)",
+  });
+  control.status = () => {
+    throw new TypeError("a bug");
+  };
+  await assert.rejects(registry.request("status", undefined), {
+    name: "ControlError",
+    code: "failed",
+    message: "a bug",
+  });
+  assert.deepEqual(log.texts, ["Control request failed: a bug"]);
+  control.status = () => ({ ...STATUS, counters: { loop: 1n as unknown as number } });
+  await assert.rejects(registry.request("status", undefined), { code: "failed", message: /cannot be sent/ });
+});
+
+const WRONG: readonly (readonly [what: string, data: unknown, id: number, code: string, text: RegExp])[] = [
+  ["not an object", 7, 0, "bad-request", /request must be an object/],
+  ["no data at all", undefined, 0, "bad-request", /request/],
+  ["no id", { method: "status" }, 0, "bad-request", /request.id must be a whole number/],
+  ["an id of text", { id: "1", method: "status" }, 0, "bad-request", /request.id/],
+  ["no method", { id: 5 }, 5, "bad-request", /request.method must be a string/],
+  ["an unknown method", { id: 6, method: "fly" }, 6, "unknown-method", /"fly"/],
+  ["a name of Object's", { id: 6, method: "constructor" }, 6, "unknown-method", /"constructor"/],
+  ["__proto__", { id: 6, method: "__proto__" }, 6, "unknown-method", /"__proto__"/],
+  ["a long method name", { id: 6, method: "x".repeat(65) }, 6, "bad-request", /at most 64/],
+  [
+    "parameters where none belong",
+    { id: 7, method: "status", params: { x: 1 } },
+    7,
+    "bad-request",
+    /params must be empty/,
+  ],
+  [
+    "an unknown level",
+    { id: 8, method: "log-level", params: { level: "loud" } },
+    8,
+    "bad-request",
+    /params.level/,
+  ],
+  ["no parameters", { id: 9, method: "log-level" }, 9, "bad-request", /params must be an object/],
+  [
+    "a time without end",
+    { id: 10, method: "log-level", params: { level: "info", forMillis: 1e12 } },
+    10,
+    "bad-request",
+    /params.forMillis/,
+  ],
+];
+
+for (const [what, data, id, code, text] of WRONG) {
+  test(`a wrong request is answered: ${what}`, async (context) => {
+    const { raw, control } = await rig(context);
+    const sender = await raw();
+    sender.send(data);
+    const reply = (await sender.reply()) as {
+      id: number;
+      ok: boolean;
+      error: { code: string; text: string };
+    };
+    assert.deepEqual([reply.id, reply.ok, reply.error.code], [id, false, code]);
+    assert.match(reply.error.text, text);
+    assert.deepEqual(control.calls, []);
+    sender.send({ id: 99, method: "version" });
+    assert.equal(((await sender.reply()) as { id: number }).id, 99, "the connection goes on");
+  });
+}
+
+test("replies find their requests by id, in whatever order they come", async (context) => {
+  const { control, connect } = await rig(context);
+  let finish: (value: "restarted") => void = () => {};
+  control.restart = () => new Promise((resolve) => (finish = resolve));
+  const registry = await connect();
+  const slow = registry.request("restart", undefined);
+  assert.equal((await registry.request("status", undefined)).pid, 4711);
+  finish("restarted");
+  assert.equal(await slow, "restarted");
+});

@@ -158,6 +158,7 @@ start_registry() {
 prove_with() {
   local status ports
   status=$(/usr/bin/multiprotoctl "$@" status --json) || return 1
+  # shellcheck disable=SC2016 # the template is JavaScript's
   mapfile -t ports < <("$home/bin/node" -e '
     const { ports } = JSON.parse(process.argv[1]);
     console.log(`--port\n${ports.udp}\n--encapsulation-port\n${ports.sctpUdp}`);' "$status")

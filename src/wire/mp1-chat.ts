@@ -66,3 +66,22 @@ function* graphemes(word: string, room: number): Generator<string> {
     else yield* segment;
   }
 }
+
+/** Why a message was not confirmed. */
+export type DeliveryFailure =
+  /** Nobody listens on the port. */
+  | "refused"
+  /** No way to the host. */
+  | "unreachable"
+  /** No connection, or no answer on it, in time. */
+  | "timeout"
+  /** The peer closed the connection, or answered something else than OK. */
+  | "not-confirmed"
+  /** Our own system said no. */
+  | "system";
+
+/** What became of one message on its connection. */
+export type DeliveryOutcome =
+  | { readonly type: "confirmed" }
+  /** `sent`: the bytes were on their way, so the peer may have seen them all the same. */
+  | { readonly type: "failed"; readonly failure: DeliveryFailure; readonly sent: boolean };

@@ -1,0 +1,132 @@
+import type { Millis, Random } from "../base/clock.ts";
+import { Deadlines } from "../base/deadlines.ts";
+import type { ChatMessage } from "../wire/mp1-chat.ts";
+import type { Nickname } from "../wire/nickname.ts";
+import { Deliveries } from "./deliveries.ts";
+import type { ChatEvent, ChatOutput, ChatSnapshot } from "./events.ts";
+import { KnownPeers } from "./known-peers.ts";
+import { Membership, type MembershipChange, type MembershipSettings } from "./membership.ts";
+
+/** Arrivals and departures within this time are told together. */
+export const PRESENCE_GATHER_MILLIS: Millis = 150;
+/** After a registry restart everybody returns one by one: whoever is back by then was never told to be gone. */
+export const PRESENCE_SETTLE_MILLIS: Millis = 4_000;
+
+/**
+ * The chat client without a face and without I/O: commands and network events go in, what to do and what to tell
+ * comes out.
+ *
+ * Contract of use: after any call drain {@link ChatClient.poll}; `nextDeadline` says when to call `advance` next.
+ */
+export class ChatClient {
+  readonly #outputs: ChatOutput[] = [];
+  readonly #peers = new KnownPeers();
+  readonly #membership: Membership;
+  readonly #deliveries: Deliveries;
+  readonly #deadlines = new Deadlines<"presence", "tell">();
+  #registryLostAt: Millis | undefined;
+
+  constructor(options: { settings: MembershipSettings; random: Random }) {
+    const emit = (output: ChatOutput): void => {
+      this.#outputs.push(output);
+    };
+    const changed = (now: Millis, change: MembershipChange): void => this.#changed(now, change);
+    this.#membership = new Membership({ ...options, emit, changed });
+    const nickname = (): Nickname => this.#membership.nickname;
+    this.#deliveries = new Deliveries({ peers: this.#peers, nickname, emit });
+  }
+
+  start(now: Millis): void {
+    this.#membership.start(now);
+  }
+
+  /** Sends to a nickname or ADDRESS:PORT; "delivered" or "undelivered" with the returned id follows. */
+  send(now: Millis, to: string, text: string, waitMillis: Millis = 0): number {
+    return this.#deliveries.send(now, to, text, waitMillis);
+  }
+
+  /** Another nickname, after a refusal that asks for one. */
+  rename(now: Millis, nickname: Nickname): void {
+    this.#membership.rename(now, nickname);
+  }
+
+  /** Leaves in good order; "ended" follows within a second. */
+  leave(now: Millis): void {
+    this.#membership.leave(now);
+  }
+
+  handle(now: Millis, event: ChatEvent): void {
+    if (event.type === "message") this.#received(event.address, event.message);
+    else if (event.type === "transmitted")
+      this.#deliveries.transmitted(now, event.transmission, event.outcome);
+    else this.#membership.handle(now, event);
+  }
+
+  advance(now: Millis): void {
+    this.#membership.advance(now);
+    this.#deliveries.advance(now);
+    while (this.#deadlines.due(now) !== undefined) this.#tellPresence();
+  }
+
+  nextDeadline(): Millis | undefined {
+    const all = [this.#membership, this.#deliveries].map((part) => part.nextDeadline() ?? Infinity);
+    const next = Math.min(...all, this.#deadlines.next() ?? Infinity);
+    return next === Infinity ? undefined : next;
+  }
+
+  poll(): ChatOutput | undefined {
+    return this.#outputs.shift();
+  }
+
+  snapshot(): ChatSnapshot {
+    return {
+      nickname: this.#membership.nickname,
+      registry: this.#membership.registry,
+      registryLostAt: this.#registryLostAt,
+      roster: this.#peers.list(),
+    };
+  }
+
+  /** Messages on their way. */
+  get pending(): number {
+    return this.#deliveries.pending;
+  }
+
+  #changed(now: Millis, change: MembershipChange): void {
+    switch (change.type) {
+      case "roster":
+        this.#peers.replace(change.items);
+        this.#deliveries.rosterChanged(now);
+        // Before we are online the notice of it brings the list.
+        if (this.#membership.registry !== undefined) this.#gatherPresence(now, PRESENCE_GATHER_MILLIS);
+        return;
+      case "online":
+        this.#registryLostAt = undefined;
+        if (change.again) this.#gatherPresence(now, PRESENCE_SETTLE_MILLIS);
+        else this.#peers.takeChanges();
+        return;
+      case "lost":
+        this.#registryLostAt = now;
+        this.#deadlines.clearAll("presence");
+    }
+  }
+
+  #gatherPresence(now: Millis, time: Millis): void {
+    if (this.#deadlines.next() === undefined) this.#deadlines.set("presence", "tell", now + time);
+  }
+
+  #tellPresence(): void {
+    const { online, offline } = this.#peers.takeChanges();
+    if (online.length + offline.length === 0) return;
+    this.#outputs.push({ type: "notice", notice: { type: "presence", online, offline } });
+  }
+
+  #received(address: string, message: ChatMessage): void {
+    const { from, text } = message;
+    const standing = this.#peers.find(from)?.ip === address ? "unverified" : "mismatch";
+    this.#outputs.push({
+      type: "notice",
+      notice: { type: "received", message: { from, address, text, standing } },
+    });
+  }
+}

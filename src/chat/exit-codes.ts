@@ -1,0 +1,15 @@
+/** What multiproto-chat ends with; documented in docs/chat.md. */
+export const EXIT = {
+  /** Done; for `send`: the peer confirmed. */
+  ok: 0,
+  failure: 1,
+  usage: 2,
+  /** Nobody of that name, also not within `--wait`. */
+  unknownName: 5,
+  /** There, but it did not work out within `--wait`. */
+  timeout: 6,
+  nameTaken: 7,
+  /** The peer refused or did not confirm. */
+  notConfirmed: 8,
+  registryNotFound: 9,
+} as const;

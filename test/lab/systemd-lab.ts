@@ -1,16 +1,17 @@
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmdirSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { type Finished, must, Running, type RunOptions, run, until } from "./command.ts";
-import { isAbandoned, labName } from "./names.ts";
+import {
+  findLeader,
+  LABS,
+  type LabSettings,
+  layRoot,
+  nspawn,
+  removeAbandoned,
+  removeLab,
+} from "./machine.ts";
+import { labName } from "./names.ts";
+
+export { CHECKOUT, type LabSettings } from "./machine.ts";
 
 /**
  * A machine with a real systemd as PID 1, in about a second: systemd-nspawn on a throw-away overlay of a root tree
@@ -54,36 +55,29 @@ export class SystemdLab {
     }
   }
 
-  /** The command line that runs `argv` inside, as root or as `user`. */
-  inside(argv: readonly string[], user?: string): string[] {
+  /** The command line that runs `argv` inside, as root or as `user`, with a fresh environment. */
+  inside(argv: readonly string[], options: InsideOptions = {}): string[] {
+    const { user, environment = {} } = options;
     const as = user === undefined ? [] : ["setpriv", `--reuid=${user}`, `--regid=${user}`, "--init-groups"];
     const enter = ["nsenter", "-t", String(this.#leader), ..."-m -u -i -n -p -C -r -w --".split(" ")];
     const home = user === undefined ? "/root" : `/home/${user}`;
-    return [
-      ...enter,
-      "env",
-      "-i",
-      `PATH=${PATH}`,
-      `HOME=${home}`,
-      "LANG=C.UTF-8",
-      "TERM=dumb",
-      ...as,
-      ...argv,
-    ];
+    const variables = { PATH, HOME: home, LANG: "C.UTF-8", TERM: "dumb", ...environment };
+    const assignments = Object.entries(variables).map(([name, value]) => `${name}=${value}`);
+    return [...enter, "env", "-i", ...assignments, ...as, ...argv];
   }
 
   /** Runs a command inside to its end. */
   exec(argv: readonly string[], options: InsideOptions = {}): Promise<Finished> {
-    return run(this.inside(argv, options.user), options);
+    return run(this.inside(argv, options), outside(options));
   }
 
   /** Runs a command inside that must succeed and returns its standard output. */
   must(argv: readonly string[], options: InsideOptions = {}): Promise<string> {
-    return must(this.inside(argv, options.user), options);
+    return must(this.inside(argv, options), outside(options));
   }
 
   spawn(argv: readonly string[], options: InsideOptions = {}): Running {
-    return new Running(this.inside(argv, options.user), options);
+    return new Running(this.inside(argv, options), outside(options));
   }
 
   /** Makes an ordinary user inside. */
@@ -162,17 +156,13 @@ export class SystemdLab {
   }
 }
 
-export interface LabSettings {
-  /** The root tree to boot an overlay of; this machine's own by default. */
-  readonly root?: string;
-  /** The network namespace to live in (see netns.ts), "host" for the machine's own; by default one with only `lo`. */
-  readonly network?: string;
-  /** Brings the checkout in, writable and thrown away afterwards; true by default. */
-  readonly checkout?: boolean;
-}
-
 export interface InsideOptions extends RunOptions {
   readonly user?: string;
+}
+
+/** What of the options is for the command that enters the lab. */
+function outside({ user: _user, environment: _environment, ...rest }: InsideOptions): RunOptions {
+  return rest;
 }
 
 export interface JournalEntry {
@@ -182,144 +172,6 @@ export interface JournalEntry {
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
-/** Where the checkout stands inside a lab. */
-export const CHECKOUT = "/srv/multiproto";
-
-const LABS = "/run/multiproto-labs";
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-const PROJECT = resolve(import.meta.dirname, "../..");
 /** SIGRTMIN+4 asks systemd to power off; Linux's SIGRTMIN is 34 to programs of the GNU C library. */
 const POWER_OFF = 38;
-
-async function layRoot(directory: string, settings: LabSettings): Promise<void> {
-  mkdirSync(directory, { recursive: true });
-  await must(["mount", "-t", "tmpfs", "-o", "mode=755,size=4g", "multiproto-lab", directory]);
-  const root = join(directory, "root");
-  await overlay(directory, "root", settings.root ?? "/");
-  const etc = join(root, "etc");
-  writeFileSync(join(etc, "machine-id"), "");
-  writeFileSync(join(etc, "fstab"), "");
-  mkdirSync(join(etc, "systemd/journald.conf.d"), { recursive: true });
-  // No rate limit: a test that floods the registry looks at what the registry itself leaves out.
-  const journal = "[Journal]\nStorage=volatile\nRateLimitIntervalSec=0\nForwardToSyslog=no\n";
-  writeFileSync(join(etc, "systemd/journald.conf.d/lab.conf"), journal);
-  const target = "[Unit]\nDescription=Lab\nRequires=basic.target\nWants=dbus.socket\nAfter=basic.target\n";
-  const units = join(etc, "systemd/system");
-  writeFileSync(join(units, "lab.target"), `${target}AllowIsolate=yes\n`);
-  // A target of our own: what this machine enables (databases, web servers) stays down.
-  rmSync(join(units, "default.target"), { force: true });
-  symlinkSync("lab.target", join(units, "default.target"));
-  if (settings.checkout ?? true) {
-    mkdirSync(join(root, CHECKOUT), { recursive: true });
-    await overlay(directory, "checkout", PROJECT);
-  }
-}
-
-/** Mounts DIRECTORY/NAME as an overlay of `lower` whose changes go to the lab's tmpfs. */
-async function overlay(directory: string, name: string, lower: string): Promise<void> {
-  const [upper, work, mount] = ["upper", "work", ""].map((kind) =>
-    join(directory, kind && `${name}.${kind}`, kind ? "" : name),
-  );
-  for (const each of [upper, work, mount]) mkdirSync(String(each), { recursive: true });
-  const options = `lowerdir=${lower},upperdir=${upper},workdir=${work}`;
-  await must(["mount", "-t", "overlay", "-o", options, "multiproto-lab", String(mount)]);
-}
-
-function nspawn(name: string, directory: string, settings: LabSettings): string[] {
-  const network =
-    settings.network === undefined
-      ? ["--private-network"]
-      : settings.network === "host"
-        ? []
-        : [`--network-namespace-path=/run/netns/${settings.network}`];
-  const groups = cgroups(name);
-  for (const group of groups) mkdirSync(group, { recursive: true });
-  const checkout = (settings.checkout ?? true) ? [`--bind=${join(directory, "checkout")}:${CHECKOUT}`] : [];
-  const enterGroups = 'for group in $1; do echo $BASHPID >"$group/cgroup.procs"; done; shift; exec "$@"';
-  return [
-    ...["bash", "-c", enterGroups, "lab", groups.join(" ")],
-    ...["systemd-nspawn", "-q", "-D", join(directory, "root"), "-M", name, "--register=no", "--keep-unit"],
-    ...[
-      "--kill-signal=SIGRTMIN+3",
-      "--resolv-conf=off",
-      "--timezone=off",
-      "--link-journal=no",
-      "--console=read-only",
-    ],
-    ...["--capability=all", "--system-call-filter=bpf", ...network, ...checkout, "-b"],
-  ];
-}
-
-/** The cgroups a lab lives in: one per mounted hierarchy that systemd uses. */
-function cgroups(name: string): string[] {
-  const base = "/sys/fs/cgroup";
-  if (existsSync(join(base, "cgroup.controllers"))) return [join(base, name)];
-  return ["systemd", "unified"]
-    .map((kind) => join(base, kind))
-    .filter(existsSync)
-    .map((kind) => join(kind, name));
-}
-
-/** The process id of the lab's systemd: nspawn's child of that name. */
-function findLeader(machine: Running): number | undefined {
-  const nspawnPid = machine.child.pid;
-  if (machine.child.exitCode !== null) throw new Error("systemd-nspawn ended");
-  if (nspawnPid === undefined) return undefined;
-  return childrenOf(nspawnPid).find((pid) => readText(`/proc/${pid}/comm`) === "systemd\n");
-}
-
-function childrenOf(pid: number): number[] {
-  const text = readText(`/proc/${pid}/task/${pid}/children`);
-  return text
-    .split(" ")
-    .filter((word) => word !== "")
-    .map(Number);
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return "";
-  }
-}
-
-async function removeLab(directory: string): Promise<void> {
-  const name = directory.slice(directory.lastIndexOf("/") + 1);
-  for (const mount of ["root", "checkout", ""]) {
-    await run(["umount", "--recursive", "--lazy", "--quiet", join(directory, mount)]);
-  }
-  if (existsSync(directory)) rmdirSync(directory);
-  for (const group of cgroups(name)) removeCgroup(group);
-}
-
-/** Removes a cgroup and those below it, deepest first, ending what still runs there. */
-function removeCgroup(group: string): void {
-  if (!existsSync(group)) return;
-  for (const pid of readText(join(group, "cgroup.procs"))
-    .split("\n")
-    .filter((line) => line !== "")) {
-    try {
-      process.kill(Number(pid), "SIGKILL");
-    } catch {
-      // Already gone.
-    }
-  }
-  for (const entry of readdirSync(group, { withFileTypes: true })) {
-    if (entry.isDirectory()) removeCgroup(join(group, entry.name));
-  }
-  try {
-    rmdirSync(group);
-  } catch {
-    // A process that is just ending holds it; the next lab's clearing up takes it.
-  }
-}
-
-/** Removes what labs whose process was killed left behind. */
-async function removeAbandoned(): Promise<void> {
-  const leftBehind = existsSync(LABS) ? readdirSync(LABS).filter(isAbandoned) : [];
-  for (const name of leftBehind) {
-    for (const group of cgroups(name)) removeCgroup(group);
-    await removeLab(join(LABS, name));
-  }
-}

@@ -51,9 +51,12 @@ export class UdpEncapsulation implements SctpTransport {
     this.#socket.send(bytes, path.outerPort, path.address, () => {});
   }
 
-  /** Sends raw bytes to our own socket, for the self-check. */
-  sendToSelf(bytes: Uint8Array): void {
-    this.#socket.send(bytes, this.port, this.#local === "" ? "127.0.0.1" : this.#local, () => {});
+  /** Sends bytes to our own socket, for the self-check; false when this host cannot (no loopback). */
+  sendToSelf(bytes: Uint8Array): Promise<boolean> {
+    return new Promise((resolve) => {
+      const address = this.#local === "" ? "127.0.0.1" : this.#local;
+      this.#socket.send(bytes, this.port, address, (error) => resolve(error === null));
+    });
   }
 
   close(): Promise<void> {

@@ -295,10 +295,7 @@ export class Registry {
     if (key === undefined || entry === undefined) return;
     if (isOnline(entry.presence)) {
       this.#roster.setPresence(key, { state: suspect ? "suspect" : "online", since: now });
-      this.#log(
-        "debug",
-        suspect ? `${entry.nickname} missed a heartbeat` : `${entry.nickname} answers again`,
-      );
+      this.#log(line("debug", `${entry.nickname} ${suspect ? "missed a heartbeat" : "answers again"}`));
     }
     if (!suspect) this.#registrations.holderJudged(now, key);
   }

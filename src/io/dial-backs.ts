@@ -1,0 +1,60 @@
+import { connect, type Socket } from "node:net";
+import { errorCode } from "../base/errors.ts";
+import type { DialId } from "../registry/output.ts";
+
+/** Bytes that a client may send on one dial-back; a nickname has at most 128. */
+const MAX_BYTES = 4_096;
+
+/** What became of a dial-back's connection. */
+export interface DialEvents {
+  connected(dial: DialId): void;
+  data(dial: DialId, bytes: Uint8Array): void;
+  /** `refused`: its machine said no at once. */
+  closed(dial: DialId, refused: boolean): void;
+}
+
+/**
+ * The registry's TCP connections to clients that said hello, each from an ephemeral port. How many there are and how
+ * long each may take is the core's to say.
+ */
+export class DialBacks {
+  readonly #events: DialEvents;
+  readonly #sockets = new Map<DialId, Socket>();
+
+  constructor(events: DialEvents) {
+    this.#events = events;
+  }
+
+  dial(dial: DialId, address: string, port: number): void {
+    const socket = connect({ host: address, port, noDelay: true });
+    this.#sockets.set(dial, socket);
+    let bytesRead = 0;
+    let refused = false;
+    socket.on("connect", () => this.#events.connected(dial));
+    socket.on("data", (bytes: Buffer) => {
+      bytesRead += bytes.length;
+      if (bytesRead > MAX_BYTES) socket.destroy();
+      else this.#events.data(dial, bytes);
+    });
+    socket.on("error", (error) => {
+      refused = errorCode(error) === "ECONNREFUSED";
+    });
+    socket.on("close", () => {
+      if (this.#sockets.delete(dial)) this.#events.closed(dial, refused);
+    });
+  }
+
+  answer(dial: DialId, bytes: Uint8Array): void {
+    this.#sockets.get(dial)?.end(bytes);
+  }
+
+  hangUp(dial: DialId): void {
+    const socket = this.#sockets.get(dial);
+    this.#sockets.delete(dial);
+    socket?.destroy();
+  }
+
+  close(): void {
+    for (const dial of [...this.#sockets.keys()]) this.hangUp(dial);
+  }
+}

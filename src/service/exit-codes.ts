@@ -1,0 +1,11 @@
+/** How multiprotod ends. Documented in `multiprotod --help` and README. */
+export const EXIT = {
+  ok: 0,
+  /** A port in use, a missing permission, a broken system. */
+  failure: 1,
+  usage: 2,
+  /** The configuration was refused; sysexits(3) EX_CONFIG. systemd does not try again. */
+  configuration: 78,
+} as const;
+
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];

@@ -1,0 +1,145 @@
+import { fstatSync } from "node:fs";
+import { destination, type Logger, pino } from "pino";
+import type { Clock } from "../base/clock.ts";
+import type { Log, LogEntry, LogFields, LogLevel } from "../base/log.ts";
+import { escapeText } from "../base/text.ts";
+import { TokenBucket } from "../base/tokens.ts";
+
+/** How a line is written: readable text, JSON, or readable text with a time for a terminal. */
+export type LogFormat = "text" | "json" | "pretty";
+
+/** Lines with the same `limit` key: so many at once, then one in ten seconds with the count of the rest. */
+const LIMIT = { burst: 5, perSecond: 0.1 };
+
+/** Longest line; journald cuts at 48 KiB, people much earlier. */
+const MAX_LINE = 2_000;
+
+/** sd-daemon(3): journald takes "<N>" at the start of a line as its priority. */
+const PRIORITY: Readonly<Record<LogLevel, number>> = { debug: 7, info: 6, warn: 4, error: 3 };
+
+/**
+ * The daemon's log: pino decides by level and serialises, this formats for the reader: one line an event,
+ * `<priority>text key=value`. Everything is written at once, so that the last words of a dying process are there.
+ */
+export class ServiceLog implements Log {
+  /** May change when the configuration is read. */
+  format: LogFormat;
+  readonly #pino: Logger;
+  readonly #clock: Clock;
+  readonly #onError: ((text: string) => void) | undefined;
+  readonly #limits = new Map<string, { readonly bucket: TokenBucket; left: number; last: LogEntry }>();
+
+  constructor(options: {
+    readonly clock: Clock;
+    readonly format: LogFormat;
+    /** Whether journald reads: lines then carry a priority and no time. */
+    readonly journal: boolean;
+    readonly level: LogLevel;
+    readonly write: (line: string) => void;
+    /** Told every error line's text, for `multiprotoctl status`. */
+    readonly onError?: (text: string) => void;
+  }) {
+    const { journal, write, clock, level } = options;
+    this.format = options.format;
+    this.#clock = clock;
+    this.#onError = options.onError;
+    const stream = {
+      write: (json: string) => write(formatted(json, this.format, journal)),
+    };
+    this.#pino = pino(
+      { level, base: null, timestamp: () => `,"time":"${new Date(clock.wall()).toISOString()}"` },
+      stream,
+    );
+  }
+
+  get level(): LogLevel {
+    return this.#pino.level as LogLevel;
+  }
+
+  set level(level: LogLevel) {
+    this.#pino.level = level;
+  }
+
+  write(entry: LogEntry): void {
+    if (entry.level === "error") this.#onError?.(entry.text);
+    if (entry.limit === undefined) this.#put(entry);
+    else this.#limited(entry.limit, entry);
+  }
+
+  /** Writes the counts of lines left out so far that no later line has told; call now and then, and at the end. */
+  flushCounts(): void {
+    for (const [key, state] of this.#limits) {
+      if (state.left > 0) this.#put(withCount(state.last, state.left));
+      state.left = 0;
+      if (state.bucket.isFull(this.#clock.now())) this.#limits.delete(key);
+    }
+  }
+
+  #limited(key: string, entry: LogEntry): void {
+    const now = this.#clock.now();
+    let state = this.#limits.get(key);
+    if (state === undefined) {
+      state = { bucket: new TokenBucket(LIMIT, now), left: 0, last: entry };
+      this.#limits.set(key, state);
+    }
+    state.last = entry;
+    if (!state.bucket.take(now)) {
+      state.left += 1;
+      return;
+    }
+    this.#put(state.left > 0 ? withCount(entry, state.left) : entry);
+    state.left = 0;
+  }
+
+  #put(entry: LogEntry): void {
+    this.#pino[entry.level](entry.fields ?? {}, entry.text);
+  }
+}
+
+function withCount(entry: LogEntry, left: number): LogEntry {
+  return { ...entry, fields: { ...entry.fields, "similar-lines-left-out": left } };
+}
+
+/** A synchronous writer to standard output that waits for a slow reader instead of losing lines. */
+export function standardOutput(): (line: string) => void {
+  const stream = destination({ dest: 1, sync: true });
+  // Nobody reads any more (a closed pipe): logging must not end the registry.
+  stream.on("error", () => {});
+  return (line) => {
+    stream.write(line);
+  };
+}
+
+/** systemd.exec(5), $JOURNAL_STREAM: "DEVICE:INODE" of the stream to the journal; true when standard output is it. */
+export function isJournal(journalStream: string | undefined): boolean {
+  if (journalStream === undefined) return false;
+  try {
+    const { dev, ino } = fstatSync(1);
+    return journalStream === `${dev}:${ino}`;
+  } catch {
+    return false;
+  }
+}
+
+const LEVEL_NAMES: Readonly<Record<number, LogLevel>> = { 20: "debug", 30: "info", 40: "warn", 50: "error" };
+
+function formatted(json: string, format: LogFormat, journal: boolean): string {
+  const { level: number, time, msg, ...fields } = JSON.parse(json) as Record<string, unknown>;
+  const level = LEVEL_NAMES[Number(number)] ?? "error";
+  const prefix = journal ? `<${PRIORITY[level]}>` : "";
+  if (format === "json") return `${prefix}${JSON.stringify({ time, level, message: msg, ...fields })}\n`;
+  const text = escapeText(`${String(msg)}${keyValues(fields as LogFields)}`, MAX_LINE);
+  const stamp = format === "pretty" && !journal ? `${String(time).slice(11, 23)} ${level.padEnd(5)} ` : "";
+  return `${prefix}${stamp}${text}\n`;
+}
+
+/** " key=value key2="two words""; a value with blanks, quotes or equals signs is quoted. */
+function keyValues(fields: LogFields): string {
+  return Object.entries(fields)
+    .filter(([, value]) => value !== undefined)
+    .map(
+      ([key, value]) =>
+        ` ${key}=${/^[^\s"=]+$/.test(String(value)) ? String(value) : JSON.stringify(String(value))}`,
+    )
+    .join("");
+}

@@ -1,0 +1,205 @@
+import { emitKeypressEvents } from "node:readline";
+import type { ReadStream, WriteStream } from "node:tty";
+import type { Clock, Millis } from "../base/clock.ts";
+import type { ChatNotice } from "../chat/events.ts";
+import { EXIT } from "../chat/exit-codes.ts";
+import { messageText, type SearchContext } from "../chat/wording.ts";
+import { Alarm } from "../io/alarm.ts";
+import type { ChatShell } from "../io/chat-shell.ts";
+import { parseNickname } from "../wire/nickname.ts";
+import { Conversation } from "./conversation.ts";
+import { complete } from "./line-complete.ts";
+import { type EditorEffect, type Key, LineEditor, MAX_LINE } from "./line-editor.ts";
+import { HistoryFile } from "./line-history.ts";
+import { LineScreen } from "./line-screen.ts";
+
+/** Two interrupts within this time leave. */
+const INTERRUPT_MILLIS: Millis = 2_000;
+/** A message that is not through by then is said to be on its way. */
+const SLOW_MILLIS: Millis = 500;
+
+export interface LineFaceOptions {
+  readonly shell: ChatShell;
+  readonly clock: Clock;
+  readonly context: SearchContext;
+  readonly input: ReadStream;
+  readonly output: WriteStream;
+  readonly hasColor: boolean;
+  readonly historyPath: string;
+}
+
+/** The line interface in a terminal. */
+export class LineFace {
+  readonly #shell: ChatShell;
+  readonly #clock: Clock;
+  readonly #input: ReadStream;
+  readonly #screen: LineScreen;
+  readonly #conversation: Conversation;
+  readonly #history: HistoryFile;
+  readonly #slow = new Map<number, Alarm>();
+  #editor: LineEditor;
+  /** While the user is asked for a nickname: the one that Enter takes. */
+  #naming: { readonly suggestion: string } | undefined;
+  #interruptedAt: Millis = -Infinity;
+  #ended: () => void = () => {};
+
+  constructor(options: LineFaceOptions) {
+    this.#shell = options.shell;
+    this.#clock = options.clock;
+    this.#input = options.input;
+    this.#screen = new LineScreen(options.output, { hasColor: options.hasColor });
+    this.#conversation = new Conversation(options);
+    this.#history = new HistoryFile(options.historyPath);
+    this.#editor = new LineEditor(this.#history.load());
+  }
+
+  /** Runs until the user leaves; the terminal is as before then. Returns the exit code. */
+  async run(): Promise<number> {
+    const ended = new Promise<void>((resolve) => {
+      this.#ended = resolve;
+    });
+    const onKey = (text: string | undefined, key: Omit<Key, "text">): void => this.#key({ ...key, text });
+    emitKeypressEvents(this.#input);
+    this.#input.setRawMode(true);
+    this.#input.on("keypress", onKey);
+    this.#input.on("end", this.#ended);
+    process.on("SIGCONT", this.#continued);
+    this.#shell.onNotice((notice) => this.#notice(notice));
+    this.#shell.start();
+    this.#drawPrompt();
+    await ended;
+    process.removeListener("SIGCONT", this.#continued);
+    this.#input.removeListener("keypress", onKey);
+    for (const alarm of this.#slow.values()) alarm.clear();
+    this.#screen.close();
+    this.#input.setRawMode(false);
+    this.#input.pause();
+    return EXIT.ok;
+  }
+
+  #notice(notice: ChatNotice): void {
+    if (notice.type === "ended") {
+      this.#ended();
+      return;
+    }
+    if (notice.type === "delivered") this.#settle(notice.id);
+    else if (notice.type === "undelivered") this.#settle(notice.message.id);
+    const lines = this.#conversation.lines(notice);
+    if (lines.length > 0) this.#screen.print(...lines);
+    if (notice.type === "refused" && notice.next === "ask") this.#askName(notice.refusal.suggestion ?? "");
+    this.#drawPrompt();
+  }
+
+  #key(key: Key): void {
+    this.#perform(this.#editor.key(key));
+    this.#drawPrompt();
+  }
+
+  #perform(effect: EditorEffect): void {
+    switch (effect.type) {
+      case "submit":
+        this.#submit(effect.line);
+        return;
+      case "complete":
+        this.#complete();
+        return;
+      case "interrupt":
+        this.#interrupt();
+        return;
+      case "end":
+        this.#shell.leave();
+        return;
+      case "clear-screen":
+        this.#screen.clear();
+        return;
+      case "suspend":
+        this.#suspend();
+        return;
+      case "cut":
+        this.#screen.print({ tone: "bad", text: `the text was cut at ${MAX_LINE} characters` });
+        return;
+      default:
+    }
+  }
+
+  #submit(line: string): void {
+    if (this.#naming !== undefined) {
+      this.#named(line, this.#naming.suggestion);
+      return;
+    }
+    this.#history.add(line);
+    const entered = this.#conversation.enter(line);
+    if (entered.type === "lines") this.#screen.print(...entered.lines);
+    else if (entered.type === "leave") this.#shell.leave();
+    else {
+      const alarm = new Alarm(this.#clock, () => {
+        this.#screen.print({ tone: "quiet", text: `on its way to ${messageText(entered.to)} …` });
+      });
+      alarm.set(this.#clock.now() + SLOW_MILLIS);
+      this.#slow.set(entered.id, alarm);
+    }
+  }
+
+  #settle(id: number): void {
+    this.#slow.get(id)?.clear();
+    this.#slow.delete(id);
+  }
+
+  /** What was being typed stays in the history, one Up away. */
+  #askName(suggestion: string): void {
+    this.#naming = { suggestion };
+    this.#editor = new LineEditor();
+  }
+
+  #named(line: string, suggestion: string): void {
+    const parsed = parseNickname(line.trim() === "" ? suggestion : line);
+    if (!parsed.ok) {
+      this.#screen.print({ tone: "bad", text: parsed.text });
+      return;
+    }
+    this.#naming = undefined;
+    this.#editor = new LineEditor(this.#history.load());
+    this.#shell.rename(parsed.nickname);
+  }
+
+  #complete(): void {
+    if (this.#naming !== undefined) return;
+    const { before, candidates } = complete(this.#editor.before, this.#conversation.names);
+    const isChanged = before !== this.#editor.before;
+    this.#editor.replaceBefore(before);
+    if (isChanged || candidates.length === 0) return;
+    this.#screen.print({ tone: "quiet", text: candidates.slice(0, 100).map(messageText).join("  ") });
+  }
+
+  #interrupt(): void {
+    const now = this.#clock.now();
+    if (now - this.#interruptedAt <= INTERRUPT_MILLIS) {
+      this.#shell.leave();
+      return;
+    }
+    this.#interruptedAt = now;
+    this.#editor.clear();
+    this.#screen.print({ tone: "quiet", text: "Ctrl-C again leaves" });
+  }
+
+  #suspend(): void {
+    this.#screen.suspend();
+    this.#input.setRawMode(false);
+    process.kill(process.pid, "SIGTSTP");
+  }
+
+  readonly #continued = (): void => {
+    this.#input.setRawMode(true);
+    this.#screen.resume();
+    this.#drawPrompt();
+  };
+
+  #drawPrompt(): void {
+    const partner = this.#conversation.partner;
+    const name = this.#naming === undefined ? "" : messageText(this.#naming.suggestion);
+    const asking = name === "" ? "another nickname: " : `another nickname [${name}]: `;
+    const talking = partner === undefined ? "> " : `to ${messageText(partner)}> `;
+    const label = this.#naming === undefined ? talking : asking;
+    this.#screen.prompt({ label, before: this.#editor.before, after: this.#editor.after });
+  }
+}

@@ -1,0 +1,69 @@
+import { createInterface } from "node:readline";
+import type { Readable, Writable } from "node:stream";
+import type { Clock } from "../base/clock.ts";
+import type { ChatNotice } from "../chat/events.ts";
+import { EXIT } from "../chat/exit-codes.ts";
+import type { Line, SearchContext } from "../chat/wording.ts";
+import type { ChatShell } from "../io/chat-shell.ts";
+import { Conversation } from "./conversation.ts";
+
+/**
+ * The same commands without a terminal: one a line from the input, plain lines to the output. Lines wait until we are
+ * online; at the end of the input what is on its way is finished first.
+ */
+export async function runPlain(options: {
+  readonly shell: ChatShell;
+  readonly clock: Clock;
+  readonly context: SearchContext;
+  readonly input: Readable;
+  readonly output: Writable;
+}): Promise<number> {
+  const { shell, input, output } = options;
+  const conversation = new Conversation(options);
+  const waiting: string[] = [];
+  const state = { isOnline: false, isNameTaken: false, hasInputEnded: false };
+  const print = (lines: readonly Line[]): void => {
+    output.write(lines.map((line) => `${line.text}\n`).join(""));
+  };
+  const enter = (line: string): void => {
+    const entered = conversation.enter(line);
+    if (entered.type === "lines") print(entered.lines);
+    else if (entered.type === "leave") leave();
+  };
+  const lines = createInterface({ input, crlfDelay: Infinity });
+  const leave = (): void => {
+    lines.close();
+    shell.leave();
+  };
+  const leaveWhenDone = (): void => {
+    if (state.hasInputEnded && state.isOnline && shell.pending === 0) shell.leave();
+  };
+  return new Promise((resolve) => {
+    shell.onNotice((notice: ChatNotice) => {
+      print(conversation.lines(notice));
+      if (notice.type === "online") {
+        state.isOnline = true;
+        for (const line of waiting.splice(0)) enter(line);
+      }
+      if (notice.type === "refused") state.isNameTaken = notice.next === "end";
+      if (notice.type === "ended") {
+        lines.close();
+        resolve(exitCode(state.isNameTaken, conversation.undelivered));
+      } else leaveWhenDone();
+    });
+    lines.on("line", (line) => {
+      if (state.isOnline) enter(line);
+      else waiting.push(line);
+    });
+    lines.on("close", () => {
+      state.hasInputEnded = true;
+      leaveWhenDone();
+    });
+    shell.start();
+  });
+}
+
+function exitCode(isNameTaken: boolean, undelivered: number): number {
+  if (isNameTaken) return EXIT.nameTaken;
+  return undelivered > 0 ? EXIT.failure : EXIT.ok;
+}

@@ -1,0 +1,131 @@
+import type { WriteStream } from "node:tty";
+import type { Line, Tone } from "../chat/wording.ts";
+import { graphemes, graphemeWidth, textWidth } from "./width.ts";
+
+/**
+ * The terminal: lines scroll by above, the last row is the prompt with what is being typed. The prompt never takes
+ * more than one row (a long text is shown in part, around the cursor), so that nothing above is ever torn.
+ */
+
+const STYLE: Readonly<Record<Tone, string>> = {
+  chat: "1",
+  sent: "36",
+  quiet: "2",
+  good: "32",
+  bad: "33",
+  plain: "",
+};
+
+export interface Prompt {
+  readonly label: string;
+  readonly before: string;
+  readonly after: string;
+}
+
+export class LineScreen {
+  readonly #out: WriteStream;
+  readonly #hasColor: boolean;
+  #prompt: Prompt = { label: "", before: "", after: "" };
+  /** Columns from the left edge to the cursor, as drawn. */
+  #cursor = 0;
+  #isOpen = false;
+  #drawAsked = false;
+
+  constructor(out: WriteStream, options: { hasColor: boolean }) {
+    this.#out = out;
+    this.#hasColor = options.hasColor;
+    this.#out.on("resize", this.#resized);
+    this.resume();
+  }
+
+  /** Prints a line above the prompt. Its text must be safe for a terminal. */
+  print(...lines: readonly Line[]): void {
+    const text = lines.map((line) => `${this.#styled(line)}\n`).join("");
+    this.#out.write(`\r\x1b[J${text}`);
+    this.#cursor = 0;
+    if (this.#isOpen) this.#draw();
+  }
+
+  /** Shows the prompt; several calls at once are drawn once. */
+  prompt(prompt: Prompt): void {
+    this.#prompt = prompt;
+    if (this.#drawAsked) return;
+    this.#drawAsked = true;
+    setImmediate(() => {
+      this.#drawAsked = false;
+      if (this.#isOpen) this.#draw();
+    });
+  }
+
+  clear(): void {
+    this.#out.write("\x1b[H\x1b[2J");
+    this.#draw();
+  }
+
+  /** Takes the prompt away and gives the terminal back. */
+  suspend(): void {
+    this.#isOpen = false;
+    this.#out.write("\r\x1b[J\x1b[?2004l");
+  }
+
+  /** Bracketed paste on: a paste of several lines arrives marked as one. */
+  resume(): void {
+    this.#isOpen = true;
+    this.#out.write("\x1b[?2004h");
+  }
+
+  close(): void {
+    this.#out.removeListener("resize", this.#resized);
+    this.suspend();
+  }
+
+  /** Terminals wrap the old prompt into the new width: go up to where it begins. */
+  readonly #resized = (): void => {
+    const rows = Math.floor(this.#cursor / Math.max(1, this.#out.columns));
+    if (rows > 0) this.#out.write(`\x1b[${rows}A`);
+    this.#draw();
+  };
+
+  #draw(): void {
+    const { text, cursor } = fitPrompt(this.#prompt, Math.max(8, (this.#out.columns || 80) - 1));
+    this.#cursor = cursor;
+    this.#out.write(`\r\x1b[J${text}\r${cursor > 0 ? `\x1b[${cursor}C` : ""}`);
+  }
+
+  #styled({ tone, text }: Line): string {
+    const style = STYLE[tone];
+    if (!this.#hasColor || style === "") return text;
+    // Of a chat line only who says it stands out.
+    const head = tone === "chat" || tone === "sent" ? (/^\d\d:\d\d .*?: /u.exec(text)?.[0] ?? "") : text;
+    return `\x1b[${style}m${head}\x1b[0m${text.slice(head.length)}`;
+  }
+}
+
+/** What of the prompt fits into `columns`: all of it, or the part around the cursor. */
+export function fitPrompt(prompt: Prompt, columns: number): { text: string; cursor: number } {
+  const label = textWidth(prompt.label) > columns / 2 ? "> " : prompt.label;
+  const room = columns - textWidth(label);
+  const width = textWidth(prompt.before) + textWidth(prompt.after);
+  if (width <= room) {
+    const text = label + prompt.before + prompt.after;
+    return { text, cursor: textWidth(label) + textWidth(prompt.before) };
+  }
+  // Some of what follows the cursor stays in view.
+  const after = takeColumns(graphemes(prompt.after), Math.floor(room / 4));
+  const before = takeColumns(graphemes(prompt.before).toReversed(), room - after.width - 1);
+  const isCut = before.taken.length < graphemes(prompt.before).length;
+  const text = label + (isCut ? "…" : "") + before.taken.toReversed().join("") + after.taken.join("");
+  return { text, cursor: textWidth(label) + (isCut ? 1 : 0) + before.width };
+}
+
+function takeColumns(from: readonly string[], columns: number): { taken: readonly string[]; width: number } {
+  const taken: string[] = [];
+  let width = 0;
+  for (const grapheme of from) {
+    const next = width + graphemeWidth(grapheme);
+    if (next > columns) break;
+    width = next;
+    taken.push(grapheme);
+  }
+  return { taken, width };
+}

@@ -1,0 +1,145 @@
+import type { Writable } from "node:stream";
+import type { Clock, Millis } from "../base/clock.ts";
+import type { ChatNotice, ReceivedMessage, UndeliveredMessage } from "../chat/events.ts";
+import { EXIT } from "../chat/exit-codes.ts";
+import { messageText, noticeLines, rosterLines, type SearchContext, senderText } from "../chat/wording.ts";
+import { Alarm } from "../io/alarm.ts";
+import type { ChatShell } from "../io/chat-shell.ts";
+import { jsonLine } from "./json.ts";
+import { timeOfDay } from "./time.ts";
+
+/** A script does not wait longer than this for a registry, unless it was given more time. */
+export const REGISTRY_LIMIT_MILLIS: Millis = 10_500;
+
+/** What the commands for scripts work with: results go to `output`, all else to `errors`. */
+export interface ScriptContext {
+  readonly shell: ChatShell;
+  readonly clock: Clock;
+  readonly search: SearchContext;
+  readonly output: Writable;
+  readonly errors: Writable;
+}
+
+/** Prints who is there. */
+export function runList(context: ScriptContext, options: { json: boolean }): Promise<number> {
+  return runScript(context, REGISTRY_LIMIT_MILLIS, (notice, finish) => {
+    if (notice.type !== "online") return;
+    const { snapshot } = context.shell;
+    if (options.json) context.output.write(`${jsonLine(listReport(snapshot))}\n`);
+    else for (const { text } of rosterLines(snapshot, undefined)) context.output.write(`${text}\n`);
+    finish(EXIT.ok);
+  });
+}
+
+/** Sends one message; {@link EXIT}.ok only when the peer confirmed it. */
+export function runSend(
+  context: ScriptContext,
+  options: { to: string; text: string; waitMillis: Millis },
+): Promise<number> {
+  const { shell, errors, clock, search } = context;
+  const began = clock.now();
+  const limit = Math.max(REGISTRY_LIMIT_MILLIS, options.waitMillis);
+  return runScript(context, limit, (notice, finish) => {
+    if (notice.type === "online" && !notice.again) {
+      const left = options.waitMillis - (clock.now() - began);
+      shell.send(options.to, options.text, options.waitMillis > 0 ? Math.max(1, left) : 0);
+    } else if (notice.type === "delivered") finish(EXIT.ok);
+    else if (notice.type === "undelivered") {
+      for (const { text } of noticeLines(notice, search)) errors.write(`${text}\n`);
+      finish(exitCodeOf(notice.message));
+    }
+  });
+}
+
+/** Prints messages as they come, `count` of them or until it is ended. */
+export function runListen(
+  context: ScriptContext,
+  options: { json: boolean; count: number | undefined },
+): Promise<number> {
+  const { output, clock } = context;
+  let left = options.count ?? Infinity;
+  return runScript(context, undefined, (notice, finish) => {
+    if (notice.type !== "received" || left <= 0) return;
+    left -= 1;
+    const wall = clock.wall();
+    const { message } = notice;
+    const plain = `${timeOfDay(wall)} ${senderText(message)}: ${messageText(message.text)}`;
+    output.write(`${options.json ? jsonLine(messageReport(message, wall)) : plain}\n`);
+    if (left === 0) finish(EXIT.ok);
+  });
+}
+
+/** Runs until `onNotice` finishes it, the registry is not found in time, or the registry refuses us. */
+function runScript(
+  context: ScriptContext,
+  registryLimit: Millis | undefined,
+  onNotice: (notice: ChatNotice, finish: (code: number) => void) => void,
+): Promise<number> {
+  const { shell, clock, errors, search } = context;
+  return new Promise((resolve) => {
+    let code: number | undefined;
+    const finish = (with_: number): void => {
+      code ??= with_;
+      shell.leave();
+    };
+    const giveUp = new Alarm(clock, () => finish(EXIT.registryNotFound));
+    if (registryLimit !== undefined) giveUp.set(clock.now() + registryLimit);
+    shell.onNotice((notice) => {
+      if (notice.type === "ended") {
+        giveUp.clear();
+        resolve(code ?? EXIT.ok);
+        return;
+      }
+      if (notice.type === "online") giveUp.clear();
+      if (notice.type === "refused" && notice.next === "end") code = EXIT.nameTaken;
+      if (isProblem(notice)) for (const { text } of noticeLines(notice, search)) errors.write(`${text}\n`);
+      onNotice(notice, finish);
+    });
+    shell.start();
+  });
+}
+
+/** What a script's user must know although it is not a result. */
+function isProblem(notice: ChatNotice): boolean {
+  const isRefusal = notice.type === "refused" && notice.next !== "suggestion";
+  const isLoss = notice.type === "registry-lost" || notice.type === "presence-failed";
+  return isRefusal || isLoss || notice.type === "search-failing" || notice.type === "search-hint";
+}
+
+function exitCodeOf(message: UndeliveredMessage): number {
+  switch (message.why) {
+    case "unknown-name":
+    case "never-online":
+      return EXIT.unknownName;
+    case "timeout":
+      return EXIT.timeout;
+    case "empty":
+      return EXIT.usage;
+    default:
+      return message.waited && !message.uncertain ? EXIT.timeout : EXIT.notConfirmed;
+  }
+}
+
+function listReport(snapshot: ChatShell["snapshot"]): object {
+  const clients = snapshot.roster.map(({ nickname, ip, port, online }) => ({
+    nickname,
+    address: ip,
+    port,
+    online,
+    verified: false,
+  }));
+  return { registry: snapshot.registry ?? null, nickname: snapshot.nickname, clients };
+}
+
+function messageReport(message: ReceivedMessage, wall: number): object {
+  const { from, address, text, standing } = message;
+  return {
+    type: "message",
+    time: new Date(wall).toISOString(),
+    from,
+    address,
+    text,
+    verified: false,
+    addressMatches: standing === "unverified",
+  };
+}

@@ -18,9 +18,7 @@ case ${1:-} in
     ;;
 esac
 
-# Not taken over from the user's or the machine's npm configuration: these decide what is built, and for which Node.
 package=$(node_package) || fail "no Node package for $(uname -m)" "use an x86_64 or aarch64 machine"
-export npm_config_nodedir=$project/node_modules/$package
 export npm_config_update_notifier=false
 node=$project/node_modules/.bin/node
 
@@ -69,8 +67,10 @@ ensure_packages() {
     tell_quiet_log
     fail "npm ci failed (its last lines are above)" "check the network, the proxy and npm's registry (npm ping)"
   }
+  # npm 9 leaves the link out, because two packages (one per processor) offer it.
+  ln -sfn "../$package/bin/node" "$node"
   "$node" --version >/dev/null 2>&1 ||
-    fail "the pinned Node of $package does not run here" "run: ldd $npm_config_nodedir/bin/node   and install what is not found"
+    fail "the pinned Node of $package does not run here" "run: ldd node_modules/$package/bin/node   and install what is not found"
   echo "$inputs" >"$stamp"
 }
 
@@ -81,17 +81,24 @@ ensure_native() {
     note "up to date"
     return
   fi
-  if need_packages g++ make python3 && build_native && native_loads; then
+  if need_packages g++ && build_native && native_loads; then
     return
   fi
   tell_quiet_log
   note "raw-socket was not built: the registry runs without raw IP. Clients over UDP work, original clients do not."
-  note "fix: sudo apt-get install -y g++ make python3, then run this again"
+  note "fix: sudo apt-get install -y g++, then run this again"
 }
 
+# One C++ file, compiled here and not by node-gyp: Debian's node-gyp links it with the distribution's libnode as well,
+# which crashes the pinned Node. The flags are those of raw-socket's binding.gyp and of Node's own common.gypi.
 build_native() {
+  local source=node_modules/raw-socket
   note "compiling against the headers of $("$node" --version)"
-  PATH=$project/node_modules/.bin:$PATH quietly npm rebuild raw-socket --ignore-scripts=false --foreground-scripts
+  mkdir -p "$source/build/Release"
+  quietly g++ -shared -fPIC -pthread -O2 -std=gnu++20 -fno-rtti -fno-exceptions -fno-strict-aliasing -s -w \
+    -DNODE_GYP_MODULE_NAME=raw -DBUILDING_NODE_EXTENSION -DUSING_UV_SHARED=1 -DUSING_V8_SHARED=1 \
+    -D_FILE_OFFSET_BITS=64 -D_LARGEFILE_SOURCE \
+    -I "node_modules/$package/include/node" -I node_modules/nan -o "$source/build/Release/raw.node" "$source/src/raw.cc"
 }
 
 ensure_dist() {

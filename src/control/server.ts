@@ -262,7 +262,7 @@ class Control implements ControlServer {
       for (const { id } of underWay) this.#send(socket, { id, ok: false, error });
       underWay.clear();
     }
-    const sockets = [...this.#connections.keys()];
+    const sockets = [...this.#connections.keys()].filter((socket) => !socket.destroyed);
     // What is flushed reaches the client even when its socket is destroyed next (unix(7): the data stay queued).
     const flushed = sockets.map((socket) => new Promise<void>((done) => socket.end(done)));
     await within(this.#limits.closeMillis, (done) => void Promise.allSettled(flushed).then(done));

@@ -50,6 +50,11 @@ export class KeyedBuckets {
     this.#capacity = capacity;
   }
 
+  /** Keys remembered, at most the capacity. */
+  get size(): number {
+    return this.#buckets.size;
+  }
+
   take(key: string, now: Millis): boolean {
     let bucket = this.#buckets.get(key);
     if (bucket === undefined) {

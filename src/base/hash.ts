@@ -1,0 +1,14 @@
+/** The pure parts of node:crypto that cores need: same input, same output, no I/O and no randomness. */
+import { createHmac, timingSafeEqual } from "node:crypto";
+
+/** HMAC-SHA-256 over the parts joined; 32 bytes. */
+export function hmacSha256(key: Uint8Array, ...parts: readonly (Uint8Array | string)[]): Uint8Array {
+  const hmac = createHmac("sha256", key);
+  for (const part of parts) hmac.update(part);
+  return hmac.digest();
+}
+
+/** Equality in a time that does not tell where the bytes differ. */
+export function equalInConstantTime(left: Uint8Array, right: Uint8Array): boolean {
+  return left.length === right.length && timingSafeEqual(left, right);
+}

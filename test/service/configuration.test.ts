@@ -1,0 +1,112 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import fc from "fast-check";
+import {
+  ConfigurationError,
+  changedKeys,
+  parseConfiguration,
+  readConfiguration,
+} from "../../src/service/configuration.ts";
+
+const parse = (text: string) => parseConfiguration(text, "x.toml");
+
+test("every key is optional", () => {
+  assert.deepEqual(parse(""), {
+    network: { interfaces: [], port: 10_001, encapsulationPort: 9_899, legacy: true },
+    log: { level: "info", format: "text" },
+    presence: { heartbeatMillis: 1_000, lostAfterMillis: 4_000 },
+  });
+});
+
+test("every key is read", () => {
+  const text = `[network]
+interfaces = ["eth0", "wlan0"]
+port = 20001
+encapsulation-port = 19899
+legacy = false
+[log]
+level = "debug"
+format = "json"
+[presence]
+heartbeat = "500ms"
+lost-after = "0.1m"`;
+  assert.deepEqual(parse(text), {
+    network: { interfaces: ["eth0", "wlan0"], port: 20_001, encapsulationPort: 19_899, legacy: false },
+    log: { level: "debug", format: "json" },
+    presence: { heartbeatMillis: 500, lostAfterMillis: 6_000 },
+  });
+  assert.deepEqual(changedKeys(parse(""), parse(text)).length, 8);
+  assert.deepEqual(changedKeys(parse(text), parse(text)), []);
+});
+
+const REFUSED: readonly (readonly [string, RegExp])[] = [
+  ["[network]\nport = 1\nprot = 2", /^x\.toml, line 3: network\.prot: unknown key \(did you mean port\?\)$/],
+  ["[netwrk]\nport = 1", /^x\.toml, line 1: netwrk: unknown section or key \(did you mean \[network\]\?\)$/],
+  ["port = 1", /^x\.toml, line 1: port: unknown section or key/],
+  ["\n[network]\nport = 70000", /^x\.toml, line 3: network\.port: wants a port number from 1 to 65535$/],
+  ["[network]\nport = 1.5", /line 2: network\.port: wants a port number/],
+  ["[network]\nlegacy = 'no'", /line 2: network\.legacy: wants true or false$/],
+  [
+    "[network]\ninterfaces = 'eth0'",
+    /line 2: network\.interfaces: wants a list of interface names, as in \["eth0"\]$/,
+  ],
+  ["[network]\ninterfaces = ['e;rm']", /line 2: network\.interfaces: wants a list/],
+  ["[log]\nlevel = 'wran'", /line 2: log\.level: wants one of a few words \(did you mean warn\?\)$/],
+  ["[presence]\nheartbeat = 5", /line 2: presence\.heartbeat: wants a duration from "200ms" to "60s"/],
+  ["[presence]\nheartbeat = '1h'", /line 2: presence\.heartbeat: wants a duration/],
+  [
+    "[presence]\nheartbeat = '2s'\nlost-after = '3s'",
+    /line 3: presence\.lost-after: lost-after must be at least three times/,
+  ],
+  ["[network\nport = 1", /^x\.toml, line \d+: /],
+  ['[network]\n"\\u001b[2J" = 1', /\\x1b\[2J: unknown key/],
+  ["__proto__ = 1", /unknown section or key/],
+];
+
+for (const [text, wanted] of REFUSED) {
+  test(`refuses ${JSON.stringify(text)} with line and suggestion`, () => {
+    assert.throws(
+      () => parse(text),
+      (error) => {
+        assert.ok(error instanceof ConfigurationError);
+        assert.match(error.message, wanted);
+        return true;
+      },
+    );
+  });
+}
+
+test("any text is either a configuration or refused in one escaped line", () => {
+  const nearly = fc.array(
+    fc.constantFrom("[network]", "port", "=", "1", "\n", '"', "[", "]", "{", "}", ".", "#", "\x1b", "log"),
+  );
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.string(),
+        nearly.map((parts) => parts.join(" ")),
+      ),
+      (text) => {
+        try {
+          parse(text);
+        } catch (error) {
+          assert.ok(error instanceof ConfigurationError, String(error));
+          assert.doesNotMatch(error.message, /\p{Cc}/u);
+        }
+      },
+    ),
+    { numRuns: 2_000 },
+  );
+});
+
+test("a missing file means the defaults, unless it was asked for", () => {
+  const directory = mkdtempSync(join(tmpdir(), "multiproto-"));
+  const file = join(directory, "multiproto.toml");
+  assert.equal(readConfiguration(file, false).network.port, 10_001);
+  assert.throws(() => readConfiguration(file, true), /Cannot read .*ENOENT/);
+  writeFileSync(file, "# x\n".repeat(20_000));
+  assert.throws(() => readConfiguration(file, false), /longer than 65536 bytes/);
+});

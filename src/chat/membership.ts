@@ -11,10 +11,12 @@ import type { AssociationEnd, ChatEvent, ChatNotice, ChatOutput, RefusalNext } f
  * docs/protocol.md, "Discovery", "Registration", "Presence".
  */
 
-/** Pauses between two hellos; the last one repeats. */
-const HELLO_PAUSES: readonly Millis[] = [250, 500, 1_000, 2_000, 4_000, 8_000, 10_000];
-/** Where the pauses start after a registry that answered but could not be used. */
-const PATIENT_ATTEMPT = 4;
+/** Pauses between two hellos while no registry was ever found; the last one repeats. */
+const FIRST_PAUSES: readonly Millis[] = [250, 500, 1_000, 2_000, 4_000, 8_000, 10_000];
+/** After a registry is gone: it is probably being restarted, so look closely for the first half minute. */
+const RETURN_PAUSES: readonly Millis[] = [250, 500, ...Array<Millis>(30).fill(1_000), 2_000, 5_000];
+/** After a registry that answered but could not be used. */
+const PATIENT_MILLIS: Millis = 4_000;
 /** After a registry is gone everybody comes back: spread over this time. */
 const RETURN_SPREAD_MILLIS: Millis = 400;
 export const HINT_MILLIS: Millis = 10_000;
@@ -189,7 +191,11 @@ export class Membership {
 
   /** With 20% of jitter either way, so that clients that started together drift apart. */
   #pause(attempt: number): Millis {
-    const pause = HELLO_PAUSES[Math.min(attempt, HELLO_PAUSES.length - 1)] ?? 0;
+    const pauses = this.#wasOnline ? RETURN_PAUSES : FIRST_PAUSES;
+    return this.#jittered(pauses[Math.min(attempt, pauses.length - 1)] ?? 0);
+  }
+
+  #jittered(pause: Millis): Millis {
     return pause * (0.8 + this.#random.below(401) / 1_000);
   }
 
@@ -245,7 +251,7 @@ export class Membership {
     this.#notice({ type: "refused", nickname, refusal, next });
     if (next === "ask") this.#state = { type: "naming" };
     else if (next === "end") this.#end();
-    else if (next === "retry") this.#search(now, PATIENT_ATTEMPT, this.#pause(PATIENT_ATTEMPT));
+    else if (next === "retry") this.#search(now, 0, this.#jittered(PATIENT_MILLIS));
     else {
       const suggested = parseNickname(refusal.suggestion ?? "");
       if (suggested.ok) this.#nickname = suggested.nickname;
@@ -300,7 +306,7 @@ export class Membership {
 
   #attachFailed(now: Millis, registry: string): void {
     this.#notice({ type: "presence-failed", registry });
-    this.#search(now, PATIENT_ATTEMPT, this.#pause(PATIENT_ATTEMPT));
+    this.#search(now, 0, this.#jittered(PATIENT_MILLIS));
   }
 
   #end(): void {

@@ -6,6 +6,7 @@ import { EXIT } from "../chat/exit-codes.ts";
 import type { Line, SearchContext } from "../chat/wording.ts";
 import type { ChatShell } from "../io/chat-shell.ts";
 import { Conversation } from "./conversation.ts";
+import { refusalCode } from "./scripts.ts";
 
 /**
  * The same commands without a terminal: one a line from the input, plain lines to the output. Lines wait until we are
@@ -21,7 +22,7 @@ export async function runPlain(options: {
   const { shell, input, output } = options;
   const conversation = new Conversation(options);
   const waiting: string[] = [];
-  const state = { isOnline: false, isNameTaken: false, hasInputEnded: false };
+  const state = { isOnline: false, refusalCode: undefined as number | undefined, hasInputEnded: false };
   const print = (lines: readonly Line[]): void => {
     output.write(lines.map((line) => `${line.text}\n`).join(""));
   };
@@ -45,10 +46,10 @@ export async function runPlain(options: {
         state.isOnline = true;
         for (const line of waiting.splice(0)) enter(line);
       }
-      if (notice.type === "refused") state.isNameTaken = notice.next === "end";
+      if (notice.type === "refused" && notice.next === "end") state.refusalCode = refusalCode(notice.refusal);
       if (notice.type === "ended") {
         lines.close();
-        resolve(exitCode(state.isNameTaken, conversation.undelivered));
+        resolve(state.refusalCode ?? (conversation.undelivered > 0 ? EXIT.failure : EXIT.ok));
       } else leaveWhenDone();
     });
     lines.on("line", (line) => {
@@ -61,9 +62,4 @@ export async function runPlain(options: {
     });
     shell.start();
   });
-}
-
-function exitCode(isNameTaken: boolean, undelivered: number): number {
-  if (isNameTaken) return EXIT.nameTaken;
-  return undelivered > 0 ? EXIT.failure : EXIT.ok;
 }

@@ -5,6 +5,7 @@ import { EXIT } from "../chat/exit-codes.ts";
 import { messageText, noticeLines, rosterLines, type SearchContext, senderText } from "../chat/wording.ts";
 import { Alarm } from "../io/alarm.ts";
 import type { ChatShell } from "../io/chat-shell.ts";
+import type { Refusal } from "../wire/mp1-roster.ts";
 import { jsonLine } from "./json.ts";
 import { timeOfDay } from "./time.ts";
 
@@ -82,7 +83,10 @@ function runScript(
       code ??= with_;
       shell.leave();
     };
-    const giveUp = new Alarm(clock, () => finish(EXIT.registryNotFound));
+    const giveUp = new Alarm(clock, () => {
+      errors.write("no registry found, giving up\n");
+      finish(EXIT.registryNotFound);
+    });
     if (registryLimit !== undefined) giveUp.set(clock.now() + registryLimit);
     shell.onNotice((notice) => {
       if (notice.type === "ended") {
@@ -91,12 +95,17 @@ function runScript(
         return;
       }
       if (notice.type === "online") giveUp.clear();
-      if (notice.type === "refused" && notice.next === "end") code = EXIT.nameTaken;
+      if (notice.type === "refused" && notice.next === "end") code = refusalCode(notice.refusal);
       if (isProblem(notice)) for (const { text } of noticeLines(notice, search)) errors.write(`${text}\n`);
       onNotice(notice, finish);
     });
     shell.start();
   });
+}
+
+/** What a refusal ends a script with. */
+export function refusalCode(refusal: Refusal): number {
+  return refusal.code === "nickname-taken" ? EXIT.nameTaken : EXIT.usage;
 }
 
 /** What a script's user must know although it is not a result. */

@@ -1,0 +1,134 @@
+import assert from "node:assert/strict";
+import type { Millis, Random } from "../../src/base/clock.ts";
+import { decodeUtf8, encodeUtf8 } from "../../src/base/text.ts";
+import { ChatClient } from "../../src/chat/client.ts";
+import type { ChatEvent, ChatNotice, ChatOutput } from "../../src/chat/events.ts";
+import type { WhenTaken } from "../../src/chat/membership.ts";
+import { type Nickname, parseNickname } from "../../src/wire/nickname.ts";
+
+export const REGISTRY = "10.0.0.1";
+
+export interface Item {
+  readonly nickname: string;
+  readonly ip: string;
+  readonly port: number;
+  readonly online: boolean;
+}
+
+export const OLA: Item = { nickname: "ola", ip: "10.0.0.2", port: 51_000, online: true };
+
+export function nickname(text: string): Nickname {
+  const parsed = parseNickname(text);
+  assert.ok(parsed.ok);
+  return parsed.nickname;
+}
+
+export function rosterBytes(...clients: readonly Item[]): Uint8Array {
+  return encodeUtf8(JSON.stringify({ clients }));
+}
+
+/** In the middle of every range: no jitter. */
+const EVEN: Random = {
+  bytes: (length) => new Uint8Array(length),
+  below: (limit) => Math.floor(limit / 2),
+};
+
+/** A chat core on a virtual clock, with what it put out so far. */
+export class VirtualClient {
+  readonly client: ChatClient;
+  now: Millis = 0;
+  readonly #outputs: ChatOutput[] = [];
+  #connections = 0;
+  #association = 0;
+
+  constructor(options: { nick?: string; whenTaken?: WhenTaken } = {}) {
+    const settings = { nickname: nickname(options.nick ?? "adam"), whenTaken: options.whenTaken ?? "ask" };
+    this.client = new ChatClient({ settings, random: EVEN });
+  }
+
+  handle(event: ChatEvent): void {
+    this.client.handle(this.now, event);
+  }
+
+  /** Lets time pass, stopping at every deadline. */
+  pass(time: Millis): void {
+    const end = this.now + time;
+    for (;;) {
+      const next = this.client.nextDeadline();
+      if (next === undefined || next > end) break;
+      this.now = Math.max(this.now, next);
+      this.client.advance(this.now);
+    }
+    this.now = end;
+    this.client.advance(end);
+  }
+
+  /** Takes the outputs of one kind that came since the last look; the others stay. */
+  take<Type extends ChatOutput["type"]>(type: Type): readonly Extract<ChatOutput, { type: Type }>[] {
+    for (let out = this.client.poll(); out !== undefined; out = this.client.poll()) this.#outputs.push(out);
+    const found: Extract<ChatOutput, { type: Type }>[] = [];
+    for (const out of this.#outputs.splice(0)) {
+      if (out.type === type) found.push(out as Extract<ChatOutput, { type: Type }>);
+      else this.#outputs.push(out);
+    }
+    return found;
+  }
+
+  notices(): readonly ChatNotice[] {
+    return this.take("notice").map((out) => out.notice);
+  }
+
+  start(): void {
+    this.client.start(this.now);
+    this.pass(0);
+    this.handle({ type: "hello-sent", to: "any" });
+  }
+
+  /** A registry calls back; what it was told is returned, undefined when it was turned away. */
+  dialBack(address = REGISTRY): { connection: number; told: string } | undefined {
+    this.#connections += 1;
+    const connection = this.#connections;
+    this.handle({ type: "dialed-back", connection, address });
+    const answer = this.take("answer-dial-back").find((out) => out.connection === connection);
+    if (answer === undefined) {
+      assert.ok(this.take("close-dial-back").some((out) => out.connection === connection));
+      return undefined;
+    }
+    return { connection, told: decodeUtf8(answer.bytes) ?? "" };
+  }
+
+  answer(bytes: Uint8Array): void {
+    const dial = this.dialBack();
+    assert.ok(dial);
+    this.handle({ type: "dial-back-answer", connection: dial.connection, bytes });
+  }
+
+  /** All the way to online, with this roster. */
+  goOnline(...roster: readonly Item[]): void {
+    this.answer(rosterBytes(...roster));
+    const [associate] = this.take("associate");
+    assert.equal(associate?.address, REGISTRY);
+    this.#association = associate.association;
+    this.handle({ type: "association-up", association: this.#association });
+    this.take("association-send");
+  }
+
+  online(...roster: readonly Item[]): void {
+    this.start();
+    this.goOnline(...roster);
+    this.notices();
+    this.take("hello");
+  }
+
+  push(...roster: readonly Item[]): void {
+    this.handle({
+      type: "association-message",
+      association: this.#association,
+      bytes: rosterBytes(...roster),
+    });
+  }
+
+  endAssociation(how: "closed" | "lost" | "aborted"): void {
+    this.handle({ type: "association-ended", association: this.#association, how });
+  }
+}

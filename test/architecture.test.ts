@@ -1,0 +1,164 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { join, relative, resolve } from "node:path";
+import { test } from "node:test";
+
+/**
+ * The rooms of src and their one direction: base ← {sctp, wire, roster} ← {registry, peer, chat} ← {store, io, control,
+ * service} ← {ctl, tui} ← bin. Every rule here carries its reason; a rule without one would be a habit.
+ */
+
+const SRC = resolve(import.meta.dirname, "../src");
+
+const ROOMS: Readonly<Record<string, { readonly mayImport: readonly string[]; readonly reason: string }>> = {
+  base: { mayImport: [], reason: "everything stands on it" },
+  wire: { mayImport: ["base"], reason: "codecs know bytes, not who sends them" },
+  sctp: { mayImport: ["base"], reason: "the endpoint would serve any program" },
+  roster: { mayImport: ["base", "wire"], reason: "who is there, whatever the transport" },
+  registry: {
+    mayImport: ["base", "wire", "sctp", "roster"],
+    reason: "pure; of sctp only the types of its API",
+  },
+  peer: { mayImport: ["base", "wire"], reason: "a chat session does not know the roster" },
+  chat: { mayImport: ["base", "wire", "sctp", "roster", "peer"], reason: "the client without a face" },
+  store: { mayImport: ["base", "wire", "roster"], reason: "back ends behind the cores' interfaces" },
+  io: {
+    mayImport: ["base", "wire", "sctp", "roster", "registry", "peer", "chat"],
+    reason: "runs the cores on real sockets",
+  },
+  control: { mayImport: ["base"], reason: "the control plane knows its methods, not who implements them" },
+  service: {
+    mayImport: ["base", "wire", "sctp", "roster", "registry", "store", "io", "control"],
+    reason: "the daemon's life: it puts the shells together",
+  },
+  ctl: {
+    mayImport: ["base", "control"],
+    reason: "the admin's program sees the registry only through the control plane",
+  },
+  tui: { mayImport: ["base", "wire", "chat", "io"], reason: "faces on the chat core and its shell" },
+  bin: {
+    mayImport: ["base", "wire", "sctp", "chat", "io", "control", "service", "ctl", "tui"],
+    reason: "argv, wiring, exit code",
+  },
+};
+
+const CORES = ["base", "wire", "sctp", "roster", "registry", "peer", "chat"];
+
+/** What a core must not touch, since a test could not steer it. */
+const BANNED_IN_CORES: readonly { readonly pattern: RegExp; readonly reason: string }[] = [
+  { pattern: /\bDate\.now\(|\bnew Date\(\)/, reason: "time comes in as `now`" },
+  { pattern: /\bperformance\.now\(/, reason: "time comes in as `now`" },
+  {
+    pattern: /\bset(Timeout|Interval|Immediate)\(|\bqueueMicrotask\(/,
+    reason: "deadlines are named entries of a table",
+  },
+  { pattern: /\bMath\.random\(|\brandomBytes\(|\brandomInt\(/, reason: "randomness comes in as `Random`" },
+  { pattern: /\bprocess\.(?!env\b)/, reason: "a core has no process" },
+];
+
+/** npm packages, and the only places that may import them. */
+const PACKAGES: Readonly<Record<string, { readonly only: RegExp; readonly reason: string }>> = {
+  sctp: { only: /^sctp\//, reason: "frozen and fragile: nothing else may see it" },
+  "node-ipc": { only: /^control\//, reason: "its history: behind one door" },
+  "systemd-notify": { only: /^service\/notify\.ts$/, reason: "one place talks to the service manager" },
+  pino: { only: /^service\/log\.ts$/, reason: "one place formats log lines" },
+  "raw-socket": { only: /^io\/sctp-raw\.ts$/, reason: "native and optional" },
+  "smol-toml": { only: /^service\/configuration\.ts$/, reason: "one place reads the configuration" },
+  commander: { only: /^(bin|ctl)\//, reason: "argv ends where programs begin" },
+};
+
+interface Source {
+  readonly path: string;
+  readonly room: string;
+  readonly code: string;
+  readonly imports: readonly string[];
+}
+
+const SOURCES: readonly Source[] = readdirSync(SRC, { recursive: true, encoding: "utf8" })
+  .filter((path) => /\.tsx?$/.test(path) && !path.endsWith(".d.ts"))
+  .map((path) => {
+    const code = readFileSync(join(SRC, path), "utf8");
+    const statements = /^(?:import|export)\b[^;"]*?"([^"]+)";|\bimport\(\s*"([^"]+)"\s*\)/gm;
+    const imports = [...code.matchAll(statements)].map((match) => match[1] ?? match[2] ?? "");
+    return { path, room: path.split("/")[0] ?? "", code: withoutComments(code), imports };
+  });
+
+function withoutComments(code: string): string {
+  return code.replace(/\/\*[\s\S]*?\*\//g, "").replace(/(^|\s)\/\/.*$/gm, "$1");
+}
+
+test("the check sees the sources", () => {
+  assert.ok(SOURCES.length > 50, `${SOURCES.length} files`);
+  assert.ok(SOURCES.flatMap((source) => source.imports).length > 200);
+  for (const room of Object.keys(ROOMS))
+    assert.ok(
+      SOURCES.some((source) => source.room === room),
+      `no file in ${room}`,
+    );
+});
+
+test("every file stands in a room", () => {
+  for (const { path, room } of SOURCES) assert.ok(room in ROOMS, `${path} is in no known room`);
+});
+
+test("rooms import only to the left", () => {
+  for (const { path, room, imports } of SOURCES) {
+    for (const target of imports.filter((name) => name.startsWith("."))) {
+      const other = relative(SRC, resolve(join(SRC, path), "..", target)).split("/")[0] ?? "";
+      const rule = ROOMS[room];
+      const allowed = other === room || rule?.mayImport.includes(other);
+      assert.ok(
+        allowed,
+        `${path} imports ${target}: ${room} may import ${rule?.mayImport.join(", ")} (${rule?.reason})`,
+      );
+    }
+  }
+});
+
+test("cores read no clock, set no timer, roll no dice", () => {
+  for (const { path, room, code } of SOURCES.filter((source) => CORES.includes(source.room))) {
+    for (const { pattern, reason } of BANNED_IN_CORES) {
+      assert.doesNotMatch(code, pattern, `${path} is in the core ${room}: ${reason}`);
+    }
+  }
+});
+
+test("cores import no part of Node but hashes, and those through base", () => {
+  for (const { path, imports } of SOURCES.filter((source) => CORES.includes(source.room))) {
+    for (const name of imports.filter((target) => target.startsWith("node:"))) {
+      const allowed = path === "base/hash.ts" && name === "node:crypto";
+      assert.ok(allowed, `${path} imports ${name}: a core does no I/O`);
+    }
+  }
+});
+
+test("timers are set only by shells", () => {
+  const shells = /^(io|control|service|ctl|tui|bin)\//;
+  for (const { path, code } of SOURCES) {
+    if (/\bset(Timeout|Interval)\(/.test(code)) assert.match(path, shells, `${path} sets a timer`);
+  }
+});
+
+test("each package is imported where it belongs, and really is", () => {
+  for (const [name, { only, reason }] of Object.entries(PACKAGES)) {
+    const users = SOURCES.filter(({ imports }) =>
+      imports.some((target) => target === name || target.startsWith(`${name}/`)),
+    );
+    assert.ok(users.length > 0, `${name} is not used`);
+    for (const { path } of users) assert.match(path, only, `${path} imports ${name}: ${reason}`);
+  }
+});
+
+test("no other package is imported at all", () => {
+  for (const { path, imports } of SOURCES) {
+    for (const target of imports.filter((name) => !name.startsWith(".") && !name.startsWith("node:"))) {
+      const name = target.startsWith("@")
+        ? target.split("/").slice(0, 2).join("/")
+        : (target.split("/")[0] ?? "");
+      assert.ok(
+        name in PACKAGES,
+        `${path} imports ${target}: say in test/architecture.test.ts where and why`,
+      );
+    }
+  }
+});

@@ -78,8 +78,9 @@ const SOURCES: readonly Source[] = readdirSync(SRC, { recursive: true, encoding:
   .filter((path) => /\.tsx?$/.test(path) && !path.endsWith(".d.ts"))
   .map((path) => {
     const code = readFileSync(join(SRC, path), "utf8");
-    const statements = /^(?:import|export)\b[^;"]*?"([^"]+)";|\bimport\(\s*"([^"]+)"\s*\)/gm;
-    const imports = [...code.matchAll(statements)].map((match) => match[1] ?? match[2] ?? "");
+    const statements =
+      /^(?:import|export)\b[^;"=(]*?\bfrom\s*"([^"]+)"|^import\s+"([^"]+)"|\bimport\(\s*"([^"]+)"/gm;
+    const imports = [...code.matchAll(statements)].map((match) => match[1] ?? match[2] ?? match[3] ?? "");
     return { path, room: path.split("/")[0] ?? "", code: withoutComments(code), imports };
   });
 

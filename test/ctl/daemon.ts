@@ -20,8 +20,10 @@ export interface DaemonOptions {
   readonly refusesToStop?: boolean;
   readonly badConfiguration?: string;
   readonly noClients?: boolean;
-  /** Never answers. */
+  /** Never becomes ready. */
   readonly hangs?: boolean;
+  /** Has no pid file until somebody asks whether it is ready: nobody knew it until then. */
+  readonly startsWhenAsked?: boolean;
 }
 
 const options: DaemonOptions = JSON.parse(process.argv[2] ?? "{}");
@@ -46,6 +48,7 @@ control.status = () => {
   };
 };
 control.ready = async () => {
+  if (options.startsWhenAsked === true) writePidFile(runtimeDirectory);
   if (options.hangs === true) return new Promise(() => {});
   if (options.failsToStart === undefined) return { outcome: "ready", pid: process.pid, version: "9.8.7" };
   setImmediate(() => void stopProcess());
@@ -77,6 +80,6 @@ server = await createControlServer({
   },
   clock: { now: () => performance.now(), wall: () => Date.now() },
 });
-writePidFile(runtimeDirectory);
+if (options.startsWhenAsked !== true) writePidFile(runtimeDirectory);
 process.on("SIGTERM", () => void stopProcess());
 process.stdout.write("up\n");

@@ -11,6 +11,26 @@ import type { DaemonOptions } from "./daemon.ts";
 const DAEMON = fileURLToPath(new URL("daemon.ts", import.meta.url));
 const PROGRAM = fileURLToPath(new URL("../../src/bin/multiprotoctl.ts", import.meta.url));
 
+/** Keeps a test daemon running on the descriptor `fd`: each one that ends is followed by another. */
+export async function supervise(
+  context: TestContext,
+  options: DaemonOptions,
+  fd: number,
+): Promise<ChildProcess> {
+  const loop = spawn(
+    "sh",
+    ["-c", 'while "$0" "$@"; do :; done', process.execPath, DAEMON, JSON.stringify(options)],
+    {
+      stdio: ["ignore", "pipe", "inherit", fd],
+      detached: true,
+    },
+  );
+  context.after(() => process.kill(-(loop.pid ?? 0), "SIGKILL"));
+  if (loop.stdout === null) throw new Error("no pipe");
+  await soon("the daemon", once(loop.stdout, "data"));
+  return loop;
+}
+
 /** Starts the test daemon and waits until it listens. It ends with the test. */
 export async function startDaemon(
   context: TestContext,
@@ -27,14 +47,18 @@ export async function startDaemon(
   return daemon;
 }
 
+export interface HeldSocket {
+  readonly path: string;
+  readonly fd: number;
+  letGo(): void;
+  onConnection(listener: () => void): void;
+}
+
 /**
  * A listening socket to hand down, as a socket unit does. Node accepts on whatever it listens on, so `letGo` must be
  * called once the descriptor is handed down, before anybody connects; the socket was renamed, so its file stays.
  */
-export async function holdSocket(
-  context: TestContext,
-  directory: string,
-): Promise<{ readonly path: string; readonly fd: number; letGo(): void }> {
+export async function holdSocket(context: TestContext, directory: string): Promise<HeldSocket> {
   const server = createServer();
   server.listen(join(directory, "held.sock"));
   await once(server, "listening");
@@ -44,7 +68,7 @@ export async function holdSocket(
   context.after(letGo);
   // Not documented, but the only way that Node offers to hand a listening socket to a child as a plain descriptor.
   const { fd } = (server as unknown as { _handle: { fd: number } })._handle;
-  return { path, fd, letGo };
+  return { path, fd, letGo, onConnection: (listener) => void server.on("connection", listener) };
 }
 
 export interface Outcome {

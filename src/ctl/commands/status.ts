@@ -1,0 +1,64 @@
+import { durationText } from "../../base/text.ts";
+import type { PortsReport, StatusReport } from "../../control/reports.ts";
+import { type AddCommand, examples } from "../context.ts";
+import { NOT_RUNNING, OK } from "../exit-codes.ts";
+import type { Colour, Output } from "../output.ts";
+import { localTime } from "../times.ts";
+
+export const addStatus: AddCommand = (program, run) => {
+  program
+    .command("status")
+    .summary("say whether the registry runs, and how it does")
+    .description("Says whether the registry runs, and how it does. Exit code 0: it runs; 3: it is stopped.")
+    .addHelpText("after", examples("multiprotoctl status", "multiprotoctl status --json | jq .online"))
+    .action(
+      run(async ({ registry, output }) => {
+        if (registry.running() === undefined) {
+          output.show({ state: "stopped" }, () => [
+            `multiproto registry: ${output.paint("bold", "stopped")}`,
+          ]);
+          return NOT_RUNNING;
+        }
+        const status = await registry.connected((client) => client.request("status", undefined));
+        output.show({ ...status }, () => describe(status, output));
+        return OK;
+      }),
+    );
+};
+
+const COLOURS: Readonly<Record<StatusReport["state"], Colour>> = {
+  starting: "yellow",
+  ready: "green",
+  stopping: "yellow",
+};
+
+function describe(status: StatusReport, output: Output): string[] {
+  const { state, lastError, counters } = status;
+  const joining = status.pendingRegistrations > 0 ? `, ${status.pendingRegistrations} joining` : "";
+  return [
+    `multiproto registry: ${output.paint(COLOURS[state], state)}`,
+    ...output.pairs([
+      ["pid", `${status.pid}${status.supervisor === "systemd" ? " (under systemd)" : ""}`],
+      ["version", status.version],
+      ["up", `${durationText(status.uptimeMillis)}, since ${localTime(status.startedAt)}`],
+      ["ports", portsText(status.ports)],
+      ["interfaces", status.interfaces.join(", ") || "none"],
+      ["clients", `${status.online} online, ${status.offline} offline${joining}`],
+      ["original clients", status.legacy ? "let in, unverified" : "kept out"],
+      ["last error", lastError === null ? "none" : `${lastError.text} (${localTime(lastError.at)})`],
+      ...Object.entries(counters)
+        .filter(([, count]) => count > 0)
+        .map(([name, count]) => [name, String(count)] as const),
+    ]),
+  ];
+}
+
+function portsText({ udp, tcp, sctpUdp, sctpRaw }: PortsReport): string {
+  const bound = [
+    udp === null ? undefined : `UDP ${udp}`,
+    tcp === null ? undefined : `TCP ${tcp}`,
+    sctpUdp === null ? undefined : `SCTP over UDP ${sctpUdp}`,
+    sctpRaw ? "SCTP on IP" : undefined,
+  ];
+  return bound.filter((text) => text !== undefined).join(", ") || "none";
+}

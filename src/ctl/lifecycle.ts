@@ -1,0 +1,66 @@
+/** Starting and stopping as the commands start, stop and restart share them. */
+import { durationText } from "../base/text.ts";
+import { ConnectionError } from "../control/client.ts";
+import { ControlError } from "../control/methods.ts";
+import type { ProcessMark } from "../control/pidfile.ts";
+import type { StartReport } from "../control/reports.ts";
+import { CommandFailure } from "./failure.ts";
+import { journalTail } from "./journal.ts";
+import type { Registry } from "./registry.ts";
+
+export interface Started {
+  readonly pid: number;
+  readonly version: string;
+}
+
+/** Connects, which starts a socket-activated unit, and waits until the registry is ready. */
+export async function start(registry: Registry, timeoutMillis: number): Promise<Started> {
+  const since = Math.floor(Date.now() / 1000);
+  const report = await startReport(registry, timeoutMillis, since);
+  if (report.outcome === "ready") return { pid: report.pid, version: report.version };
+  throw new CommandFailure(
+    "failed",
+    `the registry did not start: ${report.reason}`,
+    await journalTail(since),
+  );
+}
+
+async function startReport(registry: Registry, timeoutMillis: number, since: number): Promise<StartReport> {
+  try {
+    return await registry.connected((client) => client.request("ready", undefined, timeoutMillis));
+  } catch (error) {
+    if (!(error instanceof ConnectionError)) throw error;
+    if (error.reason === "timeout") {
+      const text = `the registry was not ready within ${durationText(timeoutMillis)}`;
+      throw new CommandFailure("timeout", text, await journalTail(since));
+    }
+    // The socket is there, but nobody listens, or whoever did went away: systemd gave up, or the process died.
+    if (error.reason === "not-running" || error.reason === "closed") {
+      const text = `the registry did not start: ${error.message} (see: systemctl status multiproto multiproto.socket)`;
+      throw new CommandFailure("failed", text, await journalTail(since));
+    }
+    throw error;
+  }
+}
+
+/** Asks the process `mark` to stop and waits for its end. */
+export async function stop(registry: Registry, mark: ProcessMark, timeoutMillis: number): Promise<void> {
+  const deadline = performance.now() + timeoutMillis;
+  try {
+    await registry.connected((client) => client.request("stop", undefined, timeoutMillis));
+  } catch (error) {
+    if (!mayStopAnyway(error)) throw error;
+  }
+  if (await registry.ended(mark, deadline - performance.now())) return;
+  throw new CommandFailure(
+    "timeout",
+    `the registry (pid ${mark.pid}) still runs after ${durationText(timeoutMillis)} (see: journalctl -u multiproto)`,
+  );
+}
+
+/** It may have been on its way down already, whoever sent it there. */
+function mayStopAnyway(error: unknown): boolean {
+  if (error instanceof ConnectionError) return error.reason !== "not-permitted";
+  if (error instanceof ControlError) return error.code === "stopping";
+  return error instanceof CommandFailure && error.code === "not-running";
+}

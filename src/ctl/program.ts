@@ -1,0 +1,86 @@
+/** multiprotoctl: the commander program around the commands, from argv to exit code. */
+import { Command, CommanderError } from "commander";
+import { addClients } from "./commands/clients.ts";
+import { addLogLevel } from "./commands/log-level.ts";
+import { addReload } from "./commands/reload.ts";
+import { addRestart } from "./commands/restart.ts";
+import { addStart } from "./commands/start.ts";
+import { addStatus } from "./commands/status.ts";
+import { addStop } from "./commands/stop.ts";
+import { addVersion } from "./commands/version.ts";
+import { type AddCommand, examples, type Run } from "./context.ts";
+import { OK, USAGE } from "./exit-codes.ts";
+import { asFailure } from "./failure.ts";
+import { Output, type Stream } from "./output.ts";
+import { packageVersion } from "./package-version.ts";
+import { Registry } from "./registry.ts";
+import { defaultSocketPath } from "./socket-path.ts";
+
+/** In the order of the help text. */
+const COMMANDS: readonly AddCommand[] = [
+  addStatus,
+  addStart,
+  addStop,
+  addRestart,
+  addReload,
+  addClients,
+  addLogLevel,
+  addVersion,
+];
+
+export interface Surroundings {
+  readonly stdout: Stream;
+  readonly stderr: Stream;
+  readonly environment: NodeJS.ProcessEnv;
+}
+
+/** Runs one command line (without interpreter and script) and gives back its exit code. Never throws. */
+export async function runMultiprotoctl(args: readonly string[], around: Surroundings): Promise<number> {
+  const { stdout, stderr, environment } = around;
+  const program = baseProgram(around);
+  let exitCode: number = OK;
+  const run: Run =
+    (work) =>
+    async (...given) => {
+      const { json = false, socket } = program.opts<{ json?: boolean; socket?: string }>();
+      const output = new Output(json, stdout, stderr, environment);
+      try {
+        const registry = new Registry(socket ?? defaultSocketPath(environment));
+        exitCode = await work({ registry, output }, ...given);
+      } catch (error) {
+        const failure = asFailure(error);
+        output.showFailure(failure);
+        exitCode = failure.exitCode;
+      }
+    };
+  for (const add of COMMANDS) add(program, run);
+  try {
+    await program.parseAsync(args, { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? OK : USAGE;
+  }
+  return exitCode;
+}
+
+function baseProgram({ stdout, stderr }: Surroundings): Command {
+  return new Command("multiprotoctl")
+    .description("Steers the multiproto registry over its control socket.")
+    .version(packageVersion(), "--version", "say the version of this program")
+    .option("--json", "print one JSON object instead of text")
+    .option(
+      "--socket <path>",
+      "the registry's control socket (default: $MULTIPROTO_SOCKET, or where it runs)",
+    )
+    .helpOption("-h, --help", "say how to use it")
+    .helpCommand(false)
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({ writeOut: (text) => stdout.write(text), writeErr: (text) => stderr.write(text) })
+    .showHelpAfterError("(multiprotoctl --help says more)")
+    .addHelpText("after", examples("multiprotoctl status"))
+    .addHelpText(
+      "after",
+      "\nExit codes: 0 done, 1 failed, 2 usage, 3 not running, 4 not permitted, 5 not found, 6 timeout,\n78 configuration refused",
+    )
+    .exitOverride();
+}

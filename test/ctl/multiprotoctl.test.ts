@@ -95,7 +95,7 @@ test("what needs a running registry says how to start it", async (context) => {
   const { run } = await bench(context, null);
   for (const args of [["clients"], ["reload"], ["log-level", "info"]]) {
     const outcome = await run(args);
-    assert.equal(outcome.code, 3, args[0]);
+    assert.equal(outcome.code, 3, args.join(" "));
     assert.match(
       outcome.stderr,
       /^multiprotoctl: the registry is not running; start it with: systemctl start multiproto/,
@@ -110,14 +110,14 @@ test("clients: a sorted, escaped table", async (context) => {
   const { code, stdout } = await run(["clients"], { environment: { TZ: "UTC" } });
   assert.equal(code, 0);
   assert.deepEqual(stdout.split("\n"), [
-    "NICKNAME             STATE           ADDRESS         PROTOCOL          SCTP      SINCE                RTT",
-    "Bo                   suspect         10.0.0.5:51234  mp1 (unverified)  on IP     2026-11-22 19:00:00  12.0 ms",
+    "NICKNAME            STATE           ADDRESS         PROTOCOL          SCTP      SINCE                RTT",
+    "Bo                  suspect         10.0.0.5:51234  mp1 (unverified)  on IP     2026-11-22 19:00:00  12.0 ms",
     "eva\\x1b[2J\\u{202e}  offline (lost)  10.0.0.5:51234  mp1 (unverified)  -         2026-11-22 19:00:00  -",
-    "ola                  online          10.0.0.5:51234  mp1 (unverified)  over UDP  2026-11-22 19:00:00  1.3 ms",
+    "ola                 online          10.0.0.5:51234  mp1 (unverified)  over UDP  2026-11-22 19:00:00  1.3 ms",
     "",
   ]);
   const { clients } = json(await run(["clients", "--json"]));
-  assert.deepEqual((clients as unknown[])[2], client("ola"));
+  assert.deepEqual((clients as readonly unknown[])[2], client("ola"));
 });
 
 test("clients: nobody", async (context) => {
@@ -224,8 +224,8 @@ test("start: ready, running already, failed, died, nobody there, too slow", asyn
 });
 
 test("start on a socket that nobody serves fails with the journal's last lines", async (context) => {
-  const { directory, socket, run } = await bench(context, { startsWhenAsked: true });
-  process.kill((await pidOf(run)) ?? 0, "SIGKILL");
+  const { directory, socket, run, pid } = await bench(context);
+  process.kill(pid, "SIGKILL");
   // A journalctl that answers what it was asked with.
   const bin = join(directory, "bin");
   mkdirSync(bin);
@@ -240,10 +240,6 @@ test("start on a socket that nobody serves fails with the journal's last lines",
   assert.match(asked ?? "", /^ {2}asked: -u multiproto -n 20 --no-pager -q -o cat --since=@\d+$/);
   assert.equal(bad, "  bad \\x1b[2J line");
 });
-
-async function pidOf(run: Bench["run"]): Promise<number | undefined> {
-  return json(await run(["start", "--json"])).pid as number | undefined;
-}
 
 test("restart without a supervisor happens in the process", async (context) => {
   const { run, pid } = await bench(context);

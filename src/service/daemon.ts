@@ -24,6 +24,8 @@ import { EXIT, type ExitCode } from "./exit-codes.ts";
 import type { ServiceLog } from "./log.ts";
 import type { ServiceManager } from "./notify.ts";
 import { clientReports, networkReport } from "./reports.ts";
+import { RunHistory } from "./run-history.ts";
+import { Supervision } from "./supervision.ts";
 
 export interface DaemonOptions {
   readonly places: Places;
@@ -42,10 +44,6 @@ export interface DaemonOptions {
 
 /** The request that started the unit is on its way when a start fails at once; it shall have its answer. */
 const LAST_ANSWER_MILLIS = 250;
-/** At most one status line a second goes to the service manager. */
-const STATUS_MILLIS = 1_000;
-/** The uptime in the status line is this current, and counts of left-out log lines this late. */
-const REFRESH_MILLIS = 10_000;
 /** The whole way down may take this long; then the process ends regardless. */
 const STOP_MILLIS = 1_900;
 
@@ -62,18 +60,25 @@ type Phase =
 export class Daemon implements RegistryControl {
   readonly #options: DaemonOptions;
   readonly #startedAt: Millis;
-  readonly #run: { record: RunRecord };
+  readonly #history: RunHistory;
+  readonly #supervision: Supervision;
   readonly #started = Promise.withResolvers<StartReport>();
   readonly #stopped = Promise.withResolvers<void>();
   #phase: Phase = { state: "starting" };
-  #statusTimer: NodeJS.Timeout | undefined;
   #levelTimer: NodeJS.Timeout | undefined;
 
   constructor(options: DaemonOptions) {
     this.#options = options;
     this.#startedAt = options.clock.now();
-    const startedAt = new Date(options.clock.wall()).toISOString();
-    this.#run = { record: { startedAt, endedAt: null, lastError: null } };
+    const { places, clock, log, manager, watchdogMillis } = options;
+    this.#history = new RunHistory({ directory: places.stateDirectory, clock, log });
+    this.#supervision = new Supervision({
+      manager,
+      log,
+      watchdogMillis,
+      statusText: () => this.#statusText(),
+      answers: async () => this.#phase.state === "ready" && (await this.#phase.shell.answers()),
+    });
   }
 
   /** Runs until stopped. Resolves with the process's exit code; never rejects for a cause outside the program. */
@@ -93,8 +98,7 @@ export class Daemon implements RegistryControl {
 
   /** A failure that belongs into `multiprotoctl status`, and into the record of this run. */
   noteError(text: string): void {
-    const at = new Date(this.#options.clock.wall()).toISOString();
-    this.#saveRun({ lastError: { at, text } });
+    this.#history.noteError(text);
   }
 
   // What the control plane asks
@@ -109,9 +113,9 @@ export class Daemon implements RegistryControl {
       version,
       supervisor: manager.isActive ? "systemd" : "none",
       uptimeMillis: Math.round(clock.now() - this.#startedAt),
-      startedAt: this.#run.record.startedAt,
+      startedAt: this.#history.startedAt,
       ...networkReport(ready?.shell, ready?.configuration),
-      lastError: this.#run.record.lastError,
+      lastError: this.#history.lastError,
     };
   }
 
@@ -202,20 +206,8 @@ export class Daemon implements RegistryControl {
     const listen = inheritedSocket === undefined ? { path } : { fd: inheritedSocket };
     const control = await createControlServer({ listen, control: this, log, clock });
     writePidFile(runtimeDirectory);
-    this.#lookBack();
+    this.#history.begin();
     return control;
-  }
-
-  /** Says so when the run before this one was killed. */
-  #lookBack(): void {
-    const { places, log } = this.#options;
-    const before = readRunRecord(places.stateDirectory);
-    if (before !== undefined) this.#run.record = { ...this.#run.record, lastError: before.lastError };
-    if (before?.endedAt === null) {
-      const text = `The last run, begun ${before.startedAt}, was not stopped but ended by a kill, a crash or a power cut`;
-      log.write({ level: "warn", text });
-    }
-    this.#saveRun({});
   }
 
   async #serve(control: ControlServer): Promise<ExitCode> {
@@ -226,9 +218,8 @@ export class Daemon implements RegistryControl {
       log.write({ level: "info", text: `multiproto ${version} ready`, fields: this.#readyFields() });
       await manager.ready(this.#statusText());
       this.#started.resolve({ outcome: "ready", pid: process.pid, version });
-      const timers = this.#startTimers();
+      this.#supervision.begin();
       await this.#stopped.promise;
-      for (const timer of timers) clearInterval(timer);
     } catch (error) {
       code = error instanceof ConfigurationError ? EXIT.configuration : EXIT.failure;
       const reason = errorText(error);
@@ -253,7 +244,7 @@ export class Daemon implements RegistryControl {
       random,
       log,
       version,
-      onCounts: () => this.#statusSoon(),
+      onCounts: () => this.#supervision.statusSoon(),
     });
     this.#phase = { state: "ready", shell, configuration };
   }
@@ -278,30 +269,6 @@ export class Daemon implements RegistryControl {
   }
 
   // While it runs
-
-  #startTimers(): readonly NodeJS.Timeout[] {
-    const { log, watchdogMillis } = this.#options;
-    const refresh = setInterval(() => {
-      log.flushCounts();
-      this.#statusSoon();
-    }, REFRESH_MILLIS);
-    if (watchdogMillis === undefined) return [refresh];
-    return [refresh, setInterval(() => void this.#feedWatchdog(), watchdogMillis)];
-  }
-
-  /** The watchdog is fed only when a datagram has gone through each socket, the event loop and its handler. */
-  async #feedWatchdog(): Promise<void> {
-    if (this.#phase.state !== "ready") return;
-    if (await this.#phase.shell.answers()) await this.#options.manager.watchdog();
-    else this.#options.log.write({ level: "error", text: "The sockets do not answer", limit: "self-check" });
-  }
-
-  #statusSoon(): void {
-    this.#statusTimer ??= setTimeout(() => {
-      this.#statusTimer = undefined;
-      if (this.#phase.state === "ready") this.#options.manager.status(this.#statusText());
-    }, STATUS_MILLIS);
-  }
 
   #statusText(): string {
     const { online, offline } = networkReport(...this.#network());
@@ -331,7 +298,7 @@ export class Daemon implements RegistryControl {
     const { log, manager, clock } = this.#options;
     const phase = this.#phase;
     this.#phase = { state: "stopping" };
-    clearTimeout(this.#statusTimer);
+    this.#supervision.end();
     clearTimeout(this.#levelTimer);
     removePidFile(this.#options.places.runtimeDirectory);
     const limit = setTimeout(() => process.exit(EXIT.ok), STOP_MILLIS);
@@ -342,18 +309,8 @@ export class Daemon implements RegistryControl {
     }
     await control.close();
     await told;
-    this.#saveRun({ endedAt: new Date(clock.wall()).toISOString() });
+    this.#history.end();
     clearTimeout(limit);
-  }
-
-  #saveRun(change: Partial<RunRecord>): void {
-    this.#run.record = { ...this.#run.record, ...change };
-    try {
-      writeRunRecord(this.#options.places.stateDirectory, this.#run.record);
-    } catch (error) {
-      const text = `Cannot write the run record: ${errorText(error)} (disk full or read-only? the registry goes on)`;
-      this.#options.log.write({ level: "warn", text, limit: "run-record" });
-    }
   }
 }
 

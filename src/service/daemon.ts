@@ -17,7 +17,6 @@ import {
 import { type ControlServer, createControlServer } from "../control/server.ts";
 import { RegistryShell } from "../io/registry-shell.ts";
 import { DEFAULT_SCTP_SETTINGS, type SctpSettings } from "../sctp/api.ts";
-import { type RunRecord, readRunRecord, writeRunRecord } from "../store/run-record.ts";
 import { type Configuration, ConfigurationError, changedKeys, readConfiguration } from "./configuration.ts";
 import type { Places } from "./environment.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";

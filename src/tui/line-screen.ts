@@ -40,7 +40,8 @@ export class LineScreen {
 
   /** Prints a line above the prompt. Its text must be safe for a terminal. */
   print(...lines: readonly Line[]): void {
-    const text = lines.map((line) => `${this.#styled(line)}\n`).join("");
+    const columns = this.#out.columns || 80;
+    const text = lines.map((line) => `${this.#styled(line, columns)}\n`).join("");
     this.#out.write(`\r\x1b[J${text}`);
     this.#cursor = 0;
     if (this.#isOpen) this.#draw();
@@ -92,13 +93,47 @@ export class LineScreen {
     this.#out.write(`\r\x1b[J${text}\r${cursor > 0 ? `\x1b[${cursor}C` : ""}`);
   }
 
-  #styled({ tone, text }: Line): string {
+  #styled({ tone, text }: Line, columns: number): string {
+    const rows = wrapWords(text, columns);
     const style = STYLE[tone];
-    if (!this.#hasColor || style === "") return text;
+    if (!this.#hasColor || style === "") return rows.join("\n");
+    if (tone !== "chat" && tone !== "sent") return rows.map((row) => paint(style, row)).join("\n");
     // Of a chat line only who says it stands out.
-    const head = tone === "chat" || tone === "sent" ? (/^\d\d:\d\d .*?: /u.exec(text)?.[0] ?? "") : text;
-    return `\x1b[${style}m${head}\x1b[0m${text.slice(head.length)}`;
+    const [first = "", ...rest] = rows;
+    const head = /^\d\d:\d\d .*?: /u.exec(first)?.[0] ?? "";
+    return [paint(style, head) + first.slice(head.length), ...rest].join("\n");
   }
+}
+
+function paint(style: string, text: string): string {
+  return text === "" ? "" : `\x1b[${style}m${text}\x1b[0m`;
+}
+
+/** Where a line goes on in the next row. */
+const INDENT = "      ";
+
+/**
+ * Breaks a line between words. A word longer than a row stays whole and is left to the terminal, so that what is
+ * copied from there (an address of a web page) is whole as well.
+ */
+export function wrapWords(text: string, columns: number): readonly string[] {
+  const rows: string[] = [];
+  let row = "";
+  let width = 0;
+  for (const [, space = "", word = ""] of text.matchAll(/(\s*)(\S*)/gu)) {
+    const wordWidth = textWidth(word);
+    const isFull = width + space.length + wordWidth > columns && wordWidth <= columns - INDENT.length;
+    if (isFull && row.trim() !== "") {
+      rows.push(row);
+      row = INDENT + word;
+      width = INDENT.length + wordWidth;
+    } else {
+      row += space + word;
+      // Of a word that wraps by itself its last row counts.
+      width = (width + space.length + wordWidth) % columns;
+    }
+  }
+  return [...rows, row];
 }
 
 /** What of the prompt fits into `columns`: all of it, or the part around the cursor. */

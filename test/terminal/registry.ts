@@ -1,0 +1,103 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Running } from "../lab/command.ts";
+
+const PROJECT = new URL("../..", import.meta.url).pathname;
+const NODE = join(PROJECT, "node_modules/.bin/node");
+
+/** A real registry of this checkout on ports of its own, and the command line of clients for it. */
+export class Registry {
+  readonly port: number;
+  readonly encapsulationPort: number;
+  readonly directory: string;
+  #daemon: Running;
+
+  private constructor(options: { port: number; encapsulationPort: number; directory: string }) {
+    this.port = options.port;
+    this.encapsulationPort = options.encapsulationPort;
+    this.directory = options.directory;
+    this.#daemon = this.#start();
+  }
+
+  static async start(): Promise<Registry> {
+    const directory = await mkdtemp(join(tmpdir(), "multiproto-test-"));
+    const [port, encapsulationPort] = [await freePort(), await freePort()];
+    const config = `[network]\nport = ${port}\nencapsulation-port = ${encapsulationPort}\n`;
+    await writeFile(join(directory, "multiproto.toml"), config);
+    const registry = new Registry({ port, encapsulationPort, directory });
+    await registry.#ready();
+    return registry;
+  }
+
+  /** The command line of a client; its files are in a directory of its own. */
+  client(
+    profile: string,
+    ...rest: readonly string[]
+  ): { argv: string[]; environment: Record<string, string> } {
+    const program = join(PROJECT, "src/bin/multiproto-chat.ts");
+    const ports = ["--port", `${this.port}`, "--encapsulation-port", `${this.encapsulationPort}`];
+    const environment = { XDG_STATE_HOME: join(this.directory, profile), LC_ALL: "C.UTF-8" };
+    return { argv: [NODE, program, ...ports, ...rest], environment };
+  }
+
+  /** Runs a client that is no terminal program. */
+  run(...rest: readonly string[]): Running {
+    const { argv, environment } = this.client("script", ...rest);
+    return new Running(argv, { environment });
+  }
+
+  /** With input: its standard input is this text. */
+  runWith(input: string, ...rest: readonly string[]): Running {
+    const { argv, environment } = this.client("script", ...rest);
+    return new Running(argv, { environment, input });
+  }
+
+  async kill(): Promise<void> {
+    await this.#daemon.stop("SIGKILL");
+  }
+
+  async stop(): Promise<void> {
+    await this.#daemon.stop("SIGTERM");
+  }
+
+  async startAgain(): Promise<void> {
+    this.#daemon = this.#start();
+    await this.#ready();
+  }
+
+  async dispose(): Promise<void> {
+    await this.kill();
+    await rm(this.directory, { recursive: true, force: true });
+  }
+
+  #start(): Running {
+    const at = (name: string): string => join(this.directory, name);
+    const program = join(PROJECT, "src/bin/multiprotod.ts");
+    const places = [
+      "--config",
+      at("multiproto.toml"),
+      "--state-dir",
+      at("state"),
+      "--runtime-dir",
+      at("run"),
+    ];
+    return new Running([NODE, program, ...places]);
+  }
+
+  async #ready(): Promise<void> {
+    await this.#daemon.output((text) => text.includes(" ready "), "the registry is ready");
+  }
+}
+
+function freePort(): Promise<number> {
+  const server = createServer();
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(0, "0.0.0.0", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
+    });
+  });
+}

@@ -90,8 +90,8 @@ export interface Transmit {
   readonly bytes: Uint8Array;
 }
 
-/** What became of a message given to `send`. */
-export type SendResult = "queued" | "full" | "too-large" | "no-association";
+/** What became of a message given to `send`; "no-stream": the peer granted fewer streams than that. */
+export type SendResult = "queued" | "full" | "too-large" | "no-association" | "no-stream";
 
 export interface AssociationStatus {
   readonly id: AssociationId;
@@ -116,9 +116,15 @@ export interface SctpEndpoint {
   pollTransmit(): Transmit | undefined;
   pollEvent(): SctpEvent | undefined;
 
-  /** Starts an association; "up" or "lost" (unreachable) follows. */
+  /**
+   * Starts an association; "up" or "lost" (unreachable) follows. An association that is there already for the same
+   * path and port is aborted first. Messages may be queued at once and leave when it is up.
+   */
   connect(now: Millis, path: Path, remotePort: number): AssociationId;
-  /** Queues one message, delivered in order within its stream. */
+  /**
+   * Queues one message, delivered in order within its stream (0 to 15). The bytes are not copied: leave them alone
+   * afterwards. An empty message is a misuse (SCTP has none).
+   */
   send(now: Millis, id: AssociationId, stream: number, ppid: number, bytes: Uint8Array): SendResult;
   /** Graceful SHUTDOWN after all queued data; "closed" (or "lost") follows. */
   close(now: Millis, id: AssociationId): void;

@@ -1,1 +1,2 @@
 export * from "./api.ts";
+export { createSctpEndpoint, type SctpEndpointOptions } from "./endpoint.ts";

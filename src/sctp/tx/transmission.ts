@@ -1,0 +1,228 @@
+import { DATA_HEADER, PACKET_LIMIT } from "../constants.ts";
+import type { SackChunk } from "../decode/chunks.ts";
+import { type EncodedChunk, encodeData } from "../encode.ts";
+import { tsnDistance, tsnPlus } from "../serial.ts";
+import { CongestionWindow } from "./congestion.ts";
+import { queuedCost, SendQueue } from "./send-queue.ts";
+
+export type Acknowledgement =
+  /** Older than what is known: nothing done (RFC 9260 §6.2.1 i). */
+  | { readonly type: "old" }
+  /** Acknowledges what was never sent. */
+  | { readonly type: "violation" }
+  | { readonly type: "taken"; readonly advanced: boolean; readonly roundTrip: number | undefined };
+
+/** The sending half of an association: queue, retransmission and congestion control (RFC 9260 §6.1, §6.3, §7). */
+export class Transmission {
+  readonly #queue = new SendQueue();
+  readonly #window = new CongestionWindow();
+  /** Sent and not cumulatively acknowledged; consecutive TSNs from `#firstTsn`. */
+  readonly #sent: Sent[] = [];
+  #firstTsn: number;
+  #peerWindow: number;
+  #flight = 0;
+  #queuedBytes = 0;
+  /** How many of `#sent` are acknowledged by gap blocks, and how many wait to be sent again. */
+  #gapAcknowledged = 0;
+  #marked = 0;
+  /** No marked chunk lies before this index. */
+  #markedFrom = 0;
+  /** §7.2.4: fast recovery lasts until this TSN is acknowledged. */
+  #recoveryEnds: number | undefined;
+  /** §7.2.4 (3): one packet of fast retransmission goes out whatever the window says. */
+  #beyondWindow = 0;
+
+  constructor(initialTsn: number) {
+    this.#firstTsn = initialTsn;
+    this.#peerWindow = 0;
+  }
+
+  /** Bytes taken from the user and not yet acknowledged. */
+  get queuedBytes(): number {
+    return this.#queuedBytes;
+  }
+
+  /** Nothing waits and nothing is unacknowledged. */
+  get isEmpty(): boolean {
+    return this.#sent.length === 0 && this.#queue.isEmpty;
+  }
+
+  get hasUnacknowledged(): boolean {
+    return this.#sent.length > 0;
+  }
+
+  /** The peer's INIT or INIT ACK told its window and streams. */
+  open(peerWindow: number, streams: number): void {
+    this.#peerWindow = peerWindow;
+    this.#queuedBytes -= this.#queue.dropStreamsFrom(streams);
+  }
+
+  add(stream: number, ppid: number, bytes: Uint8Array): void {
+    this.#queue.add(stream, ppid, bytes);
+    this.#queuedBytes += queuedCost(bytes);
+  }
+
+  /** The next DATA chunk that may leave now, in a packet with `room`: retransmissions first (§6.1 C). */
+  take(now: number, room: number): EncodedChunk | undefined {
+    return this.#marked > 0 ? this.#takeMarked(now, room) : this.#takeNew(now, room);
+  }
+
+  acknowledge(now: number, sack: SackChunk): Acknowledgement {
+    const count = tsnDistance(this.#firstTsn, sack.cumulativeTsn) + 1;
+    if (count < 0) return { type: "old" };
+    if (count > this.#sent.length) return { type: "violation" };
+    const flightBefore = this.#flight;
+    const front = this.#removeFront(now, count);
+    const gaps = this.#applyGaps(sack);
+    const advanced = count > 0;
+    const wasRecovering = this.#recoveryEnds !== undefined;
+    if (wasRecovering && tsnDistance(this.#recoveryEnds ?? 0, sack.cumulativeTsn) >= 0) {
+      this.#recoveryEnds = undefined;
+    }
+    const bytes = front.bytes + gaps.bytes;
+    this.#window.acknowledge({ bytes, advanced, flightBefore, flight: this.#flight }, wasRecovering);
+    this.#peerWindow = Math.max(0, sack.window - this.#flight);
+    this.#countMissing(wasRecovering && advanced ? gaps.last : gaps.newest);
+    return { type: "taken", advanced, roundTrip: front.roundTrip };
+  }
+
+  /** T3-rtx expired (§6.3.3): all that is unacknowledged is sent again, one packet first. */
+  timeout(): void {
+    this.#window.timeout();
+    this.#recoveryEnds = undefined;
+    this.#beyondWindow = 0;
+    for (const chunk of this.#sent) if (chunk.state === "in-flight") this.#mark(chunk);
+    this.#markedFrom = 0;
+  }
+
+  #takeMarked(now: number, room: number): EncodedChunk | undefined {
+    if (this.#flight >= this.#window.size && this.#beyondWindow <= 0) return undefined;
+    while (this.#sent[this.#markedFrom]?.state !== "marked") this.#markedFrom += 1;
+    const chunk = this.#sent[this.#markedFrom];
+    if (chunk === undefined || chunk.encoded.length > room) return undefined;
+    this.#marked -= 1;
+    this.#beyondWindow -= chunk.encoded.length;
+    this.#launch(now, chunk);
+    return chunk.encoded;
+  }
+
+  #takeNew(now: number, room: number): EncodedChunk | undefined {
+    const size = this.#queue.nextSize + DATA_HEADER;
+    if (size === DATA_HEADER || ((size + 3) & ~3) > room || this.#flight >= this.#window.size)
+      return undefined;
+    // §6.1 A: with nothing in flight one chunk goes out even into a closed window, to learn that it opened.
+    if (size > this.#peerWindow && this.#sent.length > 0) return undefined;
+    const fields = this.#queue.next();
+    if (fields === undefined) return undefined;
+    const encoded = encodeData({ ...fields, tsn: tsnPlus(this.#firstTsn, this.#sent.length) });
+    const cost = fields.bytes.length + (fields.ends ? queuedCost(NOTHING) : 0);
+    const chunk: Sent = { encoded, cost, sentAt: now, sendings: 0, missed: 0, state: "marked" };
+    this.#sent.push(chunk);
+    this.#launch(now, chunk);
+    this.#peerWindow = Math.max(0, this.#peerWindow - encoded.length);
+    return encoded;
+  }
+
+  #launch(now: number, chunk: Sent): void {
+    chunk.state = "in-flight";
+    chunk.sentAt = now;
+    chunk.sendings += 1;
+    chunk.missed = 0;
+    this.#flight += chunk.encoded.length;
+  }
+
+  #mark(chunk: Sent): void {
+    chunk.state = "marked";
+    this.#marked += 1;
+    this.#flight -= chunk.encoded.length;
+  }
+
+  /** Forgets the first `count` chunks. The round trip is that of the newest sent once (Karn, §6.3.1 C5). */
+  #removeFront(now: number, count: number): { bytes: number; roundTrip: number | undefined } {
+    let bytes = 0;
+    let roundTrip: number | undefined;
+    for (const chunk of this.#sent.splice(0, count)) {
+      this.#queuedBytes -= chunk.cost;
+      if (chunk.state === "acknowledged") this.#gapAcknowledged -= 1;
+      else bytes += chunk.encoded.length;
+      if (chunk.state === "in-flight") {
+        this.#flight -= chunk.encoded.length;
+        if (chunk.sendings === 1) roundTrip = now - chunk.sentAt;
+      }
+      if (chunk.state === "marked") this.#marked -= 1;
+    }
+    this.#firstTsn = tsnPlus(this.#firstTsn, count);
+    this.#markedFrom = Math.max(0, this.#markedFrom - count);
+    return { bytes, roundTrip };
+  }
+
+  /**
+   * Marks what the gap blocks acknowledge, and takes back what earlier ones did and these do not (§6.2.1 D iii).
+   * The blocks are ascending and apart, so this is one walk over what is unacknowledged.
+   */
+  #applyGaps(sack: SackChunk): { bytes: number; newest: number; last: number } {
+    if (sack.gaps.length === 0 && this.#gapAcknowledged === 0) return { bytes: 0, newest: -1, last: -1 };
+    let bytes = 0;
+    let newest = -1;
+    let last = -1;
+    let index = 0;
+    for (const gap of sack.gaps) {
+      const start = gap.start - 1;
+      for (; index < start && index < this.#sent.length; index += 1) this.#renege(this.#sent[index]);
+      for (; index < gap.end && index < this.#sent.length; index += 1) {
+        last = index;
+        const acknowledged = this.#acknowledgeByGap(this.#sent[index]);
+        if (acknowledged > 0) newest = index;
+        bytes += acknowledged;
+      }
+    }
+    for (; index < this.#sent.length; index += 1) this.#renege(this.#sent[index]);
+    return { bytes, newest, last };
+  }
+
+  #acknowledgeByGap(chunk: Sent | undefined): number {
+    if (chunk === undefined || chunk.state === "acknowledged") return 0;
+    if (chunk.state === "marked") this.#marked -= 1;
+    else this.#flight -= chunk.encoded.length;
+    chunk.state = "acknowledged";
+    this.#gapAcknowledged += 1;
+    return chunk.encoded.length;
+  }
+
+  #renege(chunk: Sent | undefined): void {
+    if (chunk?.state !== "acknowledged") return;
+    chunk.state = "in-flight";
+    this.#gapAcknowledged -= 1;
+    this.#flight += chunk.encoded.length;
+  }
+
+  /** §7.2.4: a chunk that three SACKs reported missing below `newest` is sent again at once, but only once so. */
+  #countMissing(newest: number): void {
+    let fast = false;
+    for (let index = 0; index < newest; index += 1) {
+      const chunk = this.#sent[index];
+      if (chunk?.state !== "in-flight") continue;
+      chunk.missed += 1;
+      if (chunk.missed !== 3 || chunk.sendings > 1) continue;
+      this.#mark(chunk);
+      this.#markedFrom = Math.min(this.#markedFrom, index);
+      fast = true;
+    }
+    if (!fast || this.#recoveryEnds !== undefined) return;
+    this.#window.fastRetransmit();
+    this.#recoveryEnds = tsnPlus(this.#firstTsn, this.#sent.length - 1);
+    this.#beyondWindow = PACKET_LIMIT;
+  }
+}
+
+const NOTHING = new Uint8Array(0);
+
+interface Sent {
+  readonly encoded: EncodedChunk;
+  /** Given back to the user's queue when acknowledged. */
+  readonly cost: number;
+  sentAt: number;
+  sendings: number;
+  missed: number;
+  state: "in-flight" | "acknowledged" | "marked";
+}

@@ -1,17 +1,12 @@
 /**
- * Whose fault is it? Three kinds, so that a handler can tell a bug of ours from a hostile peer and from a system that
- * says no. Texts follow one grammar: what failed, why, what to do ("Cannot bind UDP 10001: address in use (is another
+ * Whose fault is it? A bug of ours and a system that says no are errors of different kinds; what a peer does wrong is no
+ * error at all but a value (undefined, a refusal) of the parser that met it, since on a LAN it is to be expected. Texts follow one grammar: what failed, why, what to do ("Cannot bind UDP 10001: address in use (is another
  * registry running? see: ss -lunp)").
  */
 
 /** We called something wrongly: a bug. Never caught to go on, except at a program's outermost edge. */
 export class MisuseError extends Error {
   override readonly name = "MisuseError";
-}
-
-/** A peer sent what it must not. Expected on a LAN; contained where it is parsed. */
-export class PeerError extends Error {
-  override readonly name = "PeerError";
 }
 
 /** The system refused: a port in use, a full disk, a missing permission. Carries what a person can do about it. */

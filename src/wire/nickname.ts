@@ -5,9 +5,6 @@
 
 export const MAX_NICKNAME_CHARACTERS = 32;
 
-/** 32 characters of at most 4 bytes each. */
-export const MAX_NICKNAME_BYTES = 128;
-
 /** A nickname that has passed {@link parseNickname}; the type carries the proof. */
 export type Nickname = string & { readonly __nickname: unique symbol };
 

@@ -198,9 +198,8 @@ export class Daemon implements RegistryControl {
 
   async #openControl(): Promise<ControlServer> {
     const { places, inheritedSocket, clock, log } = this.#options;
-    const { runtimeDirectory, stateDirectory } = places;
+    const { runtimeDirectory } = places;
     makeDirectory(runtimeDirectory, 0o755, "--runtime-dir");
-    makeDirectory(stateDirectory, 0o700, "--state-dir");
     const path = join(runtimeDirectory, "control.sock");
     const listen = inheritedSocket === undefined ? { path } : { fd: inheritedSocket };
     const control = await createControlServer({ listen, control: this, log, clock });

@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /**
@@ -29,8 +29,12 @@ export function readRunRecord(stateDirectory: string): RunRecord | undefined {
   }
 }
 
-/** Replaces the record in one step, as a reader sees it. Throws what the file system throws. */
+/**
+ * Replaces the record in one step, as a reader sees it; makes the directory if it is not there. Throws what the file
+ * system throws.
+ */
 export function writeRunRecord(stateDirectory: string, record: RunRecord): void {
+  mkdirSync(stateDirectory, { recursive: true, mode: 0o700 });
   const path = join(stateDirectory, "run.json");
   writeFileSync(`${path}.new`, `${JSON.stringify(record)}\n`, { mode: 0o600 });
   renameSync(`${path}.new`, path);

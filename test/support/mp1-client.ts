@@ -117,7 +117,8 @@ export class Mp1Client {
       clearInterval(repeat);
     }
     const answer = parseRosterAnswer(this.answer);
-    if (answer === undefined) throw new Error(`no roster: ${Buffer.from(this.answer).toString("utf8", 0, 200)}`);
+    if (answer === undefined)
+      throw new Error(`no roster: ${Buffer.from(this.answer).toString("utf8", 0, 200)}`);
     return answer;
   }
 
@@ -148,7 +149,11 @@ export class Mp1Client {
   /** Resolves as soon as the latest roster shows `nickname` so. */
   async sees(nickname: string, online = true, millis?: number): Promise<RosterItem> {
     const find = () => this.roster.find((item) => item.nickname === nickname && item.online === online);
-    return this.watched.until(`${nickname} ${online ? "online" : "offline"} at ${this.nickname}`, find, millis);
+    return this.watched.until(
+      `${nickname} ${online ? "online" : "offline"} at ${this.nickname}`,
+      find,
+      millis,
+    );
   }
 
   /** SHUTDOWN, and the registry's assent. */

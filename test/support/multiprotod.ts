@@ -69,7 +69,10 @@ export class Multiprotod {
     const places = ["--config", configurationFile, "--state-dir", stateDirectory];
     const run = [process.execPath, program, ...places, "--runtime-dir", runtimeDirectory, ...flags];
     const [command = "", ...rest] = [...prefix, ...run];
-    const child = spawn(command, rest, { stdio: ["ignore", "pipe", "pipe"], env: { PATH: process.env.PATH } });
+    const child = spawn(command, rest, {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { PATH: process.env.PATH },
+    });
     this.#child = child;
     owner.after(() => void child.kill("SIGKILL"));
     createInterface(child.stdout).on("line", (line) => {

@@ -1,0 +1,101 @@
+import assert from "node:assert/strict";
+import { createServer } from "node:net";
+import { test } from "node:test";
+import type { Clock } from "../../src/base/clock.ts";
+import { errorCode } from "../../src/base/errors.ts";
+import { Alarm } from "../../src/io/alarm.ts";
+import { systemClock } from "../../src/io/clock.ts";
+import { isOnLink, usableInterfaces } from "../../src/io/interfaces.ts";
+import { systemRandom } from "../../src/io/random.ts";
+import { SelfCheck } from "../../src/io/self-check.ts";
+import { listenTcp } from "../../src/io/tcp.ts";
+import { bindUdp, closeUdp } from "../../src/io/udp.ts";
+
+const local = { name: "eth0", address: "10.9.0.17", netmask: "255.255.255.240", loopback: false };
+
+for (const [address, wanted] of [
+  ["10.9.0.16", true],
+  ["10.9.0.31", true],
+  ["10.9.0.32", false],
+  ["10.9.0.15", false],
+  ["138.9.0.17", false],
+] as const) {
+  test(`${address} is ${wanted ? "" : "not "}on the link of 10.9.0.17/28`, () => {
+    assert.equal(isOnLink(address, local), wanted);
+  });
+}
+
+test("an interface that does not exist is named, and what there is instead", () => {
+  assert.throws(() => usableInterfaces(["nowhere0"]), /No interface nowhere0 .*\(there are: .*lo/);
+  assert.equal(usableInterfaces(["lo"])[0]?.address, "127.0.0.1");
+});
+
+test("a UDP port in use is an error that names port, reason and fix", async () => {
+  const purpose = "discovery";
+  const holder = await bindUdp({ address: "127.0.0.1", port: 0, purpose, onDatagram: () => {} });
+  const { port } = holder.address();
+  await assert.rejects(bindUdp({ address: "127.0.0.1", port, purpose, onDatagram: () => {} }), (error) => {
+    assert.equal(errorCode(error), "EADDRINUSE");
+    assert.match(String(error), new RegExp(`Cannot bind UDP ${port} on 127.0.0.1 for discovery: .*ss -lunp`));
+    return true;
+  });
+  await closeUdp(holder);
+});
+
+test("a TCP port in use is an error that names port, reason and fix", async () => {
+  const holder = createServer();
+  await new Promise<void>((resolve) => holder.listen(0, "127.0.0.1", resolve));
+  const address = holder.address();
+  assert.ok(typeof address === "object" && address !== null);
+  const options = { address: "127.0.0.1", port: address.port, purpose: "the registry", maxConnections: 1 };
+  const listening = listenTcp({ ...options, onConnection: () => {}, onError: () => {} });
+  await assert.rejects(
+    listening,
+    /Cannot bind TCP \d+ on 127.0.0.1 for the registry: address in use .*ss -ltnp/,
+  );
+  holder.close();
+});
+
+test("an alarm wakes once at its deadline, and not at one that was replaced", async () => {
+  let woken = 0;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const alarm = new Alarm(systemClock, () => {
+    woken += 1;
+    resolve();
+  });
+  const begin = systemClock.now();
+  alarm.set(begin + 60_000);
+  alarm.set(begin + 20);
+  await promise;
+  assert.ok(systemClock.now() >= begin + 20);
+  alarm.set(systemClock.now() + 1);
+  alarm.clear();
+  assert.equal(woken, 1);
+});
+
+test("an alarm set for the far future does not overflow the timer", () => {
+  const still: Clock = { now: () => 0, wall: () => 0 };
+  const alarm = new Alarm(still, () => assert.fail("woke at once"));
+  alarm.set(2 ** 40);
+  alarm.clear();
+});
+
+test("a self-check is true when its token comes in, and when this host cannot check at all", async () => {
+  const check = new SelfCheck(systemRandom);
+  const looped = await check.answers((bytes) => Promise.resolve(check.intercept(bytes)));
+  assert.equal(looped, true);
+  assert.equal(await check.answers(() => Promise.resolve(false)), true);
+});
+
+test("a self-check is false when the socket stays silent, and takes nobody else's datagram", async () => {
+  const check = new SelfCheck(systemRandom);
+  let stolen = false;
+  const silent = await check.answers((bytes) => {
+    const forged = Uint8Array.from(bytes);
+    forged[forged.length - 1] = (forged.at(-1) ?? 0) ^ 1;
+    stolen = check.intercept(forged) || check.intercept(new Uint8Array());
+    return Promise.resolve(true);
+  });
+  assert.equal(silent, false);
+  assert.equal(stolen, false);
+});

@@ -1,13 +1,5 @@
 /** multiprotoctl: the commander program around the commands, from argv to exit code. */
 import { Command, CommanderError } from "commander";
-import { addClients } from "./commands/clients.ts";
-import { addLogLevel } from "./commands/log-level.ts";
-import { addReload } from "./commands/reload.ts";
-import { addRestart } from "./commands/restart.ts";
-import { addStart } from "./commands/start.ts";
-import { addStatus } from "./commands/status.ts";
-import { addStop } from "./commands/stop.ts";
-import { addVersion } from "./commands/version.ts";
 import { type AddCommand, examples, type Run } from "./context.ts";
 import { OK, USAGE } from "./exit-codes.ts";
 import { asFailure } from "./failure.ts";
@@ -16,17 +8,20 @@ import { packageVersion } from "./package-version.ts";
 import { Registry } from "./registry.ts";
 import { defaultSocketPath } from "./socket-path.ts";
 
-/** In the order of the help text. */
-const COMMANDS: readonly AddCommand[] = [
-  addStatus,
-  addStart,
-  addStop,
-  addRestart,
-  addReload,
-  addClients,
-  addLogLevel,
-  addVersion,
-];
+/**
+ * In the order of the help text. Each is loaded when it is needed: loading all of them for one costs more than that
+ * one takes to do its work.
+ */
+const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
+  status: async () => (await import("./commands/status.ts")).addStatus,
+  start: async () => (await import("./commands/start.ts")).addStart,
+  stop: async () => (await import("./commands/stop.ts")).addStop,
+  restart: async () => (await import("./commands/restart.ts")).addRestart,
+  reload: async () => (await import("./commands/reload.ts")).addReload,
+  clients: async () => (await import("./commands/clients.ts")).addClients,
+  "log-level": async () => (await import("./commands/log-level.ts")).addLogLevel,
+  version: async () => (await import("./commands/version.ts")).addVersion,
+};
 
 export interface Surroundings {
   readonly stdout: Stream;
@@ -53,7 +48,7 @@ export async function runMultiprotoctl(args: readonly string[], around: Surround
         exitCode = failure.exitCode;
       }
     };
-  for (const add of COMMANDS) add(program, run);
+  for (const add of await commandsFor(args)) add(program, run);
   try {
     await program.parseAsync(args, { from: "user" });
   } catch (error) {
@@ -61,6 +56,13 @@ export async function runMultiprotoctl(args: readonly string[], around: Surround
     return error.exitCode === 0 ? OK : USAGE;
   }
   return exitCode;
+}
+
+/** A command that comes first is the one that is meant; otherwise only commander can tell, knowing them all. */
+function commandsFor([first = ""]: readonly string[]): Promise<AddCommand[]> {
+  const named = Object.hasOwn(COMMANDS, first) ? COMMANDS[first] : undefined;
+  const loads = named === undefined ? Object.values(COMMANDS) : [named];
+  return Promise.all(loads.map((load) => load()));
 }
 
 function baseProgram({ stdout, stderr }: Surroundings): Command {

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import { text as readAll } from "node:stream/consumers";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
-import { errorText } from "../base/errors.ts";
+import { errorCode, errorText } from "../base/errors.ts";
 import { escapeText } from "../base/text.ts";
 import { EXIT } from "../chat/exit-codes.ts";
 import type { WhenTaken } from "../chat/membership.ts";
@@ -211,6 +211,9 @@ function duration(text: string): number {
     throw new InvalidArgumentError("expected a time like 30s, 5m or 1h");
   return millis;
 }
+
+// Whoever read our output has seen enough: `multiproto-chat listen | head -1`.
+process.stdout.on("error", (error) => process.exit(errorCode(error) === "EPIPE" ? EXIT.ok : EXIT.failure));
 
 try {
   const code = await main();

@@ -68,6 +68,7 @@ export class Membership {
   #associations = 0;
   #wasOnline = false;
   #lastFailure = "";
+  #isPresenceFailing = false;
 
   constructor(options: {
     settings: MembershipSettings;
@@ -277,6 +278,7 @@ export class Membership {
     this.#state = { type: "online", association, registry: state.registry };
     const again = this.#wasOnline;
     this.#wasOnline = true;
+    this.#isPresenceFailing = false;
     this.#notice({ type: "online", nickname: this.#nickname, registry: state.registry, again });
     this.#changed(now, { type: "online", again });
   }
@@ -305,7 +307,8 @@ export class Membership {
   }
 
   #attachFailed(now: Millis, registry: string): void {
-    this.#notice({ type: "presence-failed", registry });
+    if (!this.#isPresenceFailing) this.#notice({ type: "presence-failed", registry });
+    this.#isPresenceFailing = true;
     this.#search(now, 0, this.#jittered(PATIENT_MILLIS));
   }
 

@@ -1,6 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import { COMMAND_HELP, parseCommand } from "../chat/commands.ts";
 import type { ChatNotice } from "../chat/events.ts";
+import { parseDestination } from "../chat/known-peers.ts";
 import {
   type Line,
   MARKS_HELP,
@@ -11,6 +12,7 @@ import {
   senderText,
 } from "../chat/wording.ts";
 import type { ChatShell } from "../io/chat-shell.ts";
+import { foldNickname } from "../wire/nickname.ts";
 import { timeOfDay, timeOfDayAt } from "./time.ts";
 
 /** What a line led to. */
@@ -109,7 +111,12 @@ export class Conversation {
   }
 
   #send(to: string, text: string): Entered {
-    this.#partner = to;
+    // Not a name that was mistyped: the next bare text shall reach somebody.
+    const listed = this.#shell.snapshot.roster.find(
+      (item) => foldNickname(item.nickname) === foldNickname(to),
+    );
+    if (listed !== undefined) this.#partner = listed.nickname;
+    else if (parseDestination(to) !== undefined) this.#partner = to;
     return { type: "sent", to, id: this.#shell.send(to, text) };
   }
 

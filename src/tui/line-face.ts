@@ -63,6 +63,8 @@ export class LineFace {
     this.#input.setRawMode(true);
     this.#input.on("keypress", onKey);
     this.#input.on("end", this.#ended);
+    // The terminal went away.
+    this.#input.on("error", this.#ended);
     process.on("SIGCONT", this.#continued);
     this.#shell.onNotice((notice) => this.#notice(notice));
     this.#shell.start();

@@ -176,6 +176,9 @@ test("registered but no association: said, and tried again", () => {
   assert.equal(bench.notices().at(-1)?.type, "presence-failed");
   bench.pass(5_000);
   assert.ok(bench.take("hello").length > 0);
+  bench.answer(rosterBytes());
+  bench.pass(15_000);
+  assert.deepEqual(bench.notices(), [], "said once");
 });
 
 test("events of an association that is over change nothing", () => {

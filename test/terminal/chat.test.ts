@@ -216,6 +216,7 @@ test("a message that cannot be delivered says why and what to do; typing goes on
   await ian.type("msg nobody hello");
   await ian.keys("Enter");
   await ian.shows("not delivered: nobody here is called nobody (see who is there: list)");
+  await ian.shows(/^> *$/m);
   await ian.type("msg 127.0.0.1:50099 hello");
   await ian.keys("Enter");
   await ian.shows(

@@ -1,4 +1,5 @@
 /** Starting and stopping as the commands start, stop and restart share them. */
+import { setTimeout as after } from "node:timers/promises";
 import { durationText } from "../base/text.ts";
 import { ConnectionError } from "../control/client.ts";
 import { ControlError } from "../control/methods.ts";
@@ -25,11 +26,27 @@ export async function start(registry: Registry, timeoutMillis: number): Promise<
   );
 }
 
-async function startReport(registry: Registry, timeoutMillis: number, since: number): Promise<StartReport> {
+/**
+ * When a registry ends, systemd closes the connections that wait at the socket (FlushPending=, systemd.socket(5)). One
+ * that came in just between the end and that is made anew, which then starts the unit.
+ */
+const START_ATTEMPTS = 6;
+const BETWEEN_ATTEMPTS_MILLIS = 50;
+
+async function startReport(
+  registry: Registry,
+  timeoutMillis: number,
+  since: number,
+  attempt = 1,
+): Promise<StartReport> {
   try {
     return await registry.connected((client) => client.request("ready", undefined, timeoutMillis));
   } catch (error) {
     if (!(error instanceof ConnectionError)) throw error;
+    if (error.reason === "closed" && attempt < START_ATTEMPTS) {
+      await after(BETWEEN_ATTEMPTS_MILLIS);
+      return startReport(registry, timeoutMillis, since, attempt + 1);
+    }
     if (error.reason === "timeout") {
       const text = `the registry was not ready within ${durationText(timeoutMillis)}`;
       throw new CommandFailure("timeout", text, await journalTail(since));

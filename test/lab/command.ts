@@ -34,6 +34,8 @@ export function start(argv: readonly string[], options: RunOptions & SpawnOption
   const { environment, directory, input, timeoutMillis, ...spawnOptions } = options;
   const child = spawn(program, rest, {
     stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
+    // A process group of its own, so that ending it ends what nsenter or ip started as well.
+    detached: true,
     ...(environment === undefined ? {} : { env: { ...process.env, ...environment } }),
     ...(directory === undefined ? {} : { cwd: directory }),
     ...spawnOptions,
@@ -54,7 +56,7 @@ function collect(child: ChildProcess, argv: readonly string[], options: RunOptio
   });
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
-      child.kill("SIGKILL");
+      signalGroup(child, "SIGKILL");
       reject(new Error(`${argv.join(" ")} did not end within ${limit} ms\n${stdout}${stderr}`));
     }, limit);
     child.once("error", (error) => {
@@ -66,6 +68,14 @@ function collect(child: ChildProcess, argv: readonly string[], options: RunOptio
       resolve({ code: code ?? 128 + (signal === null ? 0 : signalNumber(signal)), stdout, stderr });
     });
   });
+}
+
+function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
+  try {
+    if (child.pid !== undefined) process.kill(-child.pid, signal);
+  } catch {
+    // It has ended already.
+  }
 }
 
 function signalNumber(signal: NodeJS.Signals): number {
@@ -128,8 +138,8 @@ export class Running {
 
   /** Ends the program, by force when it does not follow. */
   async stop(signal: NodeJS.Signals = "SIGTERM", graceMillis = 5_000): Promise<Finished> {
-    if (!this.#over) this.child.kill(signal);
-    const force = setTimeout(() => this.child.kill("SIGKILL"), graceMillis);
+    if (!this.#over) signalGroup(this.child, signal);
+    const force = setTimeout(() => signalGroup(this.child, "SIGKILL"), graceMillis);
     try {
       return await this.finished;
     } finally {

@@ -36,7 +36,7 @@ export class SystemdLab {
     const directory = join(LABS, name);
     try {
       await layRoot(directory, settings);
-      const machine = new Running(nspawn(name, directory, settings), { detached: true });
+      const machine = new Running(nspawn(name, directory, settings));
       const leader = await until("systemd is started", () => findLeader(machine), 20_000).catch(
         async (error) => {
           await machine.stop("SIGKILL");

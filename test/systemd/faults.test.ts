@@ -31,6 +31,8 @@ describe("the registry when things go wrong", () => {
   });
 
   beforeEach(async () => {
+    // A start that failed may be on its way down still.
+    await lab.waitFor("multiproto.service", "ActiveState", (state) => !state.endsWith("ing"));
     await lab.exec(["systemctl", "reset-failed", "multiproto.service", "multiproto.socket"]);
     await lab.must(["systemctl", "start", "multiproto.socket", "multiproto.service"]);
   });

@@ -2,7 +2,7 @@ import { connect, type Socket } from "node:net";
 import { errorCode } from "../base/errors.ts";
 import type { DialId } from "../registry/output.ts";
 
-/** Bytes that a client may send on one dial-back; a nickname has at most 128. */
+/** A client that sends more than this on one dial-back is cut off; a nickname has at most 128 bytes. */
 const MAX_BYTES = 4_096;
 
 /** What became of a dial-back's connection. */
@@ -33,8 +33,9 @@ export class DialBacks {
     socket.on("connect", () => this.#events.connected(dial));
     socket.on("data", (bytes: Buffer) => {
       bytesRead += bytes.length;
+      // The core says why it refuses what is too long; then there is nothing more to hear.
+      this.#events.data(dial, bytes);
       if (bytesRead > MAX_BYTES) socket.destroy();
-      else this.#events.data(dial, bytes);
     });
     socket.on("error", (error) => {
       refused = errorCode(error) === "ECONNREFUSED";

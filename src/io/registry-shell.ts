@@ -176,9 +176,13 @@ export class RegistryShell {
   /** Nothing is served on this port yet; it is held so that no second registry starts, and says what it is. */
   #greet(socket: Socket): void {
     this.#visitors.add(socket);
-    socket.on("close", () => this.#visitors.delete(socket));
+    // Not the socket's own idle limit, which a visitor that keeps talking never reaches.
+    const limit = setTimeout(() => socket.destroy(), VISITOR_MILLIS);
+    socket.on("close", () => {
+      clearTimeout(limit);
+      this.#visitors.delete(socket);
+    });
     socket.on("error", () => socket.destroy());
-    socket.setTimeout(VISITOR_MILLIS, () => socket.destroy());
     socket.resume();
     socket.end(
       `multiproto ${this.#options.version} registry; clients find it by UDP, see multiproto-chat --help\n`,

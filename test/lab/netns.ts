@@ -9,6 +9,7 @@ import { isAbandoned, labName } from "./names.ts";
 export class Lan {
   readonly #name: string;
   readonly #hosts = new Map<string, LanHost>();
+  #taps = 0;
 
   private constructor(name: string) {
     this.#name = name;
@@ -57,6 +58,16 @@ export class Lan {
     await must([...inside, "link", "set", "eth0", "up"]);
     await must([...inside, "route", "add", "224.0.0.0/4", "dev", "eth0"]);
     return host;
+  }
+
+  /** Adds a tap for a virtual machine, which gets `address` on its own side. */
+  async tap(address: string): Promise<LanTap> {
+    this.#taps += 1;
+    const tap = new LanTap(`tap${this.#taps}`, address, this.#switch);
+    await must(tap.on(["ip", "tuntap", "add", "dev", tap.device, "mode", "tap"]));
+    await must(tap.on(["ip", "link", "set", tap.device, "up"]));
+    await tap.plugIn();
+    return tap;
   }
 
   /** Ends every process on the hosts and removes the network. */
@@ -142,6 +153,34 @@ export class LanHost {
       "mcast_flood",
       flood,
     ]);
+  }
+}
+
+/** A cable on the switch whose other end a virtual machine holds; its program must run by {@link on}. */
+export class LanTap {
+  readonly device: string;
+  /** The virtual machine's, in the network of the {@link Lan}. */
+  readonly address: string;
+  readonly #switch: string;
+
+  constructor(device: string, address: string, switchNamespace: string) {
+    this.device = device;
+    this.address = address;
+    this.#switch = switchNamespace;
+  }
+
+  /** The command line that runs `argv` where the tap is. */
+  on(argv: readonly string[]): string[] {
+    return ["ip", "netns", "exec", this.#switch, ...argv];
+  }
+
+  /** Pulls the cable out of the switch. */
+  async unplug(): Promise<void> {
+    await must(this.on(["ip", "link", "set", this.device, "nomaster"]));
+  }
+
+  async plugIn(): Promise<void> {
+    await must(this.on(["ip", "link", "set", this.device, "master", "br0"]));
   }
 }
 

@@ -15,3 +15,8 @@ export function localTime(iso: string): string {
   const date = [time.getFullYear(), two(time.getMonth() + 1), two(time.getDate())].join("-");
   return `${date} ${[two(time.getHours()), two(time.getMinutes()), two(time.getSeconds())].join(":")}`;
 }
+
+/** How long something took, for people: "412 ms", "1.2 s". */
+export function tookText(millis: number): string {
+  return millis < 1_000 ? `${Math.round(millis)} ms` : `${(millis / 1_000).toFixed(1)} s`;
+}

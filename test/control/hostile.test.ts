@@ -137,6 +137,14 @@ test("a request sent byte by byte drops its sender", async (context) => {
   );
 });
 
+test("nothing that a client sent with what got it dropped is carried out", async (context) => {
+  const { raw, control, log } = await rig(context, { readsPerSecond: 0 });
+  const sender = await raw();
+  sender.send({ id: 1, method: "stop" });
+  await soon("being dropped", sender.closed);
+  assert.deepEqual([control.calls, log.texts.length], [[], 1]);
+});
+
 test("a request whose end does not come drops its sender", async (context) => {
   await assertDropped(
     context,

@@ -180,7 +180,7 @@ test("stop waits for the end of the process", async (context) => {
   const { run, directory } = await bench(context);
   const { code, stdout } = await run(["stop"]);
   assert.equal(code, 0);
-  assert.match(stdout, /^multiproto registry stopped in \d+ (ms|s)\n$/);
+  assert.match(stdout, /^multiproto registry stopped in [\d.]+ (ms|s)\n$/);
   assert.equal(runningRegistry(directory), undefined);
   assert.deepEqual(await run(["stop"]), {
     code: 0,
@@ -273,7 +273,7 @@ const root = process.getuid?.() === 0;
 test("others are told to join the group, whatever they ask", {
   skip: root ? false : "needs root",
 }, async (context) => {
-  const { run } = await bench(context);
+  const { run, pid } = await bench(context);
   const text = "not permitted: join group multiproto (sudo usermod -aG multiproto $USER)";
   for (const args of [
     ["status"],
@@ -296,6 +296,10 @@ test("others are told to join the group, whatever they ask", {
     text,
   });
   assert.equal((await run(["status"])).code, 0);
+  process.kill(pid, "SIGKILL");
+  for (const args of [["status"], ["start"], ["stop"]]) {
+    assert.equal((await run(args, { prefix: outsider })).code, 4, "stopped or not is not for them to know");
+  }
 });
 
 test("a directory that others may not enter says the same", {

@@ -1,10 +1,10 @@
-import { durationText } from "../../base/text.ts";
 import type { ProcessMark } from "../../control/pidfile.ts";
 import { type AddCommand, examples } from "../context.ts";
 import { OK } from "../exit-codes.ts";
 import { type Started, start, stop } from "../lifecycle.ts";
 import { timeoutOption } from "../options.ts";
 import type { Registry } from "../registry.ts";
+import { tookText } from "../times.ts";
 
 export const addRestart: AddCommand = (program, run) => {
   program
@@ -25,7 +25,7 @@ export const addRestart: AddCommand = (program, run) => {
         const result = mark === undefined ? "started" : "restarted";
         const tookMillis = Math.round(performance.now() - began);
         output.show({ result, pid, version, tookMillis }, () => [
-          `multiproto registry ${result} in ${durationText(tookMillis)} (pid ${pid})`,
+          `multiproto registry ${result} in ${tookText(tookMillis)} (pid ${pid})`,
         ]);
         return OK;
       }),

@@ -1,8 +1,8 @@
-import { durationText } from "../../base/text.ts";
 import { type AddCommand, examples } from "../context.ts";
 import { OK } from "../exit-codes.ts";
 import { start } from "../lifecycle.ts";
 import { timeoutOption } from "../options.ts";
+import { tookText } from "../times.ts";
 
 export const addStart: AddCommand = (program, run) => {
   program
@@ -20,7 +20,7 @@ export const addStart: AddCommand = (program, run) => {
         const tookMillis = Math.round(performance.now() - began);
         output.show({ result, pid, version, tookMillis }, () => [
           result === "started"
-            ? `multiproto registry started in ${durationText(tookMillis)} (pid ${pid})`
+            ? `multiproto registry started in ${tookText(tookMillis)} (pid ${pid})`
             : `multiproto registry is already running (pid ${pid})`,
         ]);
         return OK;

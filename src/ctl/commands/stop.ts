@@ -1,8 +1,8 @@
-import { durationText } from "../../base/text.ts";
 import { type AddCommand, examples } from "../context.ts";
 import { OK } from "../exit-codes.ts";
 import { stop } from "../lifecycle.ts";
 import { timeoutOption } from "../options.ts";
+import { tookText } from "../times.ts";
 
 export const addStop: AddCommand = (program, run) => {
   program
@@ -24,7 +24,7 @@ export const addStop: AddCommand = (program, run) => {
         await stop(registry, mark, timeout);
         const tookMillis = Math.round(performance.now() - began);
         output.show({ result: "stopped", pid: mark.pid, tookMillis }, () => [
-          `multiproto registry stopped in ${durationText(tookMillis)}`,
+          `multiproto registry stopped in ${tookText(tookMillis)}`,
         ]);
         return OK;
       }),

@@ -25,6 +25,8 @@ export interface Mp1ClientOptions {
   readonly flavour?: "original" | "own";
   /** An address of this machine: all of 127.0.0.0/8 are. */
   readonly address?: string;
+  /** P, where it must be this one. */
+  readonly port?: number;
 }
 
 const LOWEST_PORT = 50_000;
@@ -57,11 +59,11 @@ export class Mp1Client {
   #association: number | undefined;
   #up = false;
 
-  private constructor(options: Required<Mp1ClientOptions>, port: number, udp: UdpSocket, listener: Server) {
+  private constructor(options: Required<Mp1ClientOptions>, udp: UdpSocket, listener: Server) {
     this.nickname = options.nickname;
     this.flavour = options.flavour;
     this.address = options.address;
-    this.port = port;
+    this.port = options.port;
     this.#registry = options.registry;
     this.#udp = udp;
     this.#listener = listener;
@@ -72,7 +74,7 @@ export class Mp1Client {
     const now = systemClock.now();
     const settings = { ...DEFAULT_SCTP_SETTINGS, maxAssociations: 4 };
     this.#sctp = new SctpDriver({
-      endpoint: createSctpEndpoint({ localPort: port, settings, random: systemRandom, now }),
+      endpoint: createSctpEndpoint({ localPort: options.port, settings, random: systemRandom, now }),
       clock: systemClock,
       onEvent: (event) => this.#sctpEvent(event),
     });
@@ -81,8 +83,8 @@ export class Mp1Client {
   /** Draws P and binds UDP P, TCP P, and a UDP port for SCTP. */
   static async open(owner: Owner, options: Mp1ClientOptions): Promise<Mp1Client> {
     const { flavour = "own", address = "127.0.0.1" } = options;
-    const { port, udp, listener } = await bindPorts(address);
-    const client = new Mp1Client({ ...options, flavour, address }, port, udp, listener);
+    const { port, udp, listener } = await bindPorts(address, options.port);
+    const client = new Mp1Client({ ...options, flavour, address, port }, udp, listener);
     owner.after(() => client.vanish());
     client.#sctp.attach(await UdpEncapsulation.open({ address, port: 0, sink: client.#sctp.receive }));
     return client;
@@ -195,16 +197,19 @@ export class Mp1Client {
   }
 }
 
-async function bindPorts(address: string): Promise<{ port: number; udp: UdpSocket; listener: Server }> {
+async function bindPorts(
+  address: string,
+  fixed: number | undefined,
+): Promise<{ port: number; udp: UdpSocket; listener: Server }> {
   for (;;) {
-    const port = LOWEST_PORT + Math.floor(Math.random() * (HIGHEST_PORT - LOWEST_PORT));
+    const port = fixed ?? LOWEST_PORT + Math.floor(Math.random() * (HIGHEST_PORT - LOWEST_PORT));
     let udp: UdpSocket | undefined;
     try {
       udp = await bindUdp({ address, port, purpose: "a test client", onDatagram: () => {} });
       return { port, udp, listener: await listen(address, port) };
     } catch (error) {
       if (udp !== undefined) await closeUdp(udp);
-      if (errorCode(error) !== "EADDRINUSE") throw error;
+      if (errorCode(error) !== "EADDRINUSE" || fixed !== undefined) throw error;
     }
   }
 }

@@ -105,7 +105,10 @@ int main(int count, char **argument) {
     int stream, length, port;
     if (sscanf(line, "connect %63s %d", word, &port) == 2) {
       struct sockaddr_in remote = address_of(word, port);
-      if (usrsctp_connect(socket, (struct sockaddr *)&remote, sizeof remote) < 0) perror("connect");
+      /* The notification of the end comes a moment before the association is gone. */
+      int tries = 200;
+      while (usrsctp_connect(socket, (struct sockaddr *)&remote, sizeof remote) < 0 && --tries > 0) usleep(10000);
+      if (tries == 0) perror("connect");
     } else if (sscanf(line, "send %d %d", &stream, &length) == 2) send_with(socket, pattern, length, stream, 0);
     else if (strncmp(line, "close", 5) == 0) send_with(socket, pattern, 0, 0, SCTP_EOF);
     else if (strncmp(line, "abort", 5) == 0) send_with(socket, pattern, 0, 0, SCTP_ABORT);

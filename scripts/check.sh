@@ -28,7 +28,8 @@ check "unused code and dependencies" knip --config .knip.json
 check "architecture" node --test test/architecture.test.ts
 if command -v shellcheck >/dev/null; then
   mapfile -t shell_scripts < <(find scripts test .ci -name '*.sh' -o -path '.ci/run' | sort)
-  check "shell scripts" shellcheck -x "${shell_scripts[@]}"
+  # SC2317: functions that only a trap calls look unreachable to it.
+  check "shell scripts" shellcheck -x --exclude=SC2317 "${shell_scripts[@]}"
 else
   echo "left out: shell scripts (shellcheck is not installed; scripts/test.sh installs it)"
 fi

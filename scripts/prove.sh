@@ -8,7 +8,6 @@ set -euo pipefail
 limit_seconds=30
 directory=$(mktemp -d /tmp/multiproto-proof.XXXXXX)
 listener=""
-# shellcheck disable=SC2317 # called by the trap
 finish() {
   [ -z "$listener" ] || kill "$listener" 2>/dev/null || true
   rm -rf "$directory"

@@ -1,20 +1,13 @@
 import { errorText } from "../base/errors.ts";
 import { ConnectionError, NOT_PERMITTED as NOT_PERMITTED_TEXT } from "../control/client.ts";
 import { ControlError } from "../control/methods.ts";
-import { CONFIGURATION_REFUSED, FAILURE, NOT_PERMITTED, NOT_RUNNING, TIMEOUT, USAGE } from "./exit-codes.ts";
+import { CONFIGURATION_REFUSED, FAILURE, NOT_PERMITTED, NOT_RUNNING, TIMEOUT } from "./exit-codes.ts";
 
 /** The names that failures have under --json. */
-export type FailureCode =
-  | "failed"
-  | "usage"
-  | "not-running"
-  | "not-permitted"
-  | "timeout"
-  | "configuration-refused";
+export type FailureCode = "failed" | "not-running" | "not-permitted" | "timeout" | "configuration-refused";
 
 const EXIT_CODES: Readonly<Record<FailureCode, number>> = {
   failed: FAILURE,
-  usage: USAGE,
   "not-running": NOT_RUNNING,
   "not-permitted": NOT_PERMITTED,
   timeout: TIMEOUT,

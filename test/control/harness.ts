@@ -7,7 +7,7 @@ import { type ControlClient, connectControl } from "../../src/control/client.ts"
 import { type ControlLimits, type ControlServer, createControlServer } from "../../src/control/server.ts";
 import { FakeControl, MemoryLog } from "./fake-control.ts";
 
-const DEADLINE_MILLIS = 10_000;
+const DEADLINE_MILLIS = 30_000;
 
 /** Fails instead of hanging; waits for the event, never for a time. */
 export async function soon<Value>(what: string, promise: Promise<Value>): Promise<Value> {

@@ -21,7 +21,7 @@ const PATIENT_MILLIS: Millis = 4_000;
 const RETURN_SPREAD_MILLIS: Millis = 400;
 export const HINT_MILLIS: Millis = 10_000;
 const ANSWER_MILLIS: Millis = 5_000;
-const ATTACH_MILLIS: Millis = 15_000;
+const ATTACH_MILLIS: Millis = 6_000;
 export const LEAVE_MILLIS: Millis = 1_000;
 
 export interface MembershipSettings {
@@ -234,6 +234,7 @@ export class Membership {
       return;
     }
     this.#deadlines.clear("membership", "answer");
+    this.#deadlines.clear("membership", "hint");
     if (answer.type === "refused") {
       this.#refused(now, answer.refusal);
       return;
@@ -272,7 +273,6 @@ export class Membership {
     const state = this.#state;
     if (state.type !== "attaching" || state.association !== association) return;
     this.#deadlines.clear("membership", "attach");
-    this.#deadlines.clear("membership", "hint");
     // What brings an original's association up; the registry reads nothing into it.
     this.#emit({ type: "association-send", association, bytes: encodeUtf8("0") });
     this.#state = { type: "online", association, registry: state.registry };

@@ -38,8 +38,8 @@ export class LineFace {
   readonly #history: HistoryFile;
   readonly #slow = new Map<number, Alarm>();
   #editor: LineEditor;
-  /** While the user is asked for a nickname: the one that Enter takes. */
-  #naming: { readonly suggestion: string } | undefined;
+  /** While the user is asked for a nickname: the one that Enter takes, and what was being typed. */
+  #naming: { readonly suggestion: string; readonly interrupted: LineEditor } | undefined;
   #interruptedAt: Millis = -Infinity;
   #ended: () => void = () => {};
 
@@ -126,7 +126,7 @@ export class LineFace {
 
   #submit(line: string): void {
     if (this.#naming !== undefined) {
-      this.#named(line, this.#naming.suggestion);
+      this.#named(line, this.#naming);
       return;
     }
     this.#history.add(line);
@@ -147,20 +147,19 @@ export class LineFace {
     this.#slow.delete(id);
   }
 
-  /** What was being typed stays in the history, one Up away. */
   #askName(suggestion: string): void {
-    this.#naming = { suggestion };
+    this.#naming = { suggestion, interrupted: this.#naming?.interrupted ?? this.#editor };
     this.#editor = new LineEditor();
   }
 
-  #named(line: string, suggestion: string): void {
+  #named(line: string, { suggestion, interrupted }: { suggestion: string; interrupted: LineEditor }): void {
     const parsed = parseNickname(line.trim() === "" ? suggestion : line);
     if (!parsed.ok) {
       this.#screen.print({ tone: "bad", text: parsed.text });
       return;
     }
     this.#naming = undefined;
-    this.#editor = new LineEditor(this.#history.load());
+    this.#editor = interrupted;
     this.#shell.rename(parsed.nickname);
   }
 

@@ -84,7 +84,7 @@ function runScript(
       shell.leave();
     };
     const giveUp = new Alarm(clock, () => {
-      errors.write("no registry found, giving up\n");
+      errors.write("not online in time, giving up\n");
       finish(EXIT.registryNotFound);
     });
     if (registryLimit !== undefined) giveUp.set(clock.now() + registryLimit);

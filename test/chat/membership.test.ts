@@ -171,13 +171,13 @@ test("registered but no association: said, and tried again", () => {
   const [associate] = bench.take("associate");
   assert.ok(associate);
   bench.take("hello");
-  bench.pass(15_000);
+  bench.pass(6_000);
   assert.equal(bench.take("abandon")[0]?.association, associate.association);
   assert.equal(bench.notices().at(-1)?.type, "presence-failed");
   bench.pass(5_000);
   assert.ok(bench.take("hello").length > 0);
   bench.answer(rosterBytes());
-  bench.pass(15_000);
+  bench.pass(6_000);
   assert.deepEqual(bench.notices(), [], "said once");
 });
 

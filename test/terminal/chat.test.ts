@@ -204,6 +204,9 @@ test("a taken nickname: who holds it, and Enter takes the free one", async () =>
   const second = await chat("leo");
   await second.shows(/the nickname leo is taken, held by [\d.]+:\d+/);
   await second.shows(/^another nickname \[leo~2\]:$/m);
+  await second.type("two words");
+  await second.keys("Enter");
+  await second.shows("a nickname has no white space");
   await second.keys("Enter");
   await second.shows("online as leo~2");
   await first.shows("leo~2 is online");

@@ -49,6 +49,8 @@ export class Roster {
   readonly #online = new Map<EntryKey, Entry>();
   /** Joining and offline, in the order in which they got there: the first offline one is the oldest. */
   readonly #others = new Map<EntryKey, Entry>();
+  /** `#others` the other way round, made once a change: a roster is read once for each client. */
+  #othersLatestFirst: readonly Entry[] | undefined;
   readonly #byName = new Map<string, EntryKey>();
   #joining = 0;
 
@@ -70,10 +72,14 @@ export class Roster {
     return key === undefined ? undefined : this.find(key);
   }
 
-  /** Online entries first, in the order in which they came; then the rest. */
+  /**
+   * Online entries first, in the order in which they came; then the rest, the latest change first: where a list must be
+   * cut, who has just left is told rather than who left long ago.
+   */
   *onlineFirst(): Generator<Entry> {
     yield* this.#online.values();
-    yield* this.#others.values();
+    this.#othersLatestFirst ??= [...this.#others.values()].reverse();
+    yield* this.#othersLatestFirst;
   }
 
   /** Puts a newcomer in as "joining", in place of its key's and its name's former entries. False when full. */
@@ -100,6 +106,7 @@ export class Roster {
   }
 
   #put(entry: Entry): void {
+    this.#othersLatestFirst = undefined;
     if (isOnline(entry.presence)) this.#online.set(entry.key, entry);
     else {
       this.#others.set(entry.key, entry);
@@ -108,6 +115,7 @@ export class Roster {
   }
 
   #take(entry: Entry): void {
+    this.#othersLatestFirst = undefined;
     this.#online.delete(entry.key);
     this.#others.delete(entry.key);
     if (entry.presence.state === "joining") this.#joining -= 1;

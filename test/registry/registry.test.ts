@@ -27,7 +27,7 @@ test("leaving and getting lost are told apart; the entry stays offline", () => {
   bench.event({ type: "closed", id: ola });
   bench.lost(kari);
   bench.pass(100);
-  assert.equal(bench.pushed(per), "[ola] [kari]");
+  assert.equal(bench.pushed(per), "[kari] [ola]");
   assert.ok(bench.logs().includes("info ola offline: left"));
   assert.ok(bench.logs().includes("info kari offline: lost (no answer for 4 s)"));
   assert.deepEqual(bench.registry.counts, { online: 1, offline: 2, pending: 0 });
@@ -191,6 +191,18 @@ test("rosters stay within what an original client reads, online ones first, and 
   assert.match(bench.pushed(original), /^own client-number-0 /);
   assert.equal(bench.pushed(own).split(" ").length, 102);
   assert.match(bench.pushed(own), / \[gone\]$/);
+});
+
+test("where the list must be cut, who has just left is told rather than who left long ago", () => {
+  const bench = new Bench();
+  const observer = bench.join("observer", "10.0.0.1", 50_000, "original");
+  for (let index = 1; index <= 40; index++) {
+    bench.lost(bench.join(`guest${index}`, "10.0.0.2", 50_000 + index));
+  }
+  bench.pass(1_000);
+  const told = bench.pushed(observer).split(" ");
+  assert.deepEqual(told.slice(0, 2), ["[guest40]", "[guest39]"]);
+  assert.ok(told.length > 20 && !told.includes("[guest1]"), told.join(" "));
 });
 
 test("a storm of joins costs each client at most one push an interval", () => {

@@ -1,0 +1,102 @@
+/** A message between two clients against the least that TCP in Node can do: connect, send, echo, close. */
+import { once } from "node:events";
+import { connect, createServer } from "node:net";
+import type { ChatNotice } from "../../src/chat/events.ts";
+import { ChatShell } from "../../src/io/chat-shell.ts";
+import { systemClock } from "../../src/io/clock.ts";
+import { systemRandom } from "../../src/io/random.ts";
+import { DEFAULT_SCTP_SETTINGS } from "../../src/sctp/api.ts";
+import { createSctpEndpoint } from "../../src/sctp/index.ts";
+import { parseNickname } from "../../src/wire/nickname.ts";
+import { Multiprotod, makePlace, type Place } from "../support/multiprotod.ts";
+import { type Owner, Scope, within } from "../support/until.ts";
+import { ratio, sampleLine, summary, timed, title } from "./figures.ts";
+
+const ROUNDS = 1_000;
+
+async function openChat(owner: Owner, place: Place, name: string): Promise<ChatShell> {
+  const parsed = parseNickname(name);
+  if (!parsed.ok) throw new Error(parsed.text);
+  const shell = await ChatShell.open({
+    settings: { nickname: parsed.nickname, whenTaken: "end" },
+    registry: { type: "host", host: "127.0.0.1", port: place.port },
+    encapsulationPort: place.encapsulationPort,
+    clock: systemClock,
+    random: systemRandom,
+    createEndpoint: (localPort) =>
+      createSctpEndpoint({
+        localPort,
+        settings: DEFAULT_SCTP_SETTINGS,
+        random: systemRandom,
+        now: systemClock.now(),
+      }),
+  });
+  owner.after(() => shell.close());
+  const online = notice(shell, ({ type }) => type === "online");
+  shell.start();
+  await online;
+  return shell;
+}
+
+function notice(shell: ChatShell, wanted: (notice: ChatNotice) => boolean): Promise<ChatNotice> {
+  const { promise, resolve } = Promise.withResolvers<ChatNotice>();
+  shell.onNotice((candidate) => {
+    if (wanted(candidate)) resolve(candidate);
+  });
+  return within("a notice", promise);
+}
+
+async function echoPort(owner: Owner): Promise<number> {
+  const server = createServer({ allowHalfOpen: true }, (socket) => socket.pipe(socket));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  owner.after(() => void server.close());
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("not on TCP");
+  return address.port;
+}
+
+async function echo(port: number, text: string): Promise<void> {
+  const socket = connect(port, "127.0.0.1");
+  socket.write(text);
+  await once(socket, "data");
+  socket.destroy();
+}
+
+const scope = new Scope();
+try {
+  title("A message and its confirmation (one process, loopback, in turn with the baseline)");
+  const place = await makePlace(scope);
+  await Multiprotod.start(scope, place);
+  const ola = await openChat(scope, place, "ola");
+  const eva = await openChat(scope, place, "eva");
+  let received = 0;
+  eva.onNotice(({ type }) => {
+    if (type === "received") received += 1;
+  });
+  let settled: (notice: ChatNotice) => void = () => {};
+  ola.onNotice((candidate) => {
+    if (candidate.type === "delivered" || candidate.type === "undelivered") settled(candidate);
+  });
+  const message = async (text: string): Promise<void> => {
+    const outcome = new Promise<ChatNotice>((resolve) => {
+      settled = resolve;
+    });
+    ola.send(`127.0.0.1:${eva.port}`, text);
+    const { type } = await within("a confirmation", outcome);
+    if (type !== "delivered") throw new Error(type);
+  };
+
+  const port = await echoPort(scope);
+  const bare: number[] = [];
+  const chat: number[] = [];
+  for (let round = 0; round < ROUNDS; round += 1) {
+    bare.push(await timed(() => echo(port, `ola message ${round}`)));
+    chat.push(await timed(() => message(`message ${round}`)));
+  }
+  if (received !== ROUNDS) throw new Error(`${received} of ${ROUNDS} received`);
+  const baseline = sampleLine("bare TCP connect and echo", bare, "baseline");
+  sampleLine("message sent to confirmed", chat, `${ratio(summary(chat).median, baseline.median)} bare TCP`);
+} finally {
+  await scope.end();
+}

@@ -13,7 +13,8 @@ command -v linux.uml >/dev/null || { echo "linux.uml is missing: apt-get install
 work=$(mktemp -d /tmp/uml.XXXXXX)
 uml=
 stop() {
-  if [ -n "$uml" ]; then kill -KILL "$uml" 2>/dev/null || true; fi
+  # Waited for, so that it writes nothing more into the directory that goes.
+  if [ -n "$uml" ]; then kill -KILL "$uml" 2>/dev/null || true; wait "$uml" 2>/dev/null || true; fi
   rm -rf "$work"
 }
 trap stop EXIT

@@ -3,11 +3,12 @@ import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { Running } from "../../lab/command.ts";
 import type { Lan, LanTap } from "../../lab/netns.ts";
-import { type Owner, Watched } from "../../support/until.ts";
+import { type Owner, Watched, within } from "../../support/until.ts";
 
 const HOST = resolve(import.meta.dirname, "../../lab/uml-host.sh");
 const SUPERVISOR = resolve(import.meta.dirname, "../../fixtures/original/supervisor.py");
 const BOOT_MILLIS = 60_000;
+const HALT_MILLIS = 3_000;
 
 /** A line of an original client, or of the supervisor under the name "-". */
 export interface Line {
@@ -54,8 +55,8 @@ export class Guest {
     const tap = await lan.tap(address);
     const command = tap.on([HOST, tap.device, `${address}/24`, "python3", "-B", SUPERVISOR]);
     const program = new Running(command, { stdio: ["pipe", "pipe", "pipe"] });
-    owner.after(async () => void (await program.stop()));
     const guest = new Guest(tap, program);
+    owner.after(() => guest.#halt());
     try {
       await guest.#watched.until(
         "the guest is up",
@@ -107,6 +108,12 @@ export class Guest {
     return this.#watched.until(what, find, millis).catch((error: unknown) => {
       throw new Error(`${error}\n${this.#noise}`);
     });
+  }
+
+  /** Ends it in order, or else by force. */
+  async #halt(): Promise<void> {
+    this.command("halt");
+    await within("the guest halts", this.#program.finished, HALT_MILLIS).catch(() => this.#program.stop());
   }
 
   /** user-mode-linux is one process, its guest's processes are children of it. */

@@ -87,7 +87,7 @@ const SACK_SIZE = 16;
  */
 export class Association {
   readonly id: AssociationId;
-  readonly path: Path;
+  path: Path;
   readonly remotePort: number;
   localTag: number;
   /** 0 until the peer has told it. */
@@ -213,8 +213,11 @@ export class Association {
   }
 
   /** §5.2.4 A: the peer lost its state and came back with new tags. False when the state does not allow it. */
-  restart(now: Millis, cookie: CookieContents): boolean {
+  restart(now: Millis, path: Path, cookie: CookieContents): boolean {
     if (this.#step({ type: "restart" }) === undefined) return false;
+    this.#signOfLife(now);
+    // The same peer, though it may now speak to another address of ours.
+    this.path = path;
     this.#host.timers.clearAll(this);
     this.localTag = cookie.localTag;
     this.#localTsn = cookie.localTsn;

@@ -297,7 +297,7 @@ class Endpoint implements SctpEndpoint, AssociationHost {
     const association =
       existing === undefined
         ? this.#acceptNew(now, path, remotePort, cookie)
-        : this.#acceptExisting(now, existing, cookie);
+        : this.#acceptExisting(now, existing, path, cookie);
     association?.receive(now, packet.chunks.slice(1));
   }
 
@@ -311,10 +311,15 @@ class Endpoint implements SctpEndpoint, AssociationHost {
     return association;
   }
 
-  #acceptExisting(now: Millis, existing: Association, cookie: OpenedCookie): Association | undefined {
+  #acceptExisting(
+    now: Millis,
+    existing: Association,
+    path: Path,
+    cookie: OpenedCookie,
+  ): Association | undefined {
     const judgement = judgeCookie(existing, cookie);
     if (judgement === "accept") existing.accept(now, cookie, "us");
-    else if (judgement === "restart") return this.#restart(now, existing, cookie);
+    else if (judgement === "restart") return this.#restart(now, existing, path, cookie);
     else {
       this.count("cookie-unused");
       return undefined;
@@ -322,10 +327,10 @@ class Endpoint implements SctpEndpoint, AssociationHost {
     return existing;
   }
 
-  #restart(now: Millis, existing: Association, cookie: OpenedCookie): Association | undefined {
+  #restart(now: Millis, existing: Association, path: Path, cookie: OpenedCookie): Association | undefined {
     const retired = existing.localTag;
     if (this.#byTag.has(cookie.localTag) || this.#retired.has(cookie.localTag, now)) return undefined;
-    if (!existing.restart(now, cookie)) {
+    if (!existing.restart(now, path, cookie)) {
       existing.remindOfShutdown(now, COOKIE_WHILE_SHUTTING_DOWN);
       return undefined;
     }

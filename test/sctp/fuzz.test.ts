@@ -34,11 +34,19 @@ class Attacker {
   readonly #infos: Uint8Array[] = [new Uint8Array(16)];
   #theirTag = 1;
   #theirTsn = 1;
+  /** What it has acknowledged. */
+  #acknowledged = 0;
   #ourTag = 2;
   #ourTsn = 100;
+  /** Honest DATA made and not yet sent: taken out in any order. */
+  #honest: Buffer[] = [];
+  #ssn: number[] = [];
+  /** How often, in percent, it breaks a rule: a polite round gets deeper. */
+  readonly #malice: number;
 
   constructor(seed: number) {
     this.random = new SeededRandom(seed);
+    this.#malice = [1, 5, 50][seed % 3] ?? 1;
     this.endpoint = createSctpEndpoint({
       localPort: PORT,
       settings: DEFAULT_SCTP_SETTINGS,
@@ -81,6 +89,8 @@ class Attacker {
   #handshake(): void {
     this.#ourTag = 1 + this.random.below(2 ** 32 - 1);
     this.#ourTsn = this.random.below(2 ** 32);
+    this.#honest = [];
+    this.#ssn = [];
     this.#hit(0, encode.encodeInit(this.#initFields()));
     this.drain();
     this.#hit(this.#theirTag, encode.encodeCookieEcho(this.#last(this.#cookies)));
@@ -118,12 +128,16 @@ class Attacker {
 
   /** One byte of a chunk changed, its length sometimes, most often nothing. */
   #mutated(chunk: Buffer): Buffer {
-    const dice = this.random.below(10);
+    const dice = this.#isEvil() ? this.random.below(10) : 9;
     if (dice === 0 && chunk.length > 0) chunk[this.random.below(chunk.length)] = this.random.below(256);
     if (dice === 1) chunk.writeUInt16BE(this.random.below(chunk.length + 8), 2);
     if (dice === 2 && chunk.length >= 8)
       chunk.writeUInt16BE(this.random.below(12), 2 + 4 * this.random.below(chunk.length / 4 - 1));
     return chunk;
+  }
+
+  #isEvil(): boolean {
+    return this.random.below(100) < this.#malice;
   }
 
   #near(tsn: number): number {
@@ -134,6 +148,7 @@ class Attacker {
 
   #chunk(): Buffer {
     const { random } = this;
+    if (!this.#isEvil()) return random.below(2) === 0 ? this.#honestData() : this.#honestSack();
     const builders: readonly (() => Buffer)[] = [
       () => this.#data(),
       () => this.#data(),
@@ -157,6 +172,41 @@ class Attacker {
       () => Buffer.from([random.below(256), random.below(256), 0, 4]),
     ];
     return Buffer.from(builders[random.below(builders.length)]?.() ?? []);
+  }
+
+  /** Whole and fragmented messages in several streams, some lost, all out of order. */
+  #honestData(): Buffer {
+    const { random } = this;
+    while (this.#honest.length < 12) {
+      const stream = random.below(16);
+      const ssn = this.#ssn[stream] ?? 0;
+      const parts = random.below(4) === 0 ? 1 + random.below(8) : 1;
+      for (let part = 0; part < parts; part += 1) {
+        const bytes = new Uint8Array(1 + random.below(1_100));
+        const [begins, ends] = [part === 0, part === parts - 1];
+        const chunk = encode.encodeData({ tsn: this.#ourTsn, stream, ssn, ppid: 0, begins, ends, bytes });
+        this.#honest.push(chunk);
+        this.#ourTsn = (this.#ourTsn + 1) >>> 0;
+      }
+      this.#ssn[stream] = (ssn + 1) & 0xffff;
+    }
+    const index = random.below(6);
+    const [chunk] = random.below(10) === 0 ? this.#honest.slice(index) : this.#honest.splice(index, 1);
+    return Buffer.from(chunk ?? []);
+  }
+
+  #honestSack(): Buffer {
+    const { random } = this;
+    const outstanding = (this.#theirTsn - this.#acknowledged) | 0;
+    if (outstanding > 0 && random.below(3) === 0) {
+      this.#acknowledged = (this.#acknowledged + random.below(outstanding + 1)) >>> 0;
+    }
+    const left = (this.#theirTsn - this.#acknowledged) | 0;
+    const gaps: encode.GapBlock[] = [];
+    for (let start = 2 + random.below(3); start <= Math.min(left, 500); start += 2 + random.below(5)) {
+      gaps.push({ start, end: start });
+    }
+    return encode.encodeSack(this.#acknowledged, 60_000, gaps, []);
   }
 
   #data(): Buffer {
@@ -197,10 +247,12 @@ class Attacker {
   #learn(chunk: Chunk): void {
     if (chunk.type === "init" || chunk.type === "init-ack") {
       this.#theirTag = chunk.tag;
-      this.#theirTsn = chunk.initialTsn;
+      this.#theirTsn = (chunk.initialTsn - 1) >>> 0;
+      this.#acknowledged = this.#theirTsn;
       if (chunk.cookie !== undefined) this.#cookies.push(Uint8Array.from(chunk.cookie));
-    } else if (chunk.type === "data") this.#theirTsn = chunk.tsn;
-    else if (chunk.type === "heartbeat") this.#infos.push(Uint8Array.from(chunk.info));
+    } else if (chunk.type === "data") {
+      if (((chunk.tsn - this.#theirTsn) | 0) > 0) this.#theirTsn = chunk.tsn;
+    } else if (chunk.type === "heartbeat") this.#infos.push(Uint8Array.from(chunk.info));
   }
 
   pass(millis: number): void {

@@ -97,7 +97,9 @@ export class Transmission {
 
   #takeMarked(now: number, room: number): EncodedChunk | undefined {
     if (this.#flight >= this.#window.size && this.#beyondWindow <= 0) return undefined;
-    while (this.#sent[this.#markedFrom]?.state !== "marked") this.#markedFrom += 1;
+    const { length } = this.#sent;
+    while (this.#markedFrom < length && this.#sent[this.#markedFrom]?.state !== "marked")
+      this.#markedFrom += 1;
     const chunk = this.#sent[this.#markedFrom];
     if (chunk === undefined || chunk.encoded.length > room) return undefined;
     this.#marked -= 1;

@@ -101,9 +101,20 @@ build_native() {
     -I "node_modules/$package/include/node" -I node_modules/nan -o "$source/build/Release/raw.node" "$source/src/raw.cc"
 }
 
+# Makes a program one file with all that it imports. Looking up and reading some thirty modules is most of the time that
+# a short command takes (docs/decisions/0005-one-file-for-multiprotoctl.md).
+bundle() {
+  PATH=$project/node_modules/.bin:$PATH quietly node_modules/.bin/node node_modules/esbuild/bin/esbuild "$1" \
+    --bundle --platform=node --format=esm --target=node26 --legal-comments=eof --allow-overwrite --outfile="$1" \
+    --banner:js='import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' || {
+    tell_quiet_log
+    fail "cannot make one file of $(basename "$1") (above)" "run scripts/setup.sh again; if it stays: rm -rf node_modules first"
+  }
+}
+
 ensure_dist() {
   local stamp=dist/.inputs inputs staged=node_modules/.multiproto-dist
-  inputs=$(hash_of src tsconfig.json tsconfig.build.json package-lock.json)
+  inputs=$(hash_of src scripts/setup.sh tsconfig.json tsconfig.build.json package-lock.json)
   if [ "$(cat "$stamp" 2>/dev/null)" = "$inputs" ]; then
     note "up to date"
     return
@@ -113,6 +124,7 @@ ensure_dist() {
     tell_quiet_log
     fail "the TypeScript compiler found errors (above)" "correct them, or return to a released version: git status"
   }
+  bundle "$staged/bin/multiprotoctl.js"
   echo "$inputs" >"$staged/.inputs"
   rm -rf dist
   mv "$staged" dist

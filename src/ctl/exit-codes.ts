@@ -9,8 +9,6 @@ export const USAGE = 2;
 export const NOT_RUNNING = 3;
 /** This user may not use the control socket. */
 export const NOT_PERMITTED = 4;
-/** The one asked about does not exist. */
-export const NOT_FOUND = 5;
 /** It did not happen in time; it may still happen. */
 export const TIMEOUT = 6;
 /** The registry refused its configuration (EX_CONFIG of sysexits.h). */

@@ -1,2 +1,2 @@
 export * from "./api.ts";
-export { createSctpEndpoint, type SctpEndpointOptions } from "./endpoint.ts";
+export { createSctpEndpoint } from "./endpoint.ts";

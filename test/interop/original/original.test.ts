@@ -108,6 +108,10 @@ describe("original clients, on the SCTP of a Linux kernel", () => {
   });
 
   test("8 and then 30 that name themselves at once: none breaks, all see as many as fit", async (context) => {
+    // Suspended meanwhile (Ctrl-Z): its machine takes what fits into a buffer, then nothing more.
+    const sleeper = await joined(there, "sleeper");
+    await ada.sees({ sleeper: true });
+    sleeper.signal("STOP");
     const crowd: OriginalClient[] = [];
     for (const size of [8, 30]) {
       const numbers = Array.from({ length: size - crowd.length }, (_, index) => crowd.length + index + 1);
@@ -146,6 +150,11 @@ describe("original clients, on the SCTP of a Linux kernel", () => {
       );
       assertHealthy(client);
     }
+    sleeper.signal("CONT");
+    await sleeper.sees({ ada: true, bob: true, late: true }, PATIENCE_MILLIS);
+    await there.until("the sleeper knows the latest", () => noneOnline(sleeper, crowd), PATIENCE_MILLIS);
+    assertHealthy(sleeper);
+    sleeper.type("exit");
     late.type("exit");
   });
 
@@ -272,6 +281,27 @@ describe("original clients, on the SCTP of a Linux kernel", () => {
     await there.tap.plugIn();
     bob = await joined(there, "bob-third", "--nick", "bob");
     await ada.sees({ bob: true });
+    const entries = (await network.clients()).filter(({ nickname }) => nickname.startsWith("bob"));
+    assert.deepEqual(
+      entries.map(({ nickname, state }) => [nickname, state]),
+      [["bob", "online"]],
+    );
+  });
+
+  test("one that comes back from the very port of its former life is heard again", async () => {
+    bob.signal("KILL");
+    bob = await joined(there, "bob-fixed", "--nick", "bob", "--port", "50505");
+    await ada.sees({ bob: true });
+    await there.tap.unplug();
+    bob.signal("KILL");
+    await bob.line("EXITED");
+    await there.tap.plugIn();
+    bob = await joined(there, "bob-fixed-again", "--nick", "bob", "--port", "50505");
+    await bob.sees({ ada: true });
+    const last = await joined(here, "witness");
+    await bob.sees({ witness: true });
+    last.type("exit");
+    await bob.sees({ witness: false });
     const entries = (await network.clients()).filter(({ nickname }) => nickname.startsWith("bob"));
     assert.deepEqual(
       entries.map(({ nickname, state }) => [nickname, state]),

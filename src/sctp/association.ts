@@ -1,21 +1,9 @@
-import type { Millis, Random } from "../base/clock.ts";
-import type { Deadlines } from "../base/deadlines.ts";
-import { equalInConstantTime } from "../base/hash.ts";
-import type {
-  AssociationId,
-  AssociationStatus,
-  LostReason,
-  Path,
-  SctpEvent,
-  SctpSettings,
-  SendResult,
-} from "./api.ts";
+import type { Millis } from "../base/clock.ts";
+import type { AssociationId, AssociationStatus, LostReason, Path, SendResult } from "./api.ts";
 import {
-  DATA_RETRANSMITS,
   INIT_RETRANSMITS,
   RECEIVE_WINDOW,
   REPORT_LIMIT,
-  SACK_DELAY,
   SHUTDOWN_GUARD,
   SHUTDOWN_RETRANSMITS,
   STREAMS,
@@ -31,7 +19,6 @@ import {
   encodeCookieAck,
   encodeCookieEcho,
   encodeError,
-  encodeHeartbeat,
   encodeHeartbeatAck,
   encodeInit,
   encodePacket,
@@ -39,47 +26,12 @@ import {
   encodeShutdownAck,
   encodeShutdownComplete,
 } from "./encode.ts";
+import type { AssociationHost, TimerName } from "./host.ts";
+import { Liveness } from "./liveness.ts";
 import { RoundTrip } from "./rto.ts";
-import { Reception } from "./rx/reception.ts";
 import { isSupervised, mayReceive, maySend, next, type State, type Transition } from "./state.ts";
-import { Supervision } from "./supervision.ts";
+import { type Peer, Transfer } from "./transfer.ts";
 import { Outbox } from "./tx/outbox.ts";
-import { queuedCost } from "./tx/send-queue.ts";
-import { Transmission } from "./tx/transmission.ts";
-
-/** Every timer of an association. */
-export type TimerName =
-  /** T1-init and T1-cookie (§5.1): INIT or COOKIE ECHO again. */
-  | "t1"
-  /** T2-shutdown (§9.2): SHUTDOWN or SHUTDOWN ACK again. */
-  | "t2"
-  /** T3-rtx (§6.3): DATA again. */
-  | "t3"
-  /** T5-shutdown-guard (§9.2): closing has taken too long. */
-  | "guard"
-  /** A SACK was delayed (§6.2). */
-  | "sack"
-  /** Look after the peer: see Supervision. */
-  | "look";
-
-/** What the endpoint lends to its associations. */
-export interface AssociationHost {
-  readonly localPort: number;
-  readonly random: Random;
-  readonly timers: Deadlines<Association, TimerName>;
-  readonly settings: SctpSettings;
-  /** How long the endpoint has let time pass before `now` in which it did not run. */
-  readonly stalled: Millis;
-  transmit(path: Path, bytes: Uint8Array): void;
-  emit(event: SctpEvent): void;
-  count(name: string): void;
-  /** The association is over: forget its tags and address. */
-  forget(association: Association): void;
-}
-
-const HEARTBEAT_INFO = 16;
-const NONCE_AT = 8;
-const SACK_SIZE = 16;
 
 /**
  * One association: takes the chunks of packets that the endpoint found to be its own, and its timers. After each
@@ -96,17 +48,11 @@ export class Association {
   readonly #outbox: Outbox;
   #state: State;
   #localTsn: number;
-  #outboundStreams = STREAMS;
-  #tx: Transmission;
-  #rx: Reception | undefined;
-  #roundTrip = new RoundTrip();
-  #supervision: Supervision | undefined;
-  readonly #nonce: Uint8Array;
+  readonly #roundTrip = new RoundTrip();
+  readonly #transfer: Transfer;
+  readonly #liveness: Liveness;
   /** The user has closed; carried out when the state allows. */
   #closing = false;
-  /** T3 expiries since the last SACK. */
-  #unanswered = 0;
-
   /** An association that we begin: call `begin` next. Or one that a cookie proves: call `accept` next. */
   constructor(
     host: AssociationHost,
@@ -123,9 +69,9 @@ export class Association {
     this.localTag = tag;
     this.#localTsn = tsn;
     this.#state = { name: "cookie-wait", sendings: 1 };
-    this.#nonce = host.random.bytes(HEARTBEAT_INFO - NONCE_AT);
-    this.#tx = new Transmission(tsn);
     this.#outbox = new Outbox((chunks) => this.#transmit(this.peerTag, chunks));
+    this.#transfer = new Transfer(host, this, this.#outbox, this.#roundTrip, tsn);
+    this.#liveness = new Liveness(host, this, this.#outbox, this.#roundTrip);
   }
 
   get localTsn(): number {
@@ -145,9 +91,9 @@ export class Association {
       id: this.id,
       path: this.path,
       remotePort: this.remotePort,
-      suspect: this.#supervision?.suspect ?? false,
+      suspect: this.#liveness.suspect,
       rttMillis: this.#roundTrip.smoothed,
-      queuedBytes: this.#tx.queuedBytes,
+      queuedBytes: this.#transfer.queuedBytes,
     };
   }
 
@@ -158,17 +104,11 @@ export class Association {
   }
 
   send(now: Millis, stream: number, ppid: number, bytes: Uint8Array): SendResult {
-    const settings = this.#host.settings;
-    if (this.#closing || !(maySend(this.#state) || this.isSettingUp)) return "no-association";
-    if (this.#state.name === "shutdown-received") return "no-association";
-    if (stream >= this.#outboundStreams) return "no-stream";
-    if (bytes.length > settings.maxMessageBytes) return "too-large";
-    // One message of any size always fits into an empty queue.
-    const queued = this.#tx.queuedBytes;
-    if (queued > 0 && queued + queuedCost(bytes) > settings.maxQueuedBytes) return "full";
-    this.#tx.add(stream, ppid, bytes);
+    const closing = this.#closing || this.#state.name === "shutdown-received";
+    if (closing || !(maySend(this.#state) || this.isSettingUp)) return "no-association";
+    const result = this.#transfer.queue(stream, ppid, bytes, this.#host.settings);
     this.#finish(now);
-    return "queued";
+    return result;
   }
 
   close(now: Millis): void {
@@ -184,18 +124,14 @@ export class Association {
   }
 
   probe(now: Millis): void {
-    if (this.#supervision === undefined || !isSupervised(this.#state)) return;
-    this.#supervision.ask(this.#running(now), this.#host.settings);
-    this.#sendHeartbeat(now);
-    this.#setLook();
+    if (!isSupervised(this.#state)) return;
+    this.#liveness.probe(now);
     this.#finish(now);
   }
 
   /** New settings count from now. */
   reconsider(now: Millis): void {
-    if (this.#supervision === undefined) return;
-    this.#supervision.nextLook = this.#running(now);
-    this.#setLook();
+    if (isSupervised(this.#state)) this.#liveness.reconsider(now);
   }
 
   // What the endpoint found out.
@@ -206,7 +142,7 @@ export class Association {
       this.#outbox.add(encodeCookieAck());
       return;
     }
-    if (this.#rx === undefined || this.peerTag !== cookie.peerTag) this.#meet(peerOf(cookie));
+    if (this.peerTag !== cookie.peerTag) this.#meet(peerOf(cookie));
     this.#step({ type: "cookie-echo" });
     this.#outbox.add(encodeCookieAck());
     this.#up(now, initiatedBy);
@@ -215,18 +151,17 @@ export class Association {
   /** §5.2.4 A: the peer lost its state and came back with new tags. False when the state does not allow it. */
   restart(now: Millis, path: Path, cookie: CookieContents): boolean {
     if (this.#step({ type: "restart" }) === undefined) return false;
-    this.#signOfLife(now);
+    this.#liveness.sign(now);
     // The same peer, though it may now speak to another address of ours.
     this.path = path;
     this.#host.timers.clearAll(this);
     this.localTag = cookie.localTag;
     this.#localTsn = cookie.localTsn;
-    this.#tx = new Transmission(cookie.localTsn);
-    this.#roundTrip = new RoundTrip();
-    this.#unanswered = 0;
+    this.#transfer.startAnew(cookie.localTsn);
+    this.#roundTrip.reset();
     this.#meet(peerOf(cookie));
     this.#outbox.add(encodeCookieAck());
-    this.#supervise(now);
+    this.#liveness.start(now);
     this.#host.emit({ type: "restarted", id: this.id });
     this.#closeIfAsked(now);
     return true;
@@ -249,7 +184,7 @@ export class Association {
       if (!goOn) break;
     }
     if (data) this.#acknowledgeData(now);
-    this.#signOfLife(now);
+    this.#liveness.sign(now);
     this.#finish(now);
   }
 
@@ -262,13 +197,13 @@ export class Association {
         this.#sendShutdownAgain(now);
         break;
       case "t3":
-        this.#sendDataAgain();
+        if (!this.#transfer.sendAgain()) this.#lose("timeout", "data were not acknowledged");
         break;
       case "guard":
         this.#lose("timeout", "closing took too long");
         break;
       case "sack":
-        this.#addSack();
+        this.#transfer.addSack();
         break;
       case "look":
         this.#look(now);
@@ -289,7 +224,7 @@ export class Association {
         if (this.#state.name !== "cookie-wait") this.#outbox.add(encodeHeartbeatAck(chunk.info));
         return true;
       case "heartbeat-ack":
-        this.#takeHeartbeatAck(now, chunk.info);
+        this.#liveness.answered(now, chunk.info);
         return true;
       case "init-ack":
         return this.#takeInitAck(now, chunk);
@@ -318,57 +253,27 @@ export class Association {
   }
 
   #takeData(chunk: DataChunk): boolean {
-    if (this.#rx === undefined || !mayReceive(this.#state)) return true;
-    const outcome = this.#rx.data(chunk);
-    if (outcome.type === "violation") {
-      this.#violated(outcome.detail);
-      return false;
-    }
-    if (outcome.type === "dropped") {
-      this.#host.count("data-dropped");
-      return true;
-    }
-    for (const message of outcome.messages) this.#host.emit({ type: "message", id: this.id, ...message });
-    if (!outcome.exists) this.#outbox.add(encodeError(invalidStream(chunk.stream)));
-    return true;
-  }
-
-  #acknowledgeData(now: Millis): void {
-    if (this.#rx === undefined || !mayReceive(this.#state)) return;
-    const urgent = this.#rx.packetEnds();
-    if (this.#state.name === "shutdown-sent") {
-      // §9.2: DATA that cross our SHUTDOWN are acknowledged at once, with SHUTDOWN again, and T2 starts anew.
-      this.#step({ type: "data" });
-      this.#addSack();
-      this.#sendShutdown(now);
-    } else if (urgent) this.#addSack();
-    else if (this.#host.timers.at(this, "sack") === undefined) this.#set("sack", now + SACK_DELAY);
+    if (!mayReceive(this.#state)) return true;
+    return this.#unless(this.#transfer.takeData(chunk));
   }
 
   #takeSack(now: Millis, sack: SackChunk): boolean {
     if (!maySend(this.#state)) return true;
-    const result = this.#tx.acknowledge(this.#running(now), sack);
-    if (result.type === "violation") {
-      this.#violated("SACK for data never sent");
-      return false;
-    }
-    if (result.type === "old") return true;
-    this.#unanswered = 0;
-    if (result.roundTrip !== undefined) this.#roundTrip.measure(result.roundTrip);
-    // §6.3.2 R2, R3.
-    if (result.advanced) this.#host.timers.clear(this, "t3");
-    return true;
+    return this.#unless(this.#transfer.takeSack(now, sack));
   }
 
-  #takeHeartbeatAck(now: Millis, info: Uint8Array): void {
-    if (info.length !== HEARTBEAT_INFO || !equalInConstantTime(info.subarray(NONCE_AT), this.#nonce)) {
-      this.#host.count("bad-heartbeat-ack");
-      return;
-    }
-    const sentAt = new DataView(info.buffer, info.byteOffset, info.length).getFloat64(0);
-    const roundTrip = this.#running(now) - sentAt;
-    if (roundTrip >= 0 && roundTrip <= this.#host.settings.lostAfterMillis)
-      this.#roundTrip.measure(roundTrip);
+  /** True unless there is a violation, which ends the association. */
+  #unless(violation: string | undefined): boolean {
+    if (violation !== undefined) this.#violated(violation);
+    return violation === undefined;
+  }
+
+  #acknowledgeData(now: Millis): void {
+    if (!mayReceive(this.#state)) return;
+    const crossing = this.#step({ type: "data" }) !== undefined;
+    this.#transfer.packetEnds(now, crossing);
+    // §9.2: DATA that cross our SHUTDOWN are answered with it again, and T2 starts anew.
+    if (crossing) this.#sendShutdown(now);
   }
 
   #takeInitAck(now: Millis, init: InitChunk): boolean {
@@ -440,18 +345,15 @@ export class Association {
 
   // Set-up.
 
-  /** What the peer told of itself in INIT, INIT ACK or, from there, in the cookie. */
   #meet(peer: Peer): void {
     this.peerTag = peer.tag;
-    this.#outboundStreams = Math.min(STREAMS, peer.inboundStreams);
-    this.#tx.open(peer.window, this.#outboundStreams);
-    this.#rx = new Reception(peer.initialTsn, STREAMS, this.#host.settings.maxMessageBytes);
+    this.#transfer.meet(peer);
   }
 
   #up(now: Millis, initiatedBy: "us" | "peer"): void {
     this.#host.timers.clear(this, "t1");
-    this.#roundTrip = new RoundTrip();
-    this.#supervise(now);
+    this.#roundTrip.reset();
+    this.#liveness.start(now);
     const { id, path, remotePort } = this;
     this.#host.emit({ type: "up", id, path, remotePort, initiatedBy });
     this.#closeIfAsked(now);
@@ -495,14 +397,14 @@ export class Association {
 
   /** In shutdown-pending and shutdown-received: on with it once our data are acknowledged. */
   #drain(now: Millis): void {
-    if (!this.#tx.isEmpty || this.#step({ type: "drained" }) === undefined) return;
+    if (!this.#transfer.isDrained || this.#step({ type: "drained" }) === undefined) return;
     this.#host.timers.clear(this, "t3");
     if (this.#state.name === "shutdown-ack-sent") this.#sendShutdownAck(now);
     else this.#sendShutdown(now);
   }
 
   #sendShutdown(now: Millis): void {
-    this.#outbox.add(encodeShutdown(this.#rx?.cumulativeTsn ?? 0));
+    this.#outbox.add(encodeShutdown(this.#transfer.cumulativeTsn));
     this.#set("t2", now + this.#roundTrip.timeout);
   }
 
@@ -524,69 +426,9 @@ export class Association {
     else this.#sendShutdownAck(now);
   }
 
-  // Data.
-
-  #sendDataAgain(): void {
-    this.#unanswered += 1;
-    if (this.#unanswered > DATA_RETRANSMITS) {
-      this.#lose("timeout", "data were not acknowledged");
-      return;
-    }
-    this.#roundTrip.backOff();
-    this.#tx.timeout();
-  }
-
-  #addSack(): void {
-    if (this.#rx === undefined) return;
-    this.#host.timers.clear(this, "sack");
-    this.#outbox.add(this.#rx.sack());
-  }
-
-  // Supervision.
-
-  #running(now: Millis): Millis {
-    return now - this.#host.stalled;
-  }
-
-  #supervise(now: Millis): void {
-    const pace = 1 - 0.2 * ((this.#nonce[0] ?? 0) / 255);
-    this.#supervision = new Supervision(this.#running(now), this.#host.settings, pace);
-    this.#setLook();
-  }
-
-  #setLook(): void {
-    if (this.#supervision !== undefined) this.#set("look", this.#supervision.nextLook + this.#host.stalled);
-  }
-
   #look(now: Millis): void {
-    const supervision = this.#supervision;
-    if (supervision === undefined || !isSupervised(this.#state)) return;
-    const { settings } = this.#host;
-    // The two clocks differ by a sum that may round: within a millisecond it is time.
-    const running = Math.max(this.#running(now), supervision.nextLook);
-    if (running - this.#running(now) < 1) {
-      const within = this.#roundTrip.answerWithin(settings.heartbeatMillis / 4, settings.heartbeatMillis);
-      const verdict = supervision.look(running, settings, within);
-      if (verdict === "lost") {
-        this.#lose("timeout", `no sign of life for ${settings.lostAfterMillis} ms`);
-        return;
-      }
-      if (verdict === "suspect") this.#host.emit({ type: "suspect", id: this.id });
-      if (verdict !== "wait") this.#sendHeartbeat(now);
-    }
-    this.#setLook();
-  }
-
-  #sendHeartbeat(now: Millis): void {
-    const info = new Uint8Array(HEARTBEAT_INFO);
-    new DataView(info.buffer).setFloat64(0, this.#running(now));
-    info.set(this.#nonce, NONCE_AT);
-    this.#outbox.add(encodeHeartbeat(info));
-  }
-
-  #signOfLife(now: Millis): void {
-    if (this.#supervision?.sign(this.#running(now)) !== true) return;
-    this.#host.emit({ type: "recovered", id: this.id, rttMillis: this.#roundTrip.smoothed ?? 0 });
+    if (!isSupervised(this.#state) || this.#liveness.look(now)) return;
+    this.#lose("timeout", `no sign of life for ${this.#host.settings.lostAfterMillis} ms`);
   }
 
   // The way out.
@@ -602,27 +444,11 @@ export class Association {
     this.#host.timers.set(this, timer, at);
   }
 
-  /** Sends what may leave now and keeps T3 running while anything is unacknowledged (§6.3.2 R1). */
+  /** Sends what may leave now. */
   #finish(now: Millis): void {
     this.#drain(now);
-    if (maySend(this.#state)) this.#sendData(now);
+    if (maySend(this.#state)) this.#transfer.send(now);
     this.#outbox.flush();
-  }
-
-  #sendData(now: Millis): void {
-    const outbox = this.#outbox;
-    for (;;) {
-      const owed = this.#rx?.owesSack === true ? SACK_SIZE : 0;
-      const chunk = this.#tx.take(this.#running(now), outbox.room - owed);
-      if (chunk !== undefined) {
-        if (owed > 0) this.#addSack();
-        outbox.add(chunk);
-      } else if (outbox.isEmpty) break;
-      else outbox.flush();
-    }
-    if (this.#tx.hasUnacknowledged && this.#host.timers.at(this, "t3") === undefined) {
-      this.#set("t3", now + this.#roundTrip.timeout);
-    }
   }
 
   #transmit(tag: number, chunks: readonly EncodedChunk[]): void {
@@ -663,13 +489,6 @@ export class Association {
   }
 }
 
-interface Peer {
-  readonly tag: number;
-  readonly window: number;
-  readonly inboundStreams: number;
-  readonly initialTsn: number;
-}
-
 function peerOf(cookie: CookieContents): Peer {
   return {
     tag: cookie.peerTag,
@@ -677,9 +496,4 @@ function peerOf(cookie: CookieContents): Peer {
     inboundStreams: cookie.outboundStreams,
     initialTsn: cookie.peerTsn,
   };
-}
-
-/** §3.3.10.1: `stream(16) reserved(16)`. */
-function invalidStream(stream: number): Cause {
-  return { code: CAUSE.invalidStream, bytes: Uint8Array.of(stream >> 8, stream & 0xff, 0, 0) };
 }

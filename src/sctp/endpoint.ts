@@ -13,7 +13,7 @@ import type {
   SendResult,
   Transmit,
 } from "./api.ts";
-import { Association, type AssociationHost, type TimerName } from "./association.ts";
+import { Association } from "./association.ts";
 import {
   INIT_RATE,
   INIT_RATE_PER_ADDRESS,
@@ -28,6 +28,7 @@ import type { Chunk, InitChunk } from "./decode/chunks.ts";
 import { decodePacket, type Packet } from "./decode/packet.ts";
 import { CAUSE, type EncodedChunk, encodeAbort, encodeError, encodeInitAck, encodePacket } from "./encode.ts";
 import { Fifo } from "./fifo.ts";
+import type { AssociationHost, TimerName } from "./host.ts";
 import { answerOutOfTheBlue, judgeCookie } from "./responder.ts";
 import { RetiredTags } from "./retired-tags.ts";
 

@@ -7,6 +7,13 @@ export class RoundTrip {
   #variation = 0;
   #backOff = 1;
 
+  /** Another peer behind the same address: nothing is known of it. */
+  reset(): void {
+    this.smoothed = undefined;
+    this.#variation = 0;
+    this.#backOff = 1;
+  }
+
   measure(millis: number): void {
     this.#backOff = 1;
     if (this.smoothed === undefined) {

@@ -52,6 +52,15 @@ export class Supervision {
     this.nextLook = this.#bounded(now + quickest(settings) * 2.5, settings);
   }
 
+  /**
+   * New settings. What was silence enough by them is asked after now instead of being lost: the peer was not
+   * asked before.
+   */
+  reconsider(now: Millis, settings: SctpSettings): void {
+    this.#lastSign = Math.max(this.#lastSign, now - settings.heartbeatMillis);
+    this.nextLook = this.#waiting ? this.#bounded(this.nextLook, settings) : now;
+  }
+
   /** What to do at `nextLook` or later; sets the next one. */
   look(now: Millis, settings: SctpSettings, answerWithin: Millis): "wait" | "probe" | "suspect" | "lost" {
     const silence = now - this.#lastSign;

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { DEFAULT_SCTP_SETTINGS } from "../../src/sctp/index.ts";
 import { associated, Network } from "./pair.ts";
 
 const SECOND = 1_000;
@@ -103,6 +104,36 @@ test("new settings count for running associations", () => {
   client.cut = true;
   network.runFor(801);
   assert.equal(server.of("lost").length, 1);
+});
+
+test("shorter settings lose nobody for a silence that was allowed before", () => {
+  const network = new Network(1);
+  const server = network.host("10.0.0.1", { heartbeatMillis: 10_000, lostAfterMillis: 40_000 });
+  const client = network.host("10.0.0.2", ONLY_ANSWERS);
+  network.connect(client, server);
+  network.runFor(7 * SECOND);
+  server.endpoint.configure({ ...DEFAULT_SCTP_SETTINGS, heartbeatMillis: 1_000, lostAfterMillis: 4_000 });
+  network.drain(server);
+  network.runFor(60 * SECOND);
+  assert.deepEqual(
+    server.events.map((event) => event.type),
+    ["up"],
+  );
+});
+
+test("a suspect that starts anew is no suspect any more", () => {
+  const network = new Network(1);
+  const { client, server } = associated(network);
+  network.runFor(5 * SECOND);
+  client.cut = true;
+  assert.ok(network.runFor(10 * SECOND, () => server.of("suspect").length > 0));
+  const reborn = network.host(client.address);
+  network.connect(reborn, server);
+  network.runFor(10 * SECOND);
+  assert.deepEqual(
+    server.events.map((event) => event.type),
+    ["up", "suspect", "recovered", "restarted"],
+  );
 });
 
 test("an idle association costs about one heartbeat and one answer a second", () => {

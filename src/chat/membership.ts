@@ -106,8 +106,10 @@ export class Membership {
     this.#search(now, 0, 0);
   }
 
+  /** Once more changes nothing: the registry is being told, and the deadline for that stands. */
   leave(now: Millis): void {
     const state = this.#state;
+    if (state.type === "leaving") return;
     this.#clearDeadlines();
     if (state.type === "registering") this.#emit({ type: "close-dial-back", connection: state.connection });
     if (state.type !== "online" && state.type !== "attaching") {

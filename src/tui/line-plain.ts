@@ -49,6 +49,8 @@ export async function runPlain(options: {
       if (notice.type === "refused" && notice.next === "end") state.refusalCode = refusalCode(notice.refusal);
       if (notice.type === "ended") {
         lines.close();
+        // A pipe that its writer keeps open would hold the process.
+        input.destroy();
         resolve(state.refusalCode ?? (conversation.undelivered > 0 ? EXIT.failure : EXIT.ok));
       } else leaveWhenDone();
     });

@@ -195,6 +195,7 @@ test("leaving: by SHUTDOWN, and after a second all the same", () => {
   const polite = new VirtualClient();
   polite.online();
   polite.client.leave(polite.now);
+  polite.client.leave(polite.now);
   assert.equal(polite.take("dissociate").length, 1);
   assert.deepEqual(polite.notices(), []);
   polite.endAssociation("closed");

@@ -12,7 +12,10 @@ export interface RunOptions {
   readonly timeoutMillis?: number;
   readonly environment?: Readonly<Record<string, string>>;
   readonly directory?: string;
+  /** What standard input gives before it ends; nothing by default. */
   readonly input?: string;
+  /** Leaves standard input open, for {@link Running.type}. */
+  readonly interactive?: boolean;
 }
 
 /** Runs a command to its end. A failing command is a result; one that does not end in time is an error. */
@@ -31,9 +34,9 @@ export async function must(argv: readonly string[], options: RunOptions = {}): P
 export function start(argv: readonly string[], options: RunOptions & SpawnOptions = {}): ChildProcess {
   const [program, ...rest] = argv;
   if (program === undefined) throw new Error("a command needs at least one word");
-  const { environment, directory, input, timeoutMillis, ...spawnOptions } = options;
+  const { environment, directory, input, interactive, timeoutMillis, ...spawnOptions } = options;
   const child = spawn(program, rest, {
-    stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
+    stdio: [input === undefined && interactive !== true ? "ignore" : "pipe", "pipe", "pipe"],
     // A process group of its own, so that ending it ends what nsenter or ip started as well.
     detached: true,
     ...(environment === undefined ? {} : { env: { ...process.env, ...environment } }),
@@ -134,6 +137,26 @@ export class Running {
       await this.#change(left);
     }
     return this.#stdout;
+  }
+
+  /** Gives the program a line, as somebody at the keyboard would; it must be interactive. */
+  type(line: string): void {
+    this.child.stdin?.write(`${line}\n`);
+  }
+
+  /** Waits for the program's own end; an error with what it printed when the time runs out first. */
+  async end(timeoutMillis = 30_000): Promise<Finished> {
+    const deadline = Date.now() + timeoutMillis;
+    while (!this.#over) {
+      const left = deadline - Date.now();
+      if (left <= 0) {
+        throw new Error(
+          `not ended within ${timeoutMillis} ms\nstdout: ${this.#stdout}\nstderr: ${this.#stderr}`,
+        );
+      }
+      await this.#change(left);
+    }
+    return this.finished;
   }
 
   /** Ends the program, by force when it does not follow. */

@@ -40,7 +40,7 @@ describe("two people on two machines, the registry on a third", () => {
     await sendConfirmed(hosts.there, "eva", "ola", "good morning");
     await sendConfirmed(hosts.here, "kim", "bo", "grüß dich ☕");
     await sendConfirmed(hosts.there, "eva", "ola", "good night");
-    const heard = await ola.finished;
+    const heard = await ola.end();
     assert.equal(heard.code, 0, heard.stderr);
     const texts = heard.stdout
       .trim()
@@ -53,7 +53,37 @@ describe("two people on two machines, the registry on a third", () => {
         ["eva", "good night"],
       ],
     );
-    assert.match((await bo.finished).stdout, /grüß dich/);
+    assert.match((await bo.end()).stdout, /grüß dich/);
+  });
+
+  test("they go on chatting while the registry is down, and it has them back when it is up", async () => {
+    const [ola, bo] = [
+      chat(hosts.here, "ola", [], { interactive: true }),
+      chat(hosts.there, "bo", [], { interactive: true }),
+    ];
+    await until(
+      "both are online",
+      async () => ((await online(lab)).join() === "bo,ola" ? true : undefined),
+      20_000,
+    );
+    await lab.waitFor("multiproto.service", "StatusText", (text) => text.startsWith("2 online, "));
+    ola.type("msg bo before");
+    await bo.output((text) => text.includes("before"), "bo hears ola");
+    assert.equal((await ctl(lab, "stop")).code, 0);
+    ola.type("msg bo meanwhile");
+    await bo.output((text) => text.includes("meanwhile"), "bo hears ola without a registry");
+    bo.type("msg ola likewise");
+    await ola.output((text) => text.includes("likewise"), "ola hears bo without a registry");
+    assert.equal((await ctl(lab, "start")).code, 0);
+    await until(
+      "both are online again",
+      async () => ((await online(lab)).join() === "bo,ola" ? true : undefined),
+      20_000,
+    );
+    for (const client of [ola, bo]) {
+      client.type("exit");
+      assert.equal((await client.end()).code, 0);
+    }
   });
 
   test("who left is offline, and the journal tells everything in readable lines of the right priority", async () => {
@@ -108,6 +138,6 @@ describe("two people on two machines, the registry on a third", () => {
   async function sendQuietly(): Promise<void> {
     const listener = chat(hosts.here, "quiet", ["listen", "--count", "1"]);
     await sendConfirmed(hosts.there, "loud", "quiet", "psst");
-    assert.equal((await listener.finished).code, 0);
+    assert.equal((await listener.end()).code, 0);
   }
 });

@@ -50,7 +50,7 @@ describe("the registry steered over its socket and by systemctl", () => {
     assert.equal(status.pid, await mainPid(lab));
     assert.deepEqual(status.ports, { udp: 10001, tcp: 10001, sctpUdp: 9899, sctpRaw: true });
     const { StatusText } = await lab.show("multiproto.service", "StatusText");
-    assert.match(String(StatusText), /^0 online, 0 offline, up /);
+    assert.match(String(StatusText), /^0 online, \d+ offline, up /);
   });
 
   test("stop over the socket ends the unit cleanly, and nothing starts it again", async () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import type { Running } from "../lab/command.ts";
+import type { Running, RunOptions } from "../lab/command.ts";
 import type { Lan, LanHost } from "../lab/netns.ts";
 import { CHECKOUT, type LabSettings, SystemdLab } from "../lab/systemd-lab.ts";
 
@@ -59,7 +59,12 @@ export async function newMainPid(lab: SystemdLab, before: number, timeoutMillis 
 }
 
 /** The chat client from the checkout on a host of the test network, with directories of its own. */
-export function chat(host: LanHost, nickname: string, args: readonly string[]): Running {
+export function chat(
+  host: LanHost,
+  nickname: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Running {
   const home = mkdtempSync(join(tmpdir(), "multiproto-chat-"));
   const environment = {
     HOME: home,
@@ -70,12 +75,12 @@ export function chat(host: LanHost, nickname: string, args: readonly string[]): 
     XDG_RUNTIME_DIR: home,
   };
   const program = [join(PROJECT, "node_modules/.bin/node"), join(PROJECT, "dist/bin/multiproto-chat.js")];
-  return host.spawn([...program, "--nick", nickname, ...args], { environment });
+  return host.spawn([...program, "--nick", nickname, ...args], { ...options, environment });
 }
 
 /** Sends one message from `host` and asserts that the other machine confirmed it. */
 export async function sendConfirmed(host: LanHost, from: string, to: string, text: string): Promise<void> {
-  const sender = await chat(host, from, ["send", to, text, "--wait", "20s"]).finished;
+  const sender = await chat(host, from, ["send", to, text, "--wait", "20s"]).end();
   assert.equal(sender.code, 0, `${from} to ${to}: ${sender.stderr}${sender.stdout}`);
 }
 

@@ -43,7 +43,7 @@ test("hosts of a test network reach each other until a fault is made", async () 
     );
     await listening.output((text) => text.includes("ready"), "the listener is ready");
     const say = async (to: string, text: string) => {
-      const { code, stderr } = await udp(a, `s.send("${text}", 5000, "${to}", () => s.close());`).finished;
+      const { code, stderr } = await udp(a, `s.send("${text}", 5000, "${to}", () => s.close());`).end();
       assert.equal(code, 0, stderr);
     };
     await say(b.address, "unicast;");

@@ -10,6 +10,15 @@ import { askCookie, associate, data, INIT, OUR_TAG, OUR_TSN, Target } from "./ta
 
 const NEVER_LOST = { heartbeatMillis: 1e6, lostAfterMillis: 1e7 };
 
+/** The same peer, started anew. */
+const OTHER_INIT = encode.encodeInit({
+  tag: OUR_TAG + 1,
+  window: 100_000,
+  outboundStreams: 1,
+  inboundStreams: 1,
+  initialTsn: 1,
+});
+
 type Answers = ReturnType<Target["hit"]>;
 
 function chunksOf(answers: Answers): Chunk[] {
@@ -107,14 +116,7 @@ test("§3.2: the highest bits of an unknown chunk say whether to go on and wheth
 
 test("§5.2.4: a cookie from before the association, with other tags, is no restart", () => {
   const target = new Target(NEVER_LOST);
-  const other = encode.encodeInit({
-    tag: OUR_TAG + 1,
-    window: 100_000,
-    outboundStreams: 1,
-    inboundStreams: 1,
-    initialTsn: 1,
-  });
-  const [answer] = target.hit(0, other);
+  const [answer] = target.hit(0, OTHER_INIT);
   const early = answer?.packet.chunks[0];
   assert.ok(early?.type === "init-ack" && early.cookie !== undefined);
   associate(target);
@@ -134,7 +136,7 @@ test("§5.2.4: the cookie of a living association is answered though it is stale
 test("§9.2: whoever sets up anew while we wait for SHUTDOWN COMPLETE gets SHUTDOWN ACK", () => {
   const target = new Target(NEVER_LOST);
   const { tag, tsn } = associate(target);
-  const [answer] = target.hit(0, INIT);
+  const [answer] = target.hit(0, OTHER_INIT);
   const tied = answer?.packet.chunks[0];
   assert.ok(tied?.type === "init-ack" && tied.cookie !== undefined);
   assert.deepEqual(types(target.hit(tag, encode.encodeShutdown(tsn - 1))), ["shutdown-ack"]);

@@ -10,7 +10,12 @@
 set -eu
 tap=$1 address=$2; shift 2
 command -v linux.uml >/dev/null || { echo "linux.uml is missing: apt-get install -y user-mode-linux kmod iproute2" >&2; exit 2; }
-work=$(mktemp -d /tmp/uml.XXXXXX)
+# Named after this process, so that a later run clears up after one that was killed.
+for abandoned in /tmp/uml.*.*; do
+  owner=${abandoned#/tmp/uml.}
+  [ -d "/proc/${owner%%.*}" ] || rm -rf "$abandoned"
+done
+work=$(mktemp -d "/tmp/uml.$$.XXXXXX")
 uml=
 stop() {
   # Waited for, so that it writes nothing more into the directory that goes.

@@ -40,7 +40,7 @@ export class Speaker {
   }
 
   async end(): Promise<void> {
-    await this.#running.stop("SIGKILL");
+    await this.#running.stop("SIGTERM");
   }
 }
 

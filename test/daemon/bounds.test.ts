@@ -6,6 +6,9 @@ import { type TestContext, test } from "node:test";
 import { encodeUtf8 } from "../../src/base/text.ts";
 import { connectControl } from "../../src/control/client.ts";
 import type { StatusReport } from "../../src/control/reports.ts";
+import { systemRandom } from "../../src/io/random.ts";
+import { DEFAULT_SCTP_SETTINGS } from "../../src/sctp/api.ts";
+import { createSctpEndpoint } from "../../src/sctp/index.ts";
 import { encodeHello } from "../../src/wire/mp1-discovery.ts";
 import { deafPort } from "../support/deaf-listener.ts";
 import { Mp1Client } from "../support/mp1-client.ts";
@@ -76,6 +79,55 @@ test("10,000 garbage datagrams", async (context) => {
   assert.ok(daemon.lines.length < 25, `${daemon.lines.length} lines`);
   const { counters } = await status(context, daemon);
   assert.ok((counters["datagram-not-a-hello"] ?? 0) > 100 && (counters["datagram-too-many"] ?? 0) > 1_000);
+});
+
+test("5,000 hellos with forged sources whose ports are closed", async (context) => {
+  const daemon = await running(context);
+  const flood = async () => {
+    for (let source = 0; source < 50; source += 1) {
+      const socket = createSocket("udp4").bind(0, `127.0.3.${1 + source}`);
+      await once(socket, "listening");
+      for (let sent = 0; sent < 100; sent += 1) {
+        const bytes = encodeHello({ client: sent % 2 === 0 ? "own" : "original" });
+        await new Promise((resolve) => socket.send(bytes, daemon.place.port, "127.0.0.1", resolve));
+      }
+      socket.close();
+    }
+  };
+  const grown = await growth(daemon, flood);
+  await servesOthers(context, daemon);
+  assert.ok(grown < 32, `grew by ${grown.toFixed(1)} MiB`);
+  assert.match(daemon.lines.join("\n"), /127\.0\.3\.\d+ asked to join, but refuses TCP \d+ \(gone again\?\)/);
+  assert.ok(daemon.lines.length < 25, `${daemon.lines.length} lines`);
+});
+
+test("5,000 INITs of one address that never go on, and an association that never registers", async (context) => {
+  const daemon = await running(context);
+  const { port, encapsulationPort } = daemon.place;
+  const now = performance.now();
+  const settings = DEFAULT_SCTP_SETTINGS;
+  const path = { via: "udp", address: "127.0.0.1", outerPort: encapsulationPort, local: "" } as const;
+  const socket = createSocket("udp4").bind(0, "127.0.0.5");
+  await once(socket, "listening");
+  context.after(() => socket.close());
+  const endpoint = createSctpEndpoint({ localPort: 5_000, settings, random: systemRandom, now });
+  const flood = async () => {
+    for (let sent = 0; sent < 5_000; sent += 1) {
+      endpoint.connect(now, path, port);
+      for (let out = endpoint.pollTransmit(); out !== undefined; out = endpoint.pollTransmit()) {
+        const { bytes } = out;
+        await new Promise((resolve) => socket.send(bytes, encapsulationPort, "127.0.0.1", resolve));
+      }
+    }
+  };
+  const grown = await growth(daemon, flood);
+  await servesOthers(context, daemon);
+  assert.ok(grown < 32, `grew by ${grown.toFixed(1)} MiB`);
+
+  const stranger = await Mp1Client.open(context, { registry: daemon.place, nickname: "stranger" });
+  await stranger.associate();
+  await stranger.watched.until("the end of its association", () => stranger.ended === "lost");
+  assert.equal((await status(context, daemon)).online, 1, "only whoever has registered");
 });
 
 test("a client that accepts the dial-back and stays silent delays nobody", async (context) => {

@@ -53,6 +53,7 @@ export class Association {
   readonly #liveness: Liveness;
   /** The user has closed; carried out when the state allows. */
   #closing = false;
+
   /** An association that we begin: call `begin` next. Or one that a cookie proves: call `accept` next. */
   constructor(
     host: AssociationHost,

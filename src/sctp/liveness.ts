@@ -1,5 +1,4 @@
 import type { Millis } from "../base/clock.ts";
-import { equalInConstantTime } from "../base/hash.ts";
 import type { Association } from "./association.ts";
 import { encodeHeartbeat } from "./encode.ts";
 import type { AssociationHost } from "./host.ts";
@@ -7,8 +6,8 @@ import type { RoundTrip } from "./rto.ts";
 import { Supervision } from "./supervision.ts";
 import type { Outbox } from "./tx/outbox.ts";
 
-/** Ours to choose (§3.3.5): `when it was sent(64, float, running time) nonce(64)`. */
-const INFO_SIZE = 16;
+/** Ours to choose (§3.3.5): `when it was sent(64, float, running time) nonce(32)`. */
+const INFO_SIZE = 12;
 const NONCE_AT = 8;
 
 /** The heartbeats of an association (RFC 9260 §8.3): sends them, knows their answers, and tells what they mean. */
@@ -17,8 +16,8 @@ export class Liveness {
   readonly #association: Association;
   readonly #outbox: Outbox;
   readonly #roundTrip: RoundTrip;
-  /** Only who has seen our heartbeats can answer one. */
-  readonly #nonce: Uint8Array;
+  /** Who has not seen our heartbeats cannot answer one, even with the v-tag. */
+  readonly #nonce: number;
   #supervision: Supervision | undefined;
 
   constructor(host: AssociationHost, association: Association, outbox: Outbox, roundTrip: RoundTrip) {
@@ -26,7 +25,7 @@ export class Liveness {
     this.#association = association;
     this.#outbox = outbox;
     this.#roundTrip = roundTrip;
-    this.#nonce = host.random.bytes(INFO_SIZE - NONCE_AT);
+    this.#nonce = host.random.below(2 ** 32);
   }
 
   get suspect(): boolean {
@@ -35,7 +34,7 @@ export class Liveness {
 
   /** The association is up, or up anew. */
   start(now: Millis): void {
-    const pace = 1 - 0.2 * ((this.#nonce[0] ?? 0) / 255);
+    const pace = 1 - 0.2 * (this.#nonce / 2 ** 32);
     this.#supervision = new Supervision(this.#running(now), this.#host.settings, pace);
     this.#schedule();
   }
@@ -61,12 +60,12 @@ export class Liveness {
   }
 
   answered(now: Millis, info: Uint8Array): void {
-    if (info.length !== INFO_SIZE || !equalInConstantTime(info.subarray(NONCE_AT), this.#nonce)) {
+    const view = new DataView(info.buffer, info.byteOffset, info.length);
+    if (info.length !== INFO_SIZE || view.getUint32(NONCE_AT) !== this.#nonce) {
       this.#host.count("bad-heartbeat-ack");
       return;
     }
-    const sentAt = new DataView(info.buffer, info.byteOffset, info.length).getFloat64(0);
-    const roundTrip = this.#running(now) - sentAt;
+    const roundTrip = this.#running(now) - view.getFloat64(0);
     const { lostAfterMillis } = this.#host.settings;
     if (roundTrip >= 0 && roundTrip <= lostAfterMillis) this.#roundTrip.measure(roundTrip);
   }
@@ -100,8 +99,9 @@ export class Liveness {
 
   #sendHeartbeat(now: Millis): void {
     const info = new Uint8Array(INFO_SIZE);
-    new DataView(info.buffer).setFloat64(0, this.#running(now));
-    info.set(this.#nonce, NONCE_AT);
+    const view = new DataView(info.buffer);
+    view.setFloat64(0, this.#running(now));
+    view.setUint32(NONCE_AT, this.#nonce);
     this.#outbox.add(encodeHeartbeat(info));
   }
 }

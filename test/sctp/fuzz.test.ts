@@ -31,7 +31,7 @@ class Attacker {
   readonly #path: Path = { via: "udp", address: "10.0.0.9", outerPort: 4_000, local: "" };
   readonly #ids: number[] = [];
   readonly #cookies: Uint8Array[] = [new Uint8Array(51)];
-  readonly #infos: Uint8Array[] = [new Uint8Array(16)];
+  readonly #infos: Uint8Array[] = [new Uint8Array(12)];
   #theirTag = 1;
   #theirTsn = 1;
   /** What it has acknowledged. */

@@ -176,7 +176,7 @@ test("chunks that do not belong to the state are passed over", () => {
     ),
   );
   target.hit(tag, encode.encodeError({ code: 3, bytes: new Uint8Array(4) }));
-  target.hit(tag, encode.encodeHeartbeatAck(new Uint8Array(16)));
+  target.hit(tag, encode.encodeHeartbeatAck(new Uint8Array(12)));
   target.hit(tag, encode.encodeHeartbeatAck(new Uint8Array(1)));
   assert.deepEqual(target.kinds(), ["up"]);
   assert.equal(target.count("bad-heartbeat-ack"), 2);

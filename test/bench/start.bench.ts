@@ -18,7 +18,7 @@ async function run(command: string, args: readonly string[]): Promise<void> {
 const scope = new Scope();
 try {
   title("Start of programs (whole processes, in turn with the baseline)");
-  const programs = builtPrograms(scope);
+  const programs = builtPrograms();
   const place = await makePlace(scope);
   const program = join(programs, "multiprotod.js");
   const daemon = await Multiprotod.start(scope, place, { program });
@@ -29,9 +29,7 @@ try {
     ["multiprotoctl status", () => run(process.execPath, [join(programs, "multiprotoctl.js"), ...status])],
   ]);
   if (installed !== undefined) {
-    commands.set("multiprotoctl status, installed", () =>
-      run(join(installed.programs, "multiprotoctl"), status),
-    );
+    commands.set("multiprotoctl status, installed", () => run(join(installed, "multiprotoctl"), status));
   }
   const samples = new Map<string, number[]>([...commands.keys()].map((name) => [name, []]));
   for (let round = 0; round < ROUNDS; round += 1) {

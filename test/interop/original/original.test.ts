@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import type { Running } from "../../lab/command.ts";
 import type { Guest, OriginalClient, ReadRoster } from "./guest.ts";
 import { Network } from "./network.ts";
@@ -113,6 +114,10 @@ describe("original clients, on the SCTP of a Linux kernel", () => {
     await ada.sees({ sleeper: true });
     sleeper.signal("STOP");
     const crowd: OriginalClient[] = [];
+    // Whatever happens, they are gone for the tests that follow.
+    context.after(() => {
+      for (const client of crowd) client.signal("KILL");
+    });
     for (const size of [8, 30]) {
       const numbers = Array.from({ length: size - crowd.length }, (_, index) => crowd.length + index + 1);
       // They name themselves only when all have been called back, so that all join at once.
@@ -370,6 +375,20 @@ describe("original clients, on the SCTP of a Linux kernel", () => {
     await bob.sees({ other: false });
   });
 
+  test("a registry that was itself stopped for 6 s takes no original for lost", async () => {
+    lookFromHere();
+    network.registry.kill("SIGSTOP");
+    await setTimeout(6_000);
+    network.registry.kill("SIGCONT");
+    const witness = await joined(here, "witness-of-stall", "--nick", "witness");
+    await bob.sees({ witness: true, ada: true });
+    witness.type("exit");
+    await bob.sees({ witness: false, ada: true });
+    // Ours is another matter: it has missed the registry meanwhile, and comes back.
+    const lost = network.registry.lines.slice(seen).filter((line) => / (ada|bob) offline/.test(line));
+    assert.deepEqual(lost, []);
+  });
+
   test("one that types its name for a minute is let in then, and has delayed nobody", async () => {
     const registered = await thinker.line("REGISTERED", undefined, 70_000);
     const called = await thinker.line("CALLED");
@@ -382,6 +401,8 @@ describe("original clients, on the SCTP of a Linux kernel", () => {
     const grave = network.registry.lines.filter((line) => /^\S+ +(warn|error) /.test(line));
     assert.deepEqual(grave, []);
     assertHealthy(ada);
+    const gone = network.registry.lines.filter((line) => line.includes(" ada offline"));
+    assert.deepEqual(gone, [], "who was there all the time was never taken for gone");
   });
 
   test("the registry's end ends all associations; after its return originals join by being started again", async (context) => {

@@ -17,7 +17,7 @@ tier_packages() {
   case $1 in
     check) echo shellcheck ;;
     interop) echo iproute2 user-mode-linux kmod gcc libc6-dev libusrsctp-dev python3 ;;
-    chat) echo tmux ;;
+    chat) echo tmux iproute2 ;;
     systemd) echo systemd-container iproute2 nftables util-linux ;;
     install) echo systemd-container iproute2 debootstrap ;;
   esac
@@ -83,11 +83,12 @@ run_check() {
 }
 
 run_bench() {
-  local begin=$SECONDS file good=0 bad=0
-  for file in test/bench/*.bench.ts; do
-    if "$node" "$file"; then good=$((good + 1)); else bad=$((bad + 1)); fi
-  done
-  count bench $good $bad $((SECONDS - begin))
+  local begin=$SECONDS
+  if "$node" test/bench/run.ts; then
+    count bench 1 0 $((SECONDS - begin))
+  else
+    count bench 0 1 $((SECONDS - begin))
+  fi
 }
 
 run_tier() {
@@ -100,7 +101,7 @@ run_tier() {
     return
   fi
   case $1 in
-    interop | systemd | install)
+    interop | chat | systemd | install)
       if ! is_root; then
         echo "the tier $1 needs root (network namespaces, mounts): sudo scripts/test.sh $1"
         count "$1" 0 1 0

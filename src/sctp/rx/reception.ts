@@ -40,7 +40,8 @@ export class Reception {
   #duplicates: number[] = [];
   /** DATA packets since the last SACK, and whether one is due without delay (§6.2). */
   #unacknowledged = 0;
-  #urgent = false;
+  /** The first DATA is: it may be all that a peer says, who cannot shut down before it is acknowledged (§9.2). */
+  #urgent = true;
 
   constructor(initialTsn: number, streams: number, maxMessage: number) {
     this.#received = new ReceivedTsns(initialTsn);

@@ -12,7 +12,7 @@ import { ChatShell } from "../io/chat-shell.ts";
 import { systemClock } from "../io/clock.ts";
 import { usableInterfaces } from "../io/interfaces.ts";
 import { systemRandom } from "../io/random.ts";
-import { createSctpEndpoint, DEFAULT_SCTP_SETTINGS } from "../sctp/index.ts";
+import { createSctpEndpoint, WATCHED_SCTP_SETTINGS } from "../sctp/index.ts";
 import { LineFace } from "../tui/line-face.ts";
 import { historyPath } from "../tui/line-history.ts";
 import { runPlain } from "../tui/line-plain.ts";
@@ -130,7 +130,7 @@ async function open(options: Options, taken: WhenTaken) {
     createEndpoint: (localPort) =>
       createSctpEndpoint({
         localPort,
-        settings: { ...DEFAULT_SCTP_SETTINGS, maxAssociations: 4 },
+        settings: WATCHED_SCTP_SETTINGS,
         random: systemRandom,
         now: systemClock.now(),
       }),

@@ -6,7 +6,7 @@ import { systemRandom } from "../../src/io/random.ts";
 import { SctpDriver } from "../../src/io/sctp-driver.ts";
 import { UdpEncapsulation } from "../../src/io/sctp-udp.ts";
 import { bindUdp, closeUdp } from "../../src/io/udp.ts";
-import { DEFAULT_SCTP_SETTINGS, type SctpEvent } from "../../src/sctp/api.ts";
+import { type SctpEvent, WATCHED_SCTP_SETTINGS } from "../../src/sctp/api.ts";
 import { createSctpEndpoint } from "../../src/sctp/index.ts";
 import { encodeHello } from "../../src/wire/mp1-discovery.ts";
 import { parseRosterAnswer, type RosterAnswer, type RosterItem } from "../../src/wire/mp1-roster.ts";
@@ -72,7 +72,7 @@ export class Mp1Client {
       this.watched.changed();
     });
     const now = systemClock.now();
-    const settings = { ...DEFAULT_SCTP_SETTINGS, maxAssociations: 4 };
+    const settings = WATCHED_SCTP_SETTINGS;
     this.#sctp = new SctpDriver({
       endpoint: createSctpEndpoint({ localPort: options.port, settings, random: systemRandom, now }),
       clock: systemClock,

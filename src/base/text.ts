@@ -34,6 +34,15 @@ export function escapeText(text: string, limit = 4096): string {
   );
 }
 
+/** The same JSON with every acting character inside its strings written as `\\uXXXX`. */
+export function escapeJson(json: string): string {
+  if (!ACTING.test(json)) return json;
+  const unit = (character: string, at: number) => character.charCodeAt(at).toString(16).padStart(4, "0");
+  return json.replace(new RegExp(ACTING, "gu"), (character) =>
+    Array.from({ length: character.length }, (_, at) => `\\u${unit(character, at)}`).join(""),
+  );
+}
+
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** The text in `bytes` if they are valid UTF-8, else undefined. */

@@ -1,5 +1,5 @@
 /** What commands print, as text for people or as one JSON object a command. Everything shown is escaped here. */
-import { escapeText } from "../base/text.ts";
+import { escapeJson, escapeText } from "../base/text.ts";
 import { SCHEMA } from "../control/reports.ts";
 import type { CommandFailure } from "./failure.ts";
 
@@ -29,7 +29,7 @@ export class Output {
 
   /** `report` under --json, with the schema's number first; `lines` otherwise, as made by this object's methods. */
   show(report: Readonly<Record<string, unknown>>, lines: () => readonly string[]): void {
-    if (this.json) this.#stdout.write(`${JSON.stringify({ schema: SCHEMA, ...report })}\n`);
+    if (this.json) this.#stdout.write(`${escapeJson(JSON.stringify({ schema: SCHEMA, ...report }))}\n`);
     else
       this.#stdout.write(
         lines()
@@ -42,7 +42,7 @@ export class Output {
     if (this.json) {
       const { code, message, details } = failure;
       const error = details.length > 0 ? { code, text: message, details } : { code, text: message };
-      this.#stdout.write(`${JSON.stringify({ schema: SCHEMA, error })}\n`);
+      this.#stdout.write(`${escapeJson(JSON.stringify({ schema: SCHEMA, error }))}\n`);
       return;
     }
     const lines = [`multiprotoctl: ${failure.message}`, ...failure.details.map((line) => `  ${line}`)];

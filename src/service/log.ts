@@ -2,7 +2,7 @@ import { fstatSync } from "node:fs";
 import { destination, type Logger, pino } from "pino";
 import type { Clock } from "../base/clock.ts";
 import type { Log, LogEntry, LogFields, LogLevel } from "../base/log.ts";
-import { escapeText } from "../base/text.ts";
+import { escapeJson, escapeText } from "../base/text.ts";
 import { TokenBucket } from "../base/tokens.ts";
 
 /** How a line is written: readable text, JSON, or readable text with a time for a terminal. */
@@ -127,7 +127,9 @@ function formatted(json: string, format: LogFormat, journal: boolean): string {
   const { level: number, time, msg, ...fields } = JSON.parse(json) as Record<string, unknown>;
   const level = LEVEL_NAMES[Number(number)] ?? "error";
   const prefix = journal ? `<${PRIORITY[level]}>` : "";
-  if (format === "json") return `${prefix}${JSON.stringify({ time, level, message: msg, ...fields })}\n`;
+  if (format === "json") {
+    return `${prefix}${escapeJson(JSON.stringify({ time, level, message: msg, ...fields }))}\n`;
+  }
   const text = escapeText(`${String(msg)}${keyValues(fields as LogFields)}`, MAX_LINE);
   const stamp = format === "pretty" && !journal ? `${String(time).slice(11, 23)} ${level.padEnd(5)} ` : "";
   return `${prefix}${stamp}${text}\n`;

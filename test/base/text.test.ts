@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { decodeUtf8, durationText, escapeText } from "../../src/base/text.ts";
+import { decodeUtf8, durationText, escapeJson, escapeText } from "../../src/base/text.ts";
 
 const ESCAPES: readonly (readonly [string, string])[] = [
   ["plain text, Größe 東京 👍🏽 👩‍💻", "plain text, Größe 東京 👍🏽 👩‍💻"],
@@ -33,6 +33,14 @@ test("nothing escaped can act on a terminal, whatever it was", () => {
       assert.equal(escapeText(escaped), escaped);
     }),
   );
+});
+
+test("JSON says the same without characters that act", () => {
+  const value = { text: "\u202e\u009b31m\u200b\u{e0001}\ud800 👩‍💻 ä", list: [1, null] };
+  const json = escapeJson(JSON.stringify(value));
+  assert.doesNotMatch(json, /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u);
+  assert.match(json, /\\u202e\\u009b31m\\u200b\\udb40\\udc01/);
+  assert.deepEqual(JSON.parse(json), value);
 });
 
 test("long text is cut with a mark, never within a character", () => {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { test } from "node:test";
 import { encodeUtf8 } from "../../src/base/text.ts";
 import { Mp1Client } from "../support/mp1-client.ts";
@@ -38,7 +39,11 @@ test("format = json in the configuration does the same where no option says othe
 test("text from the network and from files never acts in the log", async (context) => {
   for (const format of ["pretty", "json"]) {
     const place = await makePlace(context);
-    const daemon = await Multiprotod.start(context, place, { flags: ["--foreground-log", format] });
+    // A path in an error of the system's, which nobody has escaped before it gets to the log.
+    const stateDirectory = join(place.configurationFile, "\u001b[2J\u009b31m\u202e\nerror All is lost");
+    const options = { flags: ["--foreground-log", format] };
+    const daemon = await Multiprotod.start(context, { ...place, stateDirectory }, options);
+    await daemon.line(/Cannot write the run record.*All is lost/);
     const hostile = [
       "\u001b[2J\u001b]0;owned\u0007",
       "a\nMar 1 00:00:00 host multiprotod: eva online",

@@ -127,16 +127,17 @@ test("ours gets rosters beyond 2048 bytes whole, an original never more than it 
   await late.watched.until("a push that parses", () => late.roster.length > 5);
 });
 
-test("many changes at once reach a client in few pushes", async (context) => {
+test("many changes in quick succession reach a client in few pushes", async (context) => {
   const daemon = await running(context);
   const registry = daemon.place;
   const watcher = await Mp1Client.join(context, { registry, nickname: "watcher" });
   const clients = await Promise.all(
-    [...Array(50).keys()].map((number) => Mp1Client.open(context, { registry, nickname: `c${number}` })),
+    [...Array(40).keys()].map((number) => Mp1Client.open(context, { registry, nickname: `c${number}` })),
   );
   const begun = performance.now();
-  await Promise.all(clients.map((client) => client.join()));
-  await watcher.watched.until("50 others", () => watcher.roster.filter(({ online }) => online).length === 50);
+  // One after the other, a few milliseconds apart: each is a change of its own.
+  for (const client of clients) await client.join();
+  await watcher.sees("c39");
   const took = performance.now() - begun;
   // At most one a 50 ms, whatever the number of joins.
   assert.ok(watcher.pushes.length <= took / 50 + 2, `${watcher.pushes.length} in ${Math.round(took)} ms`);

@@ -2,7 +2,9 @@
 export async function journalTail(unixSeconds: number): Promise<readonly string[]> {
   // Only failures need this: loading it ahead would slow every command down.
   const { spawnSync } = await import("node:child_process");
-  const args = ["-u", "multiproto", "-n", "20", "--no-pager", "-q", "-o", "cat", `--since=@${unixSeconds}`];
+  // Newest first, because -n counts from --since otherwise.
+  const what = ["-u", "multiproto", `--since=@${unixSeconds}`, "-n", "20", "--reverse"];
+  const args = [...what, "--no-pager", "-q", "-o", "cat"];
   const { status, stdout } = spawnSync("journalctl", args, {
     encoding: "utf8",
     stdio: ["ignore", "pipe", "ignore"],
@@ -10,5 +12,6 @@ export async function journalTail(unixSeconds: number): Promise<readonly string[
     maxBuffer: 1 << 20,
   });
   if (status !== 0) return [];
-  return stdout.split("\n").filter((line) => line.trim() !== "");
+  const lines = stdout.split("\n").filter((line) => line.trim() !== "");
+  return lines.reverse();
 }

@@ -32,6 +32,7 @@ export async function start(registry: Registry, timeoutMillis: number): Promise<
  */
 const START_ATTEMPTS = 6;
 const BETWEEN_ATTEMPTS_MILLIS = 50;
+const LOOK_BACK_SECONDS = 600;
 
 async function startReport(
   registry: Registry,
@@ -51,9 +52,15 @@ async function startReport(
       const text = `the registry was not ready within ${durationText(timeoutMillis)}`;
       throw new CommandFailure("timeout", text, await journalTail(since));
     }
-    // The socket is there, but nobody listens, or whoever did went away: systemd gave up, or the process died.
-    if (error.reason === "not-running" || error.reason === "closed") {
-      const text = `the registry did not start: ${error.message} (see: systemctl status multiproto multiproto.socket)`;
+    if (error.reason === "not-running") {
+      // The socket is there, but nobody listens: systemd gave up after failures of some minutes ago.
+      const remedy =
+        "remove the cause, then as root: systemctl reset-failed multiproto; systemctl start multiproto";
+      const text = `the registry did not start: ${error.message} (${remedy})`;
+      throw new CommandFailure("failed", text, await journalTail(since - LOOK_BACK_SECONDS));
+    }
+    if (error.reason === "closed") {
+      const text = `the registry did not start: ${error.message} (see: systemctl status multiproto)`;
       throw new CommandFailure("failed", text, await journalTail(since));
     }
     throw error;

@@ -226,10 +226,10 @@ test("start: ready, running already, failed, died, nobody there, too slow", asyn
 test("start on a socket that nobody serves fails with the journal's last lines", async (context) => {
   const { directory, socket, run, pid } = await bench(context);
   process.kill(pid, "SIGKILL");
-  // A journalctl that answers what it was asked with.
+  // A journalctl that answers what it was asked with; like the real one it was asked for the newest line first.
   const bin = join(directory, "bin");
   mkdirSync(bin);
-  writeFileSync(join(bin, "journalctl"), '#!/bin/sh\necho "asked: $*"\nprintf "bad \\033[2J line\\n"\n', {
+  writeFileSync(join(bin, "journalctl"), '#!/bin/sh\nprintf "bad \\033[2J line\\n"\necho "asked: $*"\n', {
     mode: 0o755,
   });
   assert.ok(existsSync(socket));
@@ -237,7 +237,7 @@ test("start on a socket that nobody serves fails with the journal's last lines",
   assert.equal(code, 1);
   const [first, asked, bad] = stderr.split("\n");
   assert.match(first ?? "", /did not start: no registry: nobody listens on/);
-  assert.match(asked ?? "", /^ {2}asked: -u multiproto -n 20 --no-pager -q -o cat --since=@\d+$/);
+  assert.match(asked ?? "", /^ {2}asked: -u multiproto --since=@\d+ -n 20 --reverse --no-pager -q -o cat$/);
   assert.equal(bad, "  bad \\x1b[2J line");
 });
 

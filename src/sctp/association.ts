@@ -29,7 +29,15 @@ import {
 import type { AssociationHost, TimerName } from "./host.ts";
 import { Liveness } from "./liveness.ts";
 import { RoundTrip } from "./rto.ts";
-import { isSupervised, mayReceive, maySend, next, type State, type Transition } from "./state.ts";
+import {
+  isPeerLeaving,
+  isSupervised,
+  mayReceive,
+  maySend,
+  next,
+  type State,
+  type Transition,
+} from "./state.ts";
 import { type Peer, Transfer } from "./transfer.ts";
 import { Outbox } from "./tx/outbox.ts";
 
@@ -152,7 +160,7 @@ export class Association {
   /** §5.2.4 A: the peer lost its state and came back with new tags. False when the state does not allow it. */
   restart(now: Millis, path: Path, cookie: CookieContents): boolean {
     if (this.#step({ type: "restart" }) === undefined) return false;
-    this.#liveness.sign(now);
+    this.#liveness.sign(now, true);
     // The same peer, though it may now speak to another address of ours.
     this.path = path;
     this.#host.timers.clearAll(this);
@@ -185,7 +193,7 @@ export class Association {
       if (!goOn) break;
     }
     if (data) this.#acknowledgeData(now);
-    this.#liveness.sign(now);
+    this.#liveness.sign(now, !isPeerLeaving(this.#state));
     this.#finish(now);
   }
 

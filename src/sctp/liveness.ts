@@ -52,9 +52,9 @@ export class Liveness {
     this.#schedule();
   }
 
-  /** A packet of the peer was taken. */
-  sign(now: Millis): void {
-    if (this.#supervision?.sign(this.#running(now)) !== true) return;
+  /** A packet of the peer was taken. One that is leaving proves nothing for long: its end is what is to be told. */
+  sign(now: Millis, stays: boolean): void {
+    if (this.#supervision?.sign(this.#running(now)) !== true || !stays) return;
     const rttMillis = this.#roundTrip.smoothed ?? 0;
     this.#host.emit({ type: "recovered", id: this.#association.id, rttMillis });
   }

@@ -107,3 +107,8 @@ export function mayReceive(state: State): boolean {
 export function isSupervised(state: State): boolean {
   return maySend(state);
 }
+
+/** It has sent its SHUTDOWN: all that it still says is its farewell. */
+export function isPeerLeaving(state: State): boolean {
+  return state.name === "shutdown-received" || state.name === "shutdown-ack-sent";
+}

@@ -88,6 +88,20 @@ test("probe asks at once: recovered within a round trip, or lost in time", () =>
   assert.equal(server.of("lost").length, 1);
 });
 
+test("§9.2: a peer that is leaving, its SHUTDOWN lost, is no proof of life: data and probe bring its end", () => {
+  const network = new Network(1);
+  const { client, clientId, server, serverId } = associated(network);
+  client.cut = true;
+  client.endpoint.close(network.now, clientId);
+  network.drain(client);
+  client.cut = false;
+  server.endpoint.send(network.now, serverId, 0, 0, Uint8Array.of(1));
+  server.endpoint.probe(network.now, serverId);
+  network.drain(server);
+  assert.ok(network.runFor(100, () => server.of("closed").length > 0));
+  assert.equal(server.of("recovered").length, 0);
+});
+
 test("new settings count for running associations", () => {
   const network = new Network(1);
   const { client, server } = associated(network, ONLY_ANSWERS);

@@ -16,6 +16,7 @@ import {
   encodeRefusal,
   joinRoster,
   ORIGINAL_FIRST_ROSTER_BYTES,
+  ORIGINAL_PUSH_BYTES,
   OWN_ROSTER_BYTES,
   type Refusal,
 } from "../wire/mp1-roster.ts";
@@ -212,8 +213,8 @@ export class Registry {
     if (claim.verdict === "check-holder") {
       this.#registrations.check(dial, nickname, claim.holder.key);
       const holder = this.#attachments.of(claim.holder.key);
-      if (holder !== undefined) this.#outputs.push({ type: "probe", association: holder.association });
-      else this.#registrations.holderJudged(now, claim.holder.key);
+      if (holder === undefined) this.#registrations.holderJudged(now, claim.holder.key);
+      else this.#askForLife(holder, claim.holder);
     } else if (claim.verdict === "taken") {
       const { holder, suggestion } = claim;
       const text = `${nickname} is taken by ${holder.key}; ${suggestion} is free`;
@@ -225,6 +226,17 @@ export class Registry {
       }
       this.#admit(now, dial, claim.nickname);
     }
+  }
+
+  /**
+   * A machine whose program has ended while it was cut off still answers HEARTBEATs; only DATA make it repeat its
+   * SHUTDOWN at once (RFC 9260 §9.2). So it is sent its roster again, and then asked.
+   */
+  #askForLife({ association, key }: Attachment, { client }: Entry): void {
+    const limit = client === "own" ? OWN_ROSTER_BYTES : ORIGINAL_PUSH_BYTES;
+    const roster = rosterFor(this.#roster, key, limit) ?? joinRoster([], limit);
+    this.#outputs.push({ type: "push", association, bytes: encodeUtf8(roster) });
+    this.#outputs.push({ type: "probe", association });
   }
 
   #admit(now: Millis, dial: Dial, nickname: Nickname): void {

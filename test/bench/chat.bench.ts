@@ -5,7 +5,7 @@ import type { ChatNotice } from "../../src/chat/events.ts";
 import { ChatShell } from "../../src/io/chat-shell.ts";
 import { systemClock } from "../../src/io/clock.ts";
 import { systemRandom } from "../../src/io/random.ts";
-import { DEFAULT_SCTP_SETTINGS } from "../../src/sctp/api.ts";
+import { WATCHED_SCTP_SETTINGS } from "../../src/sctp/api.ts";
 import { createSctpEndpoint } from "../../src/sctp/index.ts";
 import { parseNickname } from "../../src/wire/nickname.ts";
 import { Multiprotod, makePlace, type Place } from "../support/multiprotod.ts";
@@ -28,7 +28,7 @@ async function openChat(owner: Owner, place: Place, name: string): Promise<ChatS
     createEndpoint: (localPort) =>
       createSctpEndpoint({
         localPort,
-        settings: DEFAULT_SCTP_SETTINGS,
+        settings: WATCHED_SCTP_SETTINGS,
         random: systemRandom,
         now: systemClock.now(),
       }),

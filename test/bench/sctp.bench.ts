@@ -2,7 +2,13 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { systemRandom } from "../../src/io/random.ts";
-import { DEFAULT_SCTP_SETTINGS, type Path, type SctpEndpoint } from "../../src/sctp/api.ts";
+import {
+  DEFAULT_SCTP_SETTINGS,
+  type Path,
+  type SctpEndpoint,
+  type SctpSettings,
+  WATCHED_SCTP_SETTINGS,
+} from "../../src/sctp/api.ts";
 import { createSctpEndpoint } from "../../src/sctp/index.ts";
 import { line, title } from "./figures.ts";
 
@@ -27,10 +33,10 @@ class Star {
   readonly #clients = new Map<number, SctpEndpoint>();
 
   constructor() {
-    this.server = this.#endpoint(SERVER_PORT);
+    this.server = this.#endpoint(SERVER_PORT, DEFAULT_SCTP_SETTINGS);
     for (let number = 0; number < COUNT; number += 1) {
       const port = 20_000 + number;
-      this.#clients.set(port, this.#endpoint(port));
+      this.#clients.set(port, this.#endpoint(port, WATCHED_SCTP_SETTINGS));
     }
   }
 
@@ -100,8 +106,7 @@ class Star {
     return packets;
   }
 
-  #endpoint(localPort: number): SctpEndpoint {
-    const settings = DEFAULT_SCTP_SETTINGS;
+  #endpoint(localPort: number, settings: SctpSettings): SctpEndpoint {
     return createSctpEndpoint({ localPort, settings, random: systemRandom, now: this.now });
   }
 }

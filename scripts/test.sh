@@ -61,7 +61,7 @@ run_node_tests() {
     return
   fi
   [ "$tier" != unit ] || parallel=2
-  "$node" --test --test-concurrency=$parallel --test-timeout=600000 \
+  "$node" --test --test-concurrency=$parallel --test-timeout=1800000 \
     --test-reporter=spec --test-reporter-destination=stdout --test-reporter=tap --test-reporter-destination="$tap" \
     "${files[@]}"
   local status=$?

@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
+import { BareRoot } from "../lab/bare-root.ts";
 import { type DebianRelease, debianTree } from "../lab/debian.ts";
 import { CHECKOUT, SystemdLab } from "../lab/systemd-lab.ts";
 
-/** README's first command on a Debian with nothing prepared, over the real network: minutes, not part of CI. */
+/** README's two commands on a Debian with nothing prepared, over the real network: minutes, not part of CI. */
 
 const CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt";
+const trusting = { SSL_CERT_FILE: CERTIFICATES, NODE_EXTRA_CA_CERTS: CERTIFICATES };
 
 for (const release of ["bookworm", "trixie"] as const satisfies readonly DebianRelease[]) {
   describe(`bare Debian ${release}`, () => {
@@ -19,11 +21,10 @@ for (const release of ["bookworm", "trixie"] as const satisfies readonly DebianR
       t.after(() => lab.shutdown());
       // The certificates that this machine trusts, for apt and npm only.
       await lab.write(CERTIFICATES, readFileSync(CERTIFICATES, "utf8"));
-      const environment = { SSL_CERT_FILE: CERTIFICATES, NODE_EXTRA_CA_CERTS: CERTIFICATES };
 
       const begin = performance.now();
       const output = await lab.must([`${CHECKOUT}/scripts/install.sh`], {
-        environment,
+        environment: trusting,
         timeoutMillis: 600_000,
       });
       t.diagnostic(`installed on ${release} in ${Math.round((performance.now() - begin) / 1000)} s`);
@@ -37,7 +38,7 @@ for (const release of ["bookworm", "trixie"] as const satisfies readonly DebianR
       assert.equal(status.ports.sctpRaw, true, "the native part was built and works");
 
       const again = performance.now();
-      assert.match(await lab.must([`${CHECKOUT}/scripts/install.sh`], { environment }), /proved:/);
+      assert.match(await lab.must([`${CHECKOUT}/scripts/install.sh`], { environment: trusting }), /proved:/);
       t.diagnostic(`again, in place: ${Math.round(performance.now() - again)} ms`);
 
       await lab.must(["/usr/lib/multiproto/uninstall.sh", "--purge"]);
@@ -52,6 +53,28 @@ for (const release of ["bookworm", "trixie"] as const satisfies readonly DebianR
         "*multiproto*",
       ]);
       assert.equal(leftOver, "");
+    });
+
+    test("scripts/test.sh brings what the tests need, and all that CI runs passes", async (t) => {
+      const root = await BareRoot.lay(await debianTree(release));
+      t.after(() => root.remove());
+      root.write(CERTIFICATES, readFileSync(CERTIFICATES, "utf8"));
+      const begin = performance.now();
+      const finished = await root.exec([`${CHECKOUT}/scripts/test.sh`], {
+        environment: trusting,
+        timeoutMillis: 1_500_000,
+      });
+      const lines = finished.stdout.trimEnd().split("\n");
+      t.diagnostic(
+        `tested on ${release} in ${Math.round((performance.now() - begin) / 1000)} s: ${lines.at(-1)}`,
+      );
+      const failures = lines.filter((line) => /✖|^FAILED/.test(line)).join("\n");
+      assert.equal(
+        finished.code,
+        0,
+        `${failures}\n${lines.slice(-10).join("\n")}\n${finished.stderr.slice(-2_000)}`,
+      );
+      assert.match(String(lines.at(-1)), /^\d+ passed, 0 failed$/);
     });
   });
 }

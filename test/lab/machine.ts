@@ -34,7 +34,7 @@ const PROJECT = resolve(import.meta.dirname, "../..");
 
 export async function layRoot(directory: string, settings: LabSettings): Promise<void> {
   mkdirSync(directory, { recursive: true });
-  await must(["mount", "-t", "tmpfs", "-o", "mode=755,size=4g", "multiproto-lab", directory]);
+  await must(["mount", "-t", "tmpfs", "-o", "mode=755,size=8g", "multiproto-lab", directory]);
   const root = join(directory, "root");
   await overlay(directory, "root", settings.root ?? "/");
   const etc = join(root, "etc");

@@ -92,11 +92,23 @@ describe("installation on a real systemd", () => {
 
   test("a second run upgrades in place: new process, same configuration", async () => {
     const before = await mainPid(lab);
-    await lab.write("/etc/multiproto/multiproto.toml", "[log]\nlevel = 'debug' # mine\n");
+    await lab.write("/etc/multiproto/multiproto.toml", "[network]\nport = 20001 # mine\n");
     const again = await install(lab);
-    assert.match(again, /proved: two clients/);
+    assert.match(again, /proved: two clients/, "the proof finds the ports that the configuration names");
     assert.notEqual(await mainPid(lab), before);
     assert.match(await lab.must(["cat", "/etc/multiproto/multiproto.toml"]), /# mine/);
+  });
+
+  test("a step that fails names itself, the reason and the fix", async () => {
+    await lab.write("/etc/multiproto/multiproto.toml", "[network]\nprot = 1\n");
+    const { code, stderr } = await lab.exec([`${CHECKOUT}/scripts/install.sh`], { timeoutMillis: 120_000 });
+    assert.equal(code, 1);
+    assert.match(
+      stderr,
+      /Not started: .*prot.*\n[\s\S]*FAILED in step \[7\/8\] starting the registry\n {2}why: .*\n {2}fix: /,
+    );
+    await lab.write("/etc/multiproto/multiproto.toml", "");
+    await lab.must(["systemctl", "reset-failed", "multiproto.service"]);
   });
 
   test("where no systemd runs, the proof is made with a registry in the foreground", async () => {

@@ -84,10 +84,7 @@ export const DEFAULT_SCTP_SETTINGS: SctpSettings = {
   maxQueuedBytes: 262_144,
 };
 
-/**
- * For the side that is watched: a peer that heartbeats every second is heard often enough, and these ask only when it
- * has fallen silent. Halves what liveness costs both.
- */
+/** For the side that is watched: a peer that heartbeats every second is heard often enough, so these rarely ask. */
 export const WATCHED_SCTP_SETTINGS: SctpSettings = {
   ...DEFAULT_SCTP_SETTINGS,
   heartbeatMillis: 1_500,

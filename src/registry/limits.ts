@@ -24,7 +24,10 @@ export interface RegistryLimits {
   readonly maxNicknameBytes: number;
   /** The client reads the answer and closes, or we do. */
   readonly answerMillis: Millis;
-  /** From the answer until the association must be up; otherwise the entry goes offline. */
+  /**
+   * From the answer until the association must be up; otherwise the entry goes offline. A kernel whose INITs get lost
+   * repeats them after 3, 9 and 21 s.
+   */
   readonly attachMillis: Millis;
   /** An association whose client is not registered may wait this long for its registration. */
   readonly strangerMillis: Millis;
@@ -46,7 +49,7 @@ export const DEFAULT_LIMITS: RegistryLimits = {
   nicknameRestMillis: 2_000,
   maxNicknameBytes: 512,
   answerMillis: 3_000,
-  attachMillis: 10_000,
+  attachMillis: 25_000,
   strangerMillis: 5_000,
   pushMillis: 50,
   pushBytes: 262_144,

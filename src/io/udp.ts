@@ -1,5 +1,7 @@
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { errorCode, errorText, SystemError } from "../base/errors.ts";
+import { escapeText } from "../base/text.ts";
+import { portHolder } from "./port-holder.ts";
 
 export interface UdpOptions {
   /** Local address, "0.0.0.0" for all. */
@@ -42,9 +44,8 @@ export function bindError(
 ): SystemError {
   const code = errorCode(error);
   const place = `${transport} ${where.port}${where.address === "0.0.0.0" ? "" : ` on ${where.address}`}`;
-  const look = transport === "UDP" ? "ss -lunp" : "ss -ltnp";
   const reasons: Readonly<Record<string, string>> = {
-    EADDRINUSE: `address in use (is another registry running? see who holds it: ${look} 'sport = :${where.port}'; stop it or choose another port in multiproto.toml)`,
+    EADDRINUSE: `address in use ${holderText(transport, where.port)}; stop it or choose another port in multiproto.toml`,
     EACCES: `permission denied (ports below 1024 need a privilege: choose a higher one in multiproto.toml)`,
     EADDRNOTAVAIL: `this host has no such address (see: ip -4 address)`,
   };
@@ -52,4 +53,12 @@ export function bindError(
   return new SystemError(`Cannot bind ${place} for ${where.purpose}: ${reason}`, code || "EBIND", {
     cause: error,
   });
+}
+
+function holderText(transport: "UDP" | "TCP", port: number): string {
+  const holder = portHolder(transport, port);
+  const look = `${transport === "UDP" ? "ss -lunp" : "ss -ltnp"} 'sport = :${port}'`;
+  return holder === undefined
+    ? `(is another registry running? who holds it: ${look})`
+    : `by ${escapeText(holder)}`;
 }

@@ -6,6 +6,7 @@ import { errorCode } from "../../src/base/errors.ts";
 import { Alarm } from "../../src/io/alarm.ts";
 import { systemClock } from "../../src/io/clock.ts";
 import { isOnLink, usableInterfaces } from "../../src/io/interfaces.ts";
+import { portHolder } from "../../src/io/port-holder.ts";
 import { systemRandom } from "../../src/io/random.ts";
 import { SelfCheck } from "../../src/io/self-check.ts";
 import { listenTcp } from "../../src/io/tcp.ts";
@@ -36,7 +37,12 @@ test("a UDP port in use is an error that names port, reason and fix", async () =
   const { port } = holder.address();
   await assert.rejects(bindUdp({ address: "127.0.0.1", port, purpose, onDatagram: () => {} }), (error) => {
     assert.equal(errorCode(error), "EADDRINUSE");
-    assert.match(String(error), new RegExp(`Cannot bind UDP ${port} on 127.0.0.1 for discovery: .*ss -lunp`));
+    assert.match(
+      String(error),
+      new RegExp(
+        `Cannot bind UDP ${port} on 127.0.0.1 for discovery: address in use by shells.test.ts \\(pid ${process.pid}\\); stop it`,
+      ),
+    );
     return true;
   });
   await closeUdp(holder);
@@ -51,9 +57,14 @@ test("a TCP port in use is an error that names port, reason and fix", async () =
   const listening = listenTcp({ ...options, onConnection: () => {}, onError: () => {} });
   await assert.rejects(
     listening,
-    /Cannot bind TCP \d+ on 127.0.0.1 for the registry: address in use .*ss -ltnp/,
+    /Cannot bind TCP \d+ on 127.0.0.1 for the registry: address in use by shells.test.ts \(pid \d+\)/,
   );
   holder.close();
+});
+
+test("a port that nobody holds has no holder, and nobody's number is one", () => {
+  assert.equal(portHolder("UDP", 1), undefined);
+  assert.equal(portHolder("TCP", 70_000), undefined);
 });
 
 test("an alarm wakes once at its deadline, and not at one that was replaced", async () => {

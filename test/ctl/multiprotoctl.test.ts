@@ -54,7 +54,7 @@ test("status of a running registry", async (context) => {
       "  ports                       UDP 10001, TCP 10001, SCTP over UDP 9899",
       "  interfaces                  eth0, lo",
       "  clients                     3 online, 1 offline, 2 joining",
-      "  original clients            let in, unverified",
+      "  original clients            cannot join: SCTP on IP is not served (see the journal)",
       "  last error                  bad \\x1b[31mthing (2026-11-22 19:00:00)",
       "  datagrams dropped: garbage  17",
     ],

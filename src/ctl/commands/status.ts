@@ -44,13 +44,21 @@ function describe(status: StatusReport, output: Output): string[] {
       ["ports", portsText(status.ports)],
       ["interfaces", status.interfaces.join(", ") || "none"],
       ["clients", `${status.online} online, ${status.offline} offline${joining}`],
-      ["original clients", status.legacy ? "let in, unverified" : "kept out"],
+      ["original clients", originalClients(status)],
       ["last error", lastError === null ? "none" : `${lastError.text} (${localTime(lastError.at)})`],
       ...Object.entries(counters)
         .filter(([, count]) => count > 0)
         .map(([name, count]) => [name, String(count)] as const),
     ]),
   ];
+}
+
+function originalClients({ legacy, ports, state }: StatusReport): string {
+  if (!legacy) return "kept out";
+  // Their SCTP goes right on IP, which needs a capability and a native module.
+  return ports.sctpRaw || state !== "ready"
+    ? "let in, unverified"
+    : "cannot join: SCTP on IP is not served (see the journal)";
 }
 
 function portsText({ udp, tcp, sctpUdp, sctpRaw }: PortsReport): string {

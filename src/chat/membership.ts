@@ -137,7 +137,7 @@ export class Membership {
         this.#asked = event.to === "any" ? "any" : new Set(event.to);
         return;
       case "hello-failed":
-        this.#helloFailed(event.text);
+        this.#searchFailing(event.text);
         return;
       case "dialed-back":
         this.#dialedBack(now, event.connection, event.address);
@@ -202,7 +202,7 @@ export class Membership {
     return pause * (0.8 + this.#random.below(401) / 1_000);
   }
 
-  #helloFailed(text: string): void {
+  #searchFailing(text: string): void {
     if (text === this.#lastFailure) return;
     this.#lastFailure = text;
     this.#notice({ type: "search-failing", text });
@@ -213,6 +213,8 @@ export class Membership {
     const isAsked = this.#asked === "any" || this.#asked.has(address);
     if (this.#state.type !== "searching" || !isAsked) {
       this.#emit({ type: "close-dial-back", connection });
+      if (this.#asked !== "any" && this.#asked.size > 0 && !isAsked)
+        this.#searchFailing(strangerText(address));
       return;
     }
     this.#state = { type: "registering", attempt: this.#state.attempt, connection, address };
@@ -328,4 +330,9 @@ export class Membership {
   #notice(notice: ChatNotice): void {
     this.#emit({ type: "notice", notice });
   }
+}
+
+/** A registry with several addresses may call back from another one than it was asked at; mp1 cannot tell it apart. */
+function strangerText(address: string): string {
+  return `not accepted: a call back from ${address}, which was not asked (the same machine? then use --registry ${address})`;
 }

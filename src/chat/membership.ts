@@ -69,6 +69,7 @@ export class Membership {
   #wasOnline = false;
   #lastFailure = "";
   #isPresenceFailing = false;
+  #isStrangerTold = false;
 
   constructor(options: {
     settings: MembershipSettings;
@@ -200,6 +201,13 @@ export class Membership {
 
   #jittered(pause: Millis): Millis {
     return pause * (0.8 + this.#random.below(401) / 1_000);
+  }
+
+  /** Once: anybody may connect, as often as they like. */
+  #tellStranger(address: string): void {
+    if (this.#isStrangerTold) return;
+    this.#isStrangerTold = true;
+    this.#searchFailing(strangerText(address));
   }
 
   #searchFailing(text: string): void {

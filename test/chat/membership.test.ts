@@ -48,6 +48,8 @@ test("one dial-back at a time; by unicast only from whom we asked; none when we 
   bench.handle({ type: "hello-sent", to: ["10.0.0.1", "10.0.0.9"] });
   assert.equal(bench.dialBack("10.6.6.6"), undefined);
   assert.match(JSON.stringify(bench.notices().at(-1)), /search-failing.*10\.6\.6\.6.*--registry 10\.6\.6\.6/);
+  assert.equal(bench.dialBack("10.6.6.7"), undefined);
+  assert.deepEqual(bench.notices(), [], "told once");
   assert.ok(bench.dialBack("10.0.0.9"));
   assert.equal(bench.dialBack("10.0.0.1"), undefined);
   const online = new VirtualClient();

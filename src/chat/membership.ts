@@ -221,8 +221,7 @@ export class Membership {
     const isAsked = this.#asked === "any" || this.#asked.has(address);
     if (this.#state.type !== "searching" || !isAsked) {
       this.#emit({ type: "close-dial-back", connection });
-      if (this.#asked !== "any" && this.#asked.size > 0 && !isAsked)
-        this.#searchFailing(strangerText(address));
+      if (this.#asked !== "any" && this.#asked.size > 0 && !isAsked) this.#tellStranger(address);
       return;
     }
     this.#state = { type: "registering", attempt: this.#state.attempt, connection, address };

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Running, RunOptions } from "../lab/command.ts";
@@ -75,7 +75,9 @@ export function chat(
     XDG_RUNTIME_DIR: home,
   };
   const program = [join(PROJECT, "node_modules/.bin/node"), join(PROJECT, "dist/bin/multiproto-chat.js")];
-  return host.spawn([...program, "--nick", nickname, ...args], { ...options, environment });
+  const client = host.spawn([...program, "--nick", nickname, ...args], { ...options, environment });
+  client.child.once("close", () => rmSync(home, { recursive: true, force: true }));
+  return client;
 }
 
 /** Sends one message from `host` and asserts that the other machine confirmed it. */

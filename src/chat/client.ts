@@ -1,7 +1,7 @@
 import type { Millis, Random } from "../base/clock.ts";
 import { Deadlines } from "../base/deadlines.ts";
-import type { ChatMessage } from "../wire/mp1-chat.ts";
 import type { Nickname } from "../wire/nickname.ts";
+import { Arrivals } from "./arrivals.ts";
 import { Deliveries } from "./deliveries.ts";
 import type { ChatEvent, ChatOutput, ChatSnapshot } from "./events.ts";
 import { KnownPeers } from "./known-peers.ts";
@@ -23,6 +23,7 @@ export class ChatClient {
   readonly #peers = new KnownPeers();
   readonly #membership: Membership;
   readonly #deliveries: Deliveries;
+  readonly #arrivals: Arrivals;
   readonly #deadlines = new Deadlines<"presence", "tell">();
   #registryLostAt: Millis | undefined;
 
@@ -34,6 +35,7 @@ export class ChatClient {
     this.#membership = new Membership({ ...options, emit, changed });
     const nickname = (): Nickname => this.#membership.nickname;
     this.#deliveries = new Deliveries({ peers: this.#peers, nickname, emit });
+    this.#arrivals = new Arrivals({ peers: this.#peers, emit });
   }
 
   start(now: Millis): void {
@@ -52,11 +54,12 @@ export class ChatClient {
 
   /** Leaves in good order; "ended" follows within a second. */
   leave(now: Millis): void {
+    this.#arrivals.flush();
     this.#membership.leave(now);
   }
 
   handle(now: Millis, event: ChatEvent): void {
-    if (event.type === "message") this.#received(event.address, event.message);
+    if (event.type === "message") this.#arrivals.received(now, event.address, event.message);
     else if (event.type === "transmitted")
       this.#deliveries.transmitted(now, event.transmission, event.outcome);
     else this.#membership.handle(now, event);
@@ -65,11 +68,14 @@ export class ChatClient {
   advance(now: Millis): void {
     this.#membership.advance(now);
     this.#deliveries.advance(now);
+    this.#arrivals.advance(now);
     while (this.#deadlines.due(now) !== undefined) this.#tellPresence();
   }
 
   nextDeadline(): Millis | undefined {
-    const all = [this.#membership, this.#deliveries].map((part) => part.nextDeadline() ?? Infinity);
+    const all = [this.#membership, this.#deliveries, this.#arrivals].map(
+      (part) => part.nextDeadline() ?? Infinity,
+    );
     const next = Math.min(...all, this.#deadlines.next() ?? Infinity);
     return next === Infinity ? undefined : next;
   }
@@ -97,6 +103,7 @@ export class ChatClient {
       case "roster":
         this.#peers.replace(change.items);
         this.#deliveries.rosterChanged(now);
+        this.#arrivals.rosterChanged(now);
         // Before we are online the notice of it brings the list.
         if (this.#membership.registry !== undefined) this.#gatherPresence(now, PRESENCE_GATHER_MILLIS);
         return;
@@ -119,14 +126,5 @@ export class ChatClient {
     const { online, offline } = this.#peers.takeChanges();
     if (online.length + offline.length === 0) return;
     this.#outputs.push({ type: "notice", notice: { type: "presence", online, offline } });
-  }
-
-  #received(address: string, message: ChatMessage): void {
-    const { from, text } = message;
-    const standing = this.#peers.find(from)?.ip === address ? "unverified" : "mismatch";
-    this.#outputs.push({
-      type: "notice",
-      notice: { type: "received", message: { from, address, text, standing } },
-    });
   }
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Item, OLA, VirtualClient } from "./virtual-client.ts";
+import { JUDGE_MILLIS } from "../../src/chat/arrivals.ts";
+import { type Item, nickname, OLA, VirtualClient } from "./virtual-client.ts";
 
 const EVE: Item = { nickname: "eve", ip: "10.0.0.3", port: 52_000, online: true };
 
@@ -44,16 +45,53 @@ test("a roster that is none is ignored", () => {
   assert.deepEqual(bench.client.snapshot().roster, [OLA]);
 });
 
+type Standing = "unverified" | "mismatch";
+
+function arrive(bench: VirtualClient, address: string, from: string, text = "hi"): void {
+  bench.handle({ type: "message", address, message: { from: nickname(from), text } });
+}
+
+/** "TEXT STANDING" of the messages shown since. */
+function shown(bench: VirtualClient): string[] {
+  return bench
+    .notices()
+    .flatMap((notice) =>
+      notice.type === "received" ? [`${notice.message.text} ${notice.message.standing}`] : [],
+    );
+}
+
 test("a message from the listed address is unverified, from another one a mismatch", () => {
-  const bench = new VirtualClient();
-  bench.online(OLA);
-  for (const [address, from, standing] of [
+  const cases: readonly (readonly [string, string, Standing])[] = [
     [OLA.ip, "OLA", "unverified"],
     ["10.6.6.6", "ola", "mismatch"],
     [OLA.ip, "eve", "mismatch"],
-  ] as const) {
-    bench.handle({ type: "message", address, message: { from: from as never, text: "hi" } });
-    const [notice] = bench.notices();
-    assert.equal(notice?.type === "received" && notice.message.standing, standing);
+  ];
+  for (const [address, from, standing] of cases) {
+    const bench = new VirtualClient();
+    bench.online(OLA);
+    arrive(bench, address, from);
+    bench.pass(JUDGE_MILLIS);
+    assert.deepEqual(shown(bench), [`hi ${standing}`]);
   }
+});
+
+test("a message that overtook the roster with its sender is judged by that roster, in order, delaying nobody else", () => {
+  const bench = new VirtualClient();
+  bench.online(OLA);
+  arrive(bench, EVE.ip, "eve", "first");
+  arrive(bench, EVE.ip, "eve", "second");
+  arrive(bench, OLA.ip, "ola", "other");
+  assert.deepEqual(shown(bench), ["other unverified"]);
+  bench.pass(JUDGE_MILLIS - 1);
+  bench.push(OLA, EVE);
+  assert.deepEqual(shown(bench), ["first unverified", "second unverified"]);
+});
+
+test("messages that wait to be judged are shown when we leave, and a flood of them is bounded", () => {
+  const bench = new VirtualClient();
+  bench.online(OLA);
+  for (let count = 0; count < 200; count += 1) arrive(bench, `10.6.6.${count}`, "ola");
+  assert.equal(shown(bench).length, 200 - 64);
+  bench.client.leave(bench.now);
+  assert.equal(shown(bench).length, 64);
 });

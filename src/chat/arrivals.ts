@@ -1,0 +1,78 @@
+import type { Millis } from "../base/clock.ts";
+import type { ChatMessage } from "../wire/mp1-chat.ts";
+import type { ChatOutput } from "./events.ts";
+import type { KnownPeers } from "./known-peers.ts";
+
+/**
+ * A newcomer may write before the roster with its entry is here: the registry holds pushes back for 50 ms, and one that
+ * got lost comes again after a few hundred.
+ */
+export const JUDGE_MILLIS: Millis = 500;
+/** More than that are judged by what is known. */
+const MAX_WAITING = 64;
+
+interface Arrival {
+  readonly address: string;
+  readonly message: ChatMessage;
+  readonly judgeAt: Millis;
+}
+
+/**
+ * Messages that came in, each shown with what the roster says of its sender: the address is the listed one, or not. One
+ * that does not match waits a moment for a newer roster; what follows from the same address waits behind it.
+ */
+export class Arrivals {
+  readonly #peers: KnownPeers;
+  readonly #emit: (output: ChatOutput) => void;
+  #waiting: readonly Arrival[] = [];
+
+  constructor(options: { peers: KnownPeers; emit: (output: ChatOutput) => void }) {
+    this.#peers = options.peers;
+    this.#emit = options.emit;
+  }
+
+  received(now: Millis, address: string, message: ChatMessage): void {
+    const isFull = this.#waiting.length >= MAX_WAITING;
+    this.#waiting = [...this.#waiting, { address, message, judgeAt: isFull ? now : now + JUDGE_MILLIS }];
+    this.advance(now);
+  }
+
+  rosterChanged(now: Millis): void {
+    this.advance(now);
+  }
+
+  nextDeadline(): Millis | undefined {
+    return this.#waiting.length === 0 ? undefined : Math.min(...this.#waiting.map(({ judgeAt }) => judgeAt));
+  }
+
+  /** Shows what matches or has waited long enough, in order for each address. */
+  advance(now: Millis): void {
+    const behind = new Set<string>();
+    const left: Arrival[] = [];
+    for (const arrival of this.#waiting) {
+      const { address, judgeAt } = arrival;
+      if (!behind.has(address) && (this.#matches(arrival) || now >= judgeAt)) this.#show(arrival);
+      else {
+        behind.add(address);
+        left.push(arrival);
+      }
+    }
+    this.#waiting = left;
+  }
+
+  /** Shows all that waits: the peer was told that it was taken. */
+  flush(): void {
+    for (const arrival of this.#waiting) this.#show(arrival);
+    this.#waiting = [];
+  }
+
+  #matches({ address, message }: Arrival): boolean {
+    return this.#peers.find(message.from)?.ip === address;
+  }
+
+  #show(arrival: Arrival): void {
+    const { address, message } = arrival;
+    const standing = this.#matches(arrival) ? "unverified" : "mismatch";
+    this.#emit({ type: "notice", notice: { type: "received", message: { ...message, address, standing } } });
+  }
+}

@@ -63,6 +63,8 @@ async function sendToGroup(
 
 async function resolve(host: string): Promise<readonly string[]> {
   if (isIpv4(host)) return [host];
+  // RFC 6761 §6.3: always the loopback, also where no hosts file says so.
+  if (/^(.+\.)?localhost\.?$/i.test(host)) return ["127.0.0.1"];
   try {
     const found = await lookup(host, { family: 4, all: true });
     return found.slice(0, 8).map(({ address }) => address);

@@ -67,11 +67,30 @@ ensure_packages() {
     tell_quiet_log
     fail "npm ci failed (its last lines are above)" "check the network, the proxy and npm's registry (npm ping)"
   }
+  complete_for_old_node
   # npm 9 leaves the link out, because two packages (one per processor) offer it.
   ln -sfn "../$package/bin/node" "$node"
   "$node" --version >/dev/null 2>&1 ||
     fail "the pinned Node of $package does not run here" "run: ldd node_modules/$package/bin/node   and install what is not found"
   echo "$inputs" >"$stamp"
+}
+
+# npm leaves out optional packages whose "engines" the Node that runs it does not meet, so Debian 12's Node 18 leaves out
+# native parts of the development tools. The pinned Node, which is there now, runs the same npm once more.
+complete_for_old_node() {
+  local major npm_cli pinned
+  major=$(node --version 2>/dev/null | sed 's/^v\([0-9]*\).*/\1/')
+  [ "${major:-99}" -lt 20 ] || return 0
+  note "once more with the pinned Node, because $(node --version) leaves out parts of the tools"
+  npm_cli=$(readlink -f "$(command -v npm)")
+  pinned=$(mktemp -d)
+  cp "node_modules/$package/bin/node" "$pinned/node"
+  # Debian's npm finds its own modules by a path that is built into Debian's Node.
+  NODE_PATH=/usr/share/nodejs PATH=$pinned:$PATH quietly "$pinned/node" --no-deprecation "$npm_cli" ci --no-audit --no-fund || {
+    note "that failed: scripts/check.sh will miss tools; the programs are not concerned"
+    quietly npm ci --no-audit --no-fund || fail "npm ci failed" "run scripts/setup.sh again"
+  }
+  rm -rf "$pinned"
 }
 
 native_loads() { "$node" -e 'require("raw-socket")' >/dev/null 2>&1; }

@@ -129,6 +129,19 @@ export class LanHost {
     await run(this.on(["nft", "delete", "table", "netdev", "faults"]));
   }
 
+  /** A cable of their own between this host and another: an interface `device` on both, with these addresses of a /24. */
+  async wire(other: LanHost, device: string, mine: string, theirs: string): Promise<void> {
+    const peer = ["peer", "name", device, "netns", other.namespace];
+    await must(["ip", "link", "add", device, "netns", this.namespace, "type", "veth", ...peer]);
+    for (const [host, address] of [
+      [this, mine],
+      [other, theirs],
+    ] as const) {
+      await must(host.on(["ip", "addr", "add", `${address}/24`, "dev", device]));
+      await must(host.on(["ip", "link", "set", device, "up"]));
+    }
+  }
+
   /** Pulls the cable. */
   async unplug(): Promise<void> {
     await must(["ip", "-n", this.#switch, "link", "set", this.#port, "down"]);

@@ -114,6 +114,7 @@ export class ChatClient {
         return;
       case "lost":
         this.#registryLostAt = now;
+        this.#peers.keep();
         this.#deadlines.clearAll("presence");
     }
   }
@@ -123,6 +124,7 @@ export class ChatClient {
   }
 
   #tellPresence(): void {
+    this.#peers.settle();
     const { online, offline } = this.#peers.takeChanges();
     if (online.length + offline.length === 0) return;
     this.#outputs.push({ type: "notice", notice: { type: "presence", online, offline } });

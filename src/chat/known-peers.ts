@@ -10,6 +10,8 @@ export interface PresenceChanges {
 /** The last roster, and which part of it the user has been told. */
 export class KnownPeers {
   #items: ReadonlyMap<string, RosterItem> = new Map();
+  /** Those of a registry that went away, until its successor has had time to hear of them. */
+  #former: ReadonlyMap<string, RosterItem> = new Map();
   /** Those online as the user last saw it. */
   #shown: ReadonlyMap<string, Nickname> = new Map();
 
@@ -18,15 +20,26 @@ export class KnownPeers {
     this.#items = new Map(items.map((item) => [foldNickname(item.nickname), item]));
   }
 
+  /** The registry is gone: whoever was known stays known although the next one's first rosters lack them. */
+  keep(): void {
+    this.#former = this.#current();
+  }
+
+  /** From now on only the latest roster counts. */
+  settle(): void {
+    this.#former = new Map();
+  }
+
   /** By nickname, however it is written. */
   find(nickname: string): RosterItem | undefined {
-    return this.#items.get(foldNickname(nickname));
+    const key = foldNickname(nickname);
+    return this.#items.get(key) ?? this.#former.get(key);
   }
 
   /** Online first, then by name. */
   list(): readonly RosterItem[] {
     const compare = new Intl.Collator("en").compare;
-    return [...this.#items.values()].sort(
+    return [...this.#current().values()].sort(
       (left, right) => Number(right.online) - Number(left.online) || compare(left.nickname, right.nickname),
     );
   }
@@ -40,6 +53,10 @@ export class KnownPeers {
       online: [...after].filter(([key]) => !before.has(key)).map(([, nickname]) => nickname),
       offline: [...before].filter(([key]) => !after.has(key)).map(([, nickname]) => nickname),
     };
+  }
+
+  #current(): ReadonlyMap<string, RosterItem> {
+    return new Map([...this.#former, ...this.#items]);
   }
 
   #online(): ReadonlyMap<string, Nickname> {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { JUDGE_MILLIS } from "../../src/chat/arrivals.ts";
+import { PRESENCE_SETTLE_MILLIS } from "../../src/chat/client.ts";
 import { type Item, nickname, OLA, VirtualClient } from "./virtual-client.ts";
 
 const EVE: Item = { nickname: "eve", ip: "10.0.0.3", port: 52_000, online: true };
@@ -94,4 +95,20 @@ test("messages that wait to be judged are shown when we leave, and a flood of th
   assert.equal(shown(bench).length, 200 - 64);
   bench.client.leave(bench.now);
   assert.equal(shown(bench).length, 64);
+});
+
+test("after a restart whoever was known can be written to until the new registry has had time to hear of them", () => {
+  const bench = new VirtualClient();
+  bench.online(OLA);
+  bench.endAssociation("closed");
+  bench.pass(1_000);
+  bench.goOnline();
+  const transmitted = (): boolean => {
+    bench.client.send(bench.now, "ola", "still there?");
+    return bench.take("transmit").some(({ address }) => address === OLA.ip);
+  };
+  assert.deepEqual(bench.client.snapshot().roster, [OLA]);
+  assert.equal(transmitted(), true);
+  bench.pass(PRESENCE_SETTLE_MILLIS);
+  assert.deepEqual(bench.client.snapshot().roster, []);
 });

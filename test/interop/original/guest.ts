@@ -33,6 +33,9 @@ export interface ReadRoster {
   readonly clients: readonly Listed[];
 }
 
+/** P of a guest's first client; each takes P and P + 1, and none takes what another had. */
+const FIRST_PORT = 51_000;
+
 /** A machine with a real Linux kernel that speaks SCTP, on which original clients run. */
 export class Guest {
   readonly tap: LanTap;
@@ -78,7 +81,9 @@ export class Guest {
     if (this.#clients.has(name)) throw new Error(`there was a client ${name} already`);
     const client = new OriginalClient(name, this);
     this.#clients.set(name, client);
-    this.command("start", name, options);
+    // Drawn at random, two of thirty would now and then meet, as they would on one machine of an original's user.
+    const port = options.includes("--port") ? [] : ["--port", String(FIRST_PORT + 2 * this.#clients.size)];
+    this.command("start", name, [...options, ...port]);
     return client;
   }
 

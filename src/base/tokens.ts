@@ -20,14 +20,17 @@ export class TokenBucket {
 
   /** Takes one token; false when there is none. */
   take(now: Millis): boolean {
-    this.#tokens = Math.min(
-      this.#rate.burst,
-      this.#tokens + (Math.max(0, now - this.#at) * this.#rate.perSecond) / 1000,
-    );
-    this.#at = now;
-    if (this.#tokens < 1) return false;
+    if (!this.has(now)) return false;
     this.#tokens -= 1;
     return true;
+  }
+
+  /** Whether `take` would succeed. */
+  has(now: Millis): boolean {
+    const gained = (Math.max(0, now - this.#at) * this.#rate.perSecond) / 1000;
+    this.#tokens = Math.min(this.#rate.burst, this.#tokens + gained);
+    this.#at = now;
+    return this.#tokens >= 1;
   }
 
   /** True when nothing was taken for so long that forgetting this bucket changes nothing. */

@@ -53,6 +53,10 @@ export type SctpEvent =
   | { readonly type: "recovered"; readonly id: AssociationId; readonly rttMillis: number }
   /** The peer started anew under the same address and port (RFC 9260 §5.2); the association goes on empty. */
   | { readonly type: "restarted"; readonly id: AssociationId }
+  /** The peer speaks from another address or outer port now, and has proved that it is there: `path` is the new one. */
+  | { readonly type: "moved"; readonly id: AssociationId; readonly path: Path }
+  /** `send` said "full" before; now it is worth another try. */
+  | { readonly type: "writable"; readonly id: AssociationId }
   /** The end, not by agreement. */
   | {
       readonly type: "lost";
@@ -63,25 +67,45 @@ export type SctpEvent =
   /** The end, by SHUTDOWN from either side. */
   | { readonly type: "closed"; readonly id: AssociationId };
 
-export interface SctpSettings {
-  /** Time between two heartbeats of a healthy idle association. */
+/** How closely a peer is watched. */
+export interface LivenessLimits {
+  /**
+   * Time between two heartbeats of a healthy idle association. Stretched for all alike while they are so many that
+   * this would mean more than {@link HEARTBEATS_PER_SECOND} of them.
+   */
   readonly heartbeatMillis: Millis;
-  /** Time without any sign of life after which a peer is lost; at least 3 heartbeats are sent within it. */
+  /**
+   * Time without any sign of life after which a peer is lost, at least two heartbeats long; stretched by as much as
+   * the heartbeat is.
+   */
   readonly lostAfterMillis: Millis;
+}
+
+/** Heartbeats that the endpoint sends to healthy peers in a second: about a tenth of a core. */
+export const HEARTBEATS_PER_SECOND = 5_000;
+
+export interface SctpSettings extends LivenessLimits {
   /** Associations in all; further INITs are not answered. */
   readonly maxAssociations: number;
   /** Largest message taken from or given to the user, bytes (at most 65,536). */
   readonly maxMessageBytes: number;
   /** Bytes queued to send per association before `send` says "full". */
   readonly maxQueuedBytes: number;
+  /**
+   * Bytes held for all associations together: queued to send, and received but not yet deliverable. Beyond it `send`
+   * says "full" and what arrives out of order is left to be sent again.
+   */
+  readonly maxHeldBytes: number;
 }
 
 export const DEFAULT_SCTP_SETTINGS: SctpSettings = {
   heartbeatMillis: 1_000,
-  lostAfterMillis: 4_000,
-  maxAssociations: 20_000,
+  // A peer that vanishes right after a sign of life is found within 3 s, a busy event loop included.
+  lostAfterMillis: 2_800,
+  maxAssociations: 50_000,
   maxMessageBytes: 65_536,
   maxQueuedBytes: 262_144,
+  maxHeldBytes: 67_108_864,
 };
 
 /** For the side that is watched: a peer that heartbeats every second is heard often enough, so these rarely ask. */
@@ -98,7 +122,10 @@ export interface Transmit {
   readonly bytes: Uint8Array;
 }
 
-/** What became of a message given to `send`; "no-stream": the peer granted fewer streams than that. */
+/**
+ * What became of a message given to `send`. "full": not now, "writable" will tell when; "no-stream": the peer granted
+ * fewer streams than that.
+ */
 export type SendResult = "queued" | "full" | "too-large" | "no-association" | "no-stream";
 
 export interface AssociationStatus {
@@ -106,6 +133,8 @@ export interface AssociationStatus {
   readonly path: Path;
   readonly remotePort: number;
   readonly suspect: boolean;
+  /** The limits in force, stretched where that is due. */
+  readonly liveness: LivenessLimits;
   /** Smoothed round-trip time, undefined before the first measurement. */
   readonly rttMillis: number | undefined;
   readonly queuedBytes: number;
@@ -127,8 +156,11 @@ export interface SctpEndpoint {
   /**
    * Starts an association; "up" or "lost" (unreachable) follows. An association that is there already for the same
    * path and port is aborted first. Messages may be queued at once and leave when it is up.
+   *
+   * `spares` are other ways to the same peer, such as from another interface of ours (`local`): a suspect is probed
+   * on all of them in turn, and the association goes on over the one that answers.
    */
-  connect(now: Millis, path: Path, remotePort: number): AssociationId;
+  connect(now: Millis, path: Path, remotePort: number, spares?: readonly Path[]): AssociationId;
   /**
    * Queues one message, delivered in order within its stream (0 to 15). The bytes are not copied: leave them alone
    * afterwards. An empty message is a misuse (SCTP has none).
@@ -140,6 +172,8 @@ export interface SctpEndpoint {
   abort(now: Millis, id: AssociationId, reason: string): void;
   /** Asks for proof of life now: "recovered" follows within a round trip, or "lost" within `lostAfterMillis`. */
   probe(now: Millis, id: AssociationId): void;
+  /** Limits for this association alone, from now on; undefined: the endpoint's again. */
+  watch(now: Millis, id: AssociationId, limits: LivenessLimits | undefined): void;
 
   status(id: AssociationId): AssociationStatus | undefined;
   counters(): SctpCounters;

@@ -9,7 +9,7 @@ import { COOKIE_LIFE } from "./constants.ts";
  * cookie is worth nothing from elsewhere. Two keys take turns, each for one cookie life.
  *
  * Layout: `key(8) issued(32) local tag(32) local tsn(32) peer tag(32) peer tsn(32) peer window(32)
- * outbound(16) local tie-tag(32) peer tie-tag(32) seal(128)`: 51 bytes, so that the INIT ACK stays
+ * outbound(16) local tie-tag(32) peer tie-tag(32) interleaves(8) seal(128)`: 52 bytes, so that the INIT ACK stays
  * below three times the smallest INIT.
  */
 export interface CookieContents {
@@ -20,6 +20,8 @@ export interface CookieContents {
   readonly peerWindow: number;
   /** Streams the peer takes from us. */
   readonly outboundStreams: number;
+  /** I-DATA is agreed. */
+  readonly interleaves: boolean;
   /** The tags of the association that was there when the INIT came, 0 when there was none (§5.2.2). */
   readonly localTieTag: number;
   readonly peerTieTag: number;
@@ -30,7 +32,8 @@ export interface OpenedCookie extends CookieContents {
   readonly staleBy: Millis;
 }
 
-const SEALED = 35;
+const LOCAL_TAG_AT = 5;
+const SEALED = 36;
 const SEAL = 16;
 const KEY = 32;
 
@@ -56,7 +59,7 @@ export class CookieSeal {
     const view = new DataView(cookie.buffer);
     view.setUint8(0, this.#epoch);
     view.setUint32(1, now >>> 0);
-    view.setUint32(5, contents.localTag);
+    view.setUint32(LOCAL_TAG_AT, contents.localTag);
     view.setUint32(9, contents.localTsn);
     view.setUint32(13, contents.peerTag);
     view.setUint32(17, contents.peerTsn);
@@ -64,23 +67,34 @@ export class CookieSeal {
     view.setUint16(25, contents.outboundStreams);
     view.setUint32(27, contents.localTieTag);
     view.setUint32(31, contents.peerTieTag);
+    view.setUint8(35, contents.interleaves ? 1 : 0);
     cookie.set(this.#sealOf(this.#current, path, remotePort, cookie.subarray(0, SEALED)), SEALED);
     return cookie;
   }
 
-  /** The contents when we sealed them for this path and port with a key still held, else undefined. */
-  open(now: Millis, path: Path, remotePort: number, cookie: Uint8Array): OpenedCookie | undefined {
+  /**
+   * The contents when we sealed them for this path, port and v-tag with a key still held, else undefined. The tag is
+   * compared first: it is cheap, the seal is not.
+   */
+  open(
+    now: Millis,
+    path: Path,
+    remotePort: number,
+    tag: number,
+    cookie: Uint8Array,
+  ): OpenedCookie | undefined {
     if (cookie.length !== SEALED + SEAL) return undefined;
+    const view = new DataView(cookie.buffer, cookie.byteOffset, cookie.length);
+    if (view.getUint32(LOCAL_TAG_AT) !== tag) return undefined;
     this.#rotate(now);
     const key = this.#keyOf(cookie[0] ?? 0);
     if (key === undefined) return undefined;
     const seal = this.#sealOf(key, path, remotePort, cookie.subarray(0, SEALED));
     if (!equalInConstantTime(seal, cookie.subarray(SEALED))) return undefined;
-    const view = new DataView(cookie.buffer, cookie.byteOffset, cookie.length);
     const age = ((now >>> 0) - view.getUint32(1)) >>> 0;
     return {
       staleBy: Math.max(0, age - COOKIE_LIFE),
-      localTag: view.getUint32(5),
+      localTag: view.getUint32(LOCAL_TAG_AT),
       localTsn: view.getUint32(9),
       peerTag: view.getUint32(13),
       peerTsn: view.getUint32(17),
@@ -88,6 +102,7 @@ export class CookieSeal {
       outboundStreams: view.getUint16(25),
       localTieTag: view.getUint32(27),
       peerTieTag: view.getUint32(31),
+      interleaves: view.getUint8(35) === 1,
     };
   }
 

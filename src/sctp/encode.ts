@@ -24,9 +24,10 @@ function causeCode(name: string): number {
   return known(definitions.CAUSE_CODES[name], name);
 }
 
-/** Chunk types, RFC 9260 §3.2. */
+/** Chunk types, RFC 9260 §3.2 and RFC 8260 §2.1. */
 export const CHUNK = {
   data: chunkId("data"),
+  iData: chunkId("i_data"),
   init: chunkId("init"),
   initAck: chunkId("init_ack"),
   sack: chunkId("sack"),
@@ -51,6 +52,8 @@ export const PARAMETER = {
   cookiePreservative: parameterId("cookie_preservative"),
   hostName: parameterId("host_name_address"),
   supportedAddressTypes: parameterId("supported_address_type"),
+  /** RFC 5061 §4.2.7. */
+  supportedExtensions: parameterId("supported_extensions"),
 } as const;
 
 /** Error causes, RFC 9260 §3.3.10 (the package's spelling of the names is its own). */
@@ -59,6 +62,7 @@ export const CAUSE = {
   missingParameter: causeCode("MISSING_MANDATORY_PARAMETER"),
   staleCookie: causeCode("STALE_COOKIE_ERROR"),
   outOfResource: causeCode("OUT_OF_RESOURCE"),
+  unresolvableAddress: causeCode("UNRESOLVABLE_ADDRESS"),
   unrecognisedChunk: causeCode("UNRECONGNIZED_CHUNK_TYPE"),
   invalidParameter: causeCode("INVALID_MANDATORY_PARAMETER"),
   unrecognisedParameters: causeCode("UNRECONGNIZED_PARAMETERS"),
@@ -86,10 +90,14 @@ export interface DataFields {
   readonly bytes: Uint8Array;
 }
 
+function dataFlags(fragment: { readonly begins: boolean; readonly ends: boolean }): number {
+  return (fragment.begins ? 0x02 : 0) | (fragment.ends ? 0x01 : 0);
+}
+
 /** DATA, §3.3.1. */
 export function encodeData(data: DataFields): EncodedChunk {
   return new PackageChunk("data", {
-    flags: (data.begins ? 0x02 : 0) | (data.ends ? 0x01 : 0),
+    flags: dataFlags(data),
     tsn: data.tsn,
     stream_id: data.stream,
     ssn: data.ssn,
@@ -98,16 +106,51 @@ export function encodeData(data: DataFields): EncodedChunk {
   }).toBuffer();
 }
 
+export interface InterleavedDataFields {
+  readonly tsn: number;
+  readonly stream: number;
+  readonly mid: number;
+  /** Sent in the first fragment; the others carry their number in its place. */
+  readonly ppid: number;
+  readonly fsn: number;
+  readonly begins: boolean;
+  readonly ends: boolean;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * I-DATA, RFC 8260 §2.1. The package knows the number but gives the MID 16 bits; laid out as a DATA whose SSN is the
+ * reserved field, whose PPID is the MID and whose data begin with PPID or FSN, every field stands where it must.
+ */
+export function encodeInterleavedData(data: InterleavedDataFields): EncodedChunk {
+  const body = Buffer.allocUnsafe(4 + data.bytes.length);
+  body.writeUInt32BE(data.begins ? data.ppid : data.fsn, 0);
+  body.set(data.bytes, 4);
+  const encoded = new PackageChunk("data", {
+    flags: dataFlags(data),
+    tsn: data.tsn,
+    stream_id: data.stream,
+    ssn: 0,
+    ppid: data.mid,
+    user_data: body,
+  }).toBuffer();
+  encoded.writeUInt8(CHUNK.iData, 0);
+  return encoded;
+}
+
 export interface InitFields {
   readonly tag: number;
   readonly window: number;
   readonly outboundStreams: number;
   readonly inboundStreams: number;
   readonly initialTsn: number;
+  /** Offer to interleave messages, or acceptance of the offer (RFC 8260 §2.2.1). */
+  readonly interleaves?: boolean;
 }
 
 function initOptions(init: InitFields) {
   return {
+    ...(init.interleaves === true ? { supported_extensions: Buffer.of(CHUNK.iData) } : {}),
     initiate_tag: init.tag,
     a_rwnd: init.window,
     outbound_streams: init.outboundStreams,

@@ -1,7 +1,9 @@
 import type { Millis, Random } from "../base/clock.ts";
-import type { Deadlines } from "../base/deadlines.ts";
+import type { DeadlineHeap } from "../base/deadline-heap.ts";
 import type { Path, SctpEvent, SctpSettings } from "./api.ts";
 import type { Association } from "./association.ts";
+import type { HeldBytes } from "./held-bytes.ts";
+import type { Crowd } from "./liveness/crowd.ts";
 
 /** Every timer of an association. */
 export type TimerName =
@@ -22,13 +24,19 @@ export type TimerName =
 export interface AssociationHost {
   readonly localPort: number;
   readonly random: Random;
-  readonly timers: Deadlines<Association, TimerName>;
+  readonly timers: DeadlineHeap<Association, TimerName>;
   readonly settings: SctpSettings;
   /** How much of the time before `now` this process did not run; running time is `now - stalled`. */
   readonly stalled: Millis;
+  /** What all associations together hold. */
+  readonly held: HeldBytes;
+  /** All watched peers together. */
+  readonly crowd: Crowd;
   transmit(path: Path, bytes: Uint8Array): void;
   emit(event: SctpEvent): void;
   count(name: string): void;
+  /** `association` speaks to another address from now on. False when somebody else is there already. */
+  move(association: Association, path: Path): boolean;
   /** The association is over: forget its tags and address. */
   forget(association: Association): void;
 }

@@ -19,6 +19,7 @@ declare module "sctp/lib/chunk.js" {
     readonly outbound_streams?: number;
     readonly inbound_streams?: number;
     readonly initial_tsn?: number;
+    readonly supported_extensions?: Buffer;
     readonly state_cookie?: Buffer;
     readonly unrecognized_parameter?: Buffer[];
     readonly c_tsn_ack?: number;

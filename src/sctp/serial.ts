@@ -13,3 +13,8 @@ export function tsnPlus(tsn: number, count: number): number {
 export function nextSsn(ssn: number): number {
   return (ssn + 1) & 0xffff;
 }
+
+/** The message identifier after `mid`: 32 bits that wrap (RFC 8260 §2.1). */
+export function nextMid(mid: number): number {
+  return (mid + 1) >>> 0;
+}

@@ -112,3 +112,8 @@ export function isSupervised(state: State): boolean {
 export function isPeerLeaving(state: State): boolean {
   return state.name === "shutdown-received" || state.name === "shutdown-ack-sent";
 }
+
+/** The peer has not answered our INIT or our COOKIE ECHO yet. */
+export function isSettingUp(state: State): boolean {
+  return state.name === "cookie-wait" || state.name === "cookie-echoed";
+}

@@ -1,13 +1,12 @@
 import type { Millis } from "../base/clock.ts";
-import type { SctpSettings } from "./api.ts";
-import type { Association } from "./association.ts";
-import { DATA_RETRANSMITS, SACK_DELAY, STREAMS } from "./constants.ts";
-import type { DataChunk, SackChunk } from "./decode/chunks.ts";
+import { DATA_RETRANSMITS, RECEIVE_WINDOW, SACK_DELAY, STREAMS } from "./constants.ts";
+import type { DataChunk, InterleavedDataChunk, SackChunk } from "./decode/chunks.ts";
 import { CAUSE, type Cause, encodeError } from "./encode.ts";
-import type { AssociationHost } from "./host.ts";
-import type { RoundTrip } from "./rto.ts";
+import { type Failure, violation } from "./failure.ts";
+import type { Waiter } from "./held-bytes.ts";
+import type { Link } from "./link.ts";
 import { Reception } from "./rx/reception.ts";
-import type { Outbox } from "./tx/outbox.ts";
+import { tsnDistance } from "./serial.ts";
 import { queuedCost } from "./tx/send-queue.ts";
 import { Transmission } from "./tx/transmission.ts";
 
@@ -17,46 +16,52 @@ export interface Peer {
   readonly window: number;
   readonly inboundStreams: number;
   readonly initialTsn: number;
+  /** Both sides take I-DATA (RFC 8260). */
+  readonly interleaves: boolean;
+}
+
+interface Message {
+  readonly stream: number;
+  readonly ppid: number;
+  readonly bytes: Uint8Array;
 }
 
 const SACK_SIZE = 16;
+const NEVER_SENT = "SACK for data never sent";
 
 /**
  * DATA and SACK of an association, both ways, with their timers (RFC 9260 §6). Whether its state allows them is the
  * association's to know.
  */
-export class Transfer {
-  readonly #host: AssociationHost;
-  readonly #association: Association;
-  readonly #outbox: Outbox;
-  readonly #roundTrip: RoundTrip;
-  #tx: Transmission;
+export class Transfer implements Waiter {
+  readonly #link: Link;
+  #peer: Peer | undefined;
+  /** Undefined until the first message may leave. */
+  #tx: Transmission | undefined;
+  /** What was sent before. */
+  #early: Message[] | undefined;
   #rx: Reception | undefined;
   #outboundStreams = STREAMS;
   /** T3 expiries since the last SACK. */
   #unanswered = 0;
+  /** `send` said "full", and "writable" has not followed yet. */
+  #refused = false;
+  /** Our share of what all associations hold, as they know it. */
+  #accounted = 0;
 
-  constructor(
-    host: AssociationHost,
-    association: Association,
-    outbox: Outbox,
-    roundTrip: RoundTrip,
-    localTsn: number,
-  ) {
-    this.#host = host;
-    this.#association = association;
-    this.#outbox = outbox;
-    this.#roundTrip = roundTrip;
-    this.#tx = new Transmission(localTsn);
+  constructor(link: Link) {
+    this.#link = link;
   }
 
+  /** Bytes taken from the user and not yet acknowledged. */
   get queuedBytes(): number {
-    return this.#tx.queuedBytes;
+    const early = this.#early?.reduce((sum, message) => sum + queuedCost(message.bytes), 0) ?? 0;
+    return early + (this.#tx?.queuedBytes ?? 0);
   }
 
   /** Nothing waits to be sent or acknowledged. */
   get isDrained(): boolean {
-    return this.#tx.isEmpty;
+    return this.#early === undefined && this.#tx?.isEmpty !== false;
   }
 
   /** The last TSN up to which all have arrived. */
@@ -64,46 +69,52 @@ export class Transfer {
     return this.#rx?.cumulativeTsn ?? 0;
   }
 
-  /** What may be received and sent is known now. Messages queued for streams that the peer lacks are dropped. */
+  /** What may be received and sent is known now. */
   meet(peer: Peer): void {
+    const { interleaves, initialTsn } = peer;
+    const { settings, held } = this.#link.host;
+    this.#peer = peer;
     this.#outboundStreams = Math.min(STREAMS, peer.inboundStreams);
-    this.#tx.open(peer.window, this.#outboundStreams);
-    this.#rx = new Reception(peer.initialTsn, STREAMS, this.#host.settings.maxMessageBytes);
-  }
-
-  /** The peer has forgotten everything, so there is nothing to go on with. */
-  startAnew(localTsn: number): void {
-    this.#tx = new Transmission(localTsn);
     this.#unanswered = 0;
+    const maxMessage = settings.maxMessageBytes;
+    this.#rx = new Reception({ initialTsn, streams: STREAMS, maxMessage, interleaves, held });
   }
 
-  queue(
-    stream: number,
-    ppid: number,
-    bytes: Uint8Array,
-    limits: SctpSettings,
-  ): "queued" | "full" | "too-large" | "no-stream" {
-    if (stream >= this.#outboundStreams) return "no-stream";
-    if (bytes.length > limits.maxMessageBytes) return "too-large";
+  queue(message: Message): "queued" | "full" | "too-large" | "no-stream" {
+    const { settings, held } = this.#link.host;
+    if (message.stream >= this.#outboundStreams) return "no-stream";
+    if (message.bytes.length > settings.maxMessageBytes) return "too-large";
     // One message of any size always fits into an empty queue.
-    const queued = this.#tx.queuedBytes;
-    if (queued > 0 && queued + queuedCost(bytes) > limits.maxQueuedBytes) return "full";
-    this.#tx.add(stream, ppid, bytes);
+    const queued = this.queuedBytes;
+    const cost = queuedCost(message.bytes);
+    const fits = queued === 0 || queued + cost <= settings.maxQueuedBytes;
+    if (!fits || !held.hasRoomFor(cost)) {
+      this.#refused = true;
+      if (fits) held.waits(this);
+      return "full";
+    }
+    if (this.#tx !== undefined) this.#tx.add(message.stream, message.ppid, message.bytes);
+    else {
+      this.#early ??= [];
+      this.#early.push(message);
+    }
+    this.#account();
     return "queued";
   }
 
-  /** Takes DATA; says what the peer did wrong, if anything. */
-  takeData(chunk: DataChunk): string | undefined {
+  /** Takes DATA or I-DATA; the end of the association when they break the rules. */
+  takeData(chunk: DataChunk | InterleavedDataChunk): Failure | undefined {
     const outcome = this.#rx?.data(chunk);
     if (outcome === undefined) return undefined;
-    if (outcome.type === "violation") return outcome.detail;
+    if (outcome.type === "violation") return violation(outcome.detail, outcome.cause);
     if (outcome.type === "dropped") {
-      this.#host.count("data-dropped");
+      this.#link.host.count("data-dropped");
       return undefined;
     }
-    const { id } = this.#association;
-    for (const message of outcome.messages) this.#host.emit({ type: "message", id, ...message });
-    if (!outcome.exists) this.#outbox.add(encodeError(invalidStream(chunk.stream)));
+    const { id, host } = this.#link;
+    for (const message of outcome.messages) host.emit({ type: "message", id, ...message });
+    if (!outcome.exists) this.#link.add(encodeError(invalidStream(chunk.stream)));
+    this.#account();
     return undefined;
   }
 
@@ -111,58 +122,107 @@ export class Transfer {
   packetEnds(now: Millis, atOnce: boolean): void {
     const urgent = this.#rx?.packetEnds() === true;
     if (urgent || atOnce) this.addSack();
-    else if (this.#host.timers.at(this.#association, "sack") === undefined) {
-      this.#host.timers.set(this.#association, "sack", now + SACK_DELAY);
-    }
+    else if (!this.#link.isTimerSet("sack")) this.#link.setTimer("sack", now + SACK_DELAY);
   }
 
   addSack(): void {
     if (this.#rx === undefined) return;
-    this.#host.timers.clear(this.#association, "sack");
-    this.#outbox.add(this.#rx.sack());
+    this.#link.clearTimer("sack");
+    this.#link.add(this.#rx.sack());
   }
 
-  /** Takes SACK; says what the peer did wrong, if anything. */
-  takeSack(now: Millis, sack: SackChunk): string | undefined {
-    const result = this.#tx.acknowledge(this.#running(now), sack);
-    if (result.type === "violation") return "SACK for data never sent";
+  /** Takes SACK; the end of the association when it acknowledges what was never sent (§6.2.1). */
+  takeSack(now: Millis, sack: SackChunk): Failure | undefined {
+    if (this.#tx === undefined) {
+      return tsnDistance(this.#link.localTsn, sack.cumulativeTsn) >= 0 ? violation(NEVER_SENT) : undefined;
+    }
+    const result = this.#tx.acknowledge(this.#link.running(now), sack);
     if (result.type === "old") return undefined;
+    if (result.type === "violation") return violation(NEVER_SENT);
     this.#unanswered = 0;
-    if (result.roundTrip !== undefined) this.#roundTrip.measure(result.roundTrip);
+    if (result.roundTrip !== undefined) this.#link.roundTrip.measure(result.roundTrip);
     // §6.3.2 R2, R3: `send` sets it again while anything is unacknowledged.
-    if (result.advanced) this.#host.timers.clear(this.#association, "t3");
+    if (result.advanced) this.#link.clearTimer("t3");
+    this.#account();
+    this.#tellWritable();
     return undefined;
   }
 
-  /** T3-rtx expired. False when it has too often, with no SACK in between (§8.1). */
-  sendAgain(): boolean {
+  /** §9.2: a SHUTDOWN acknowledges as a SACK does; the window it does not tell is taken as open. */
+  takeShutdown(now: Millis, cumulativeTsn: number): Failure | undefined {
+    return this.takeSack(now, { type: "sack", cumulativeTsn, window: RECEIVE_WINDOW, gaps: [] });
+  }
+
+  /** T3-rtx expired: all again, unless it has too often without a SACK in between (§8.1). */
+  sendAgain(): Failure | undefined {
     this.#unanswered += 1;
-    if (this.#unanswered > DATA_RETRANSMITS) return false;
-    this.#roundTrip.backOff();
-    this.#tx.timeout();
-    return true;
+    if (this.#unanswered > DATA_RETRANSMITS) {
+      return { reason: "timeout", detail: "data were not acknowledged" };
+    }
+    this.#link.roundTrip.backOff();
+    this.#tx?.timeout();
+    return undefined;
   }
 
   /** Sends the DATA that may leave now and keeps T3 running while any is unacknowledged (§6.3.2 R1). */
   send(now: Millis): void {
-    const outbox = this.#outbox;
+    const link = this.#link;
+    const tx = this.#tx ?? this.#begin();
+    if (tx === undefined) return;
+    if (tx.isEmpty && link.isEmpty) return;
+    tx.limitBurst();
     for (;;) {
       const owed = this.#rx?.owesSack === true ? SACK_SIZE : 0;
-      const chunk = this.#tx.take(this.#running(now), outbox.room - owed);
+      const chunk = tx.take(link.running(now), link.room - owed);
       if (chunk !== undefined) {
         if (owed > 0) this.addSack();
-        outbox.add(chunk);
-      } else if (outbox.isEmpty) break;
-      else outbox.flush();
+        link.add(chunk);
+      } else if (link.isEmpty) break;
+      else link.flush();
     }
-    const { timers } = this.#host;
-    if (this.#tx.hasUnacknowledged && timers.at(this.#association, "t3") === undefined) {
-      timers.set(this.#association, "t3", now + this.#roundTrip.timeout);
-    }
+    if (tx.hasUnacknowledged && !link.isTimerSet("t3")) link.setTimer("t3", now + link.roundTrip.timeout);
   }
 
-  #running(now: Millis): Millis {
-    return now - this.#host.stalled;
+  /** Messages queued for streams that the peer lacks are dropped. */
+  #begin(): Transmission | undefined {
+    if (this.#early === undefined || this.#peer === undefined) return undefined;
+    const tx = new Transmission(this.#link.localTsn, this.#peer.window, this.#peer.interleaves);
+    for (const { stream, ppid, bytes } of this.#early) {
+      if (stream < this.#outboundStreams) tx.add(stream, ppid, bytes);
+    }
+    this.#early = undefined;
+    this.#tx = tx;
+    this.#account();
+    return tx;
+  }
+
+  /** All associations together hold less now. */
+  othersGaveWay(): void {
+    this.#tellWritable();
+  }
+
+  /** The association is over: nothing is held any more. */
+  release(): void {
+    this.#peer = undefined;
+    this.#early = undefined;
+    this.#tx = undefined;
+    this.#rx = undefined;
+    this.#refused = false;
+    this.#link.host.held.gone(this);
+    this.#account();
+  }
+
+  #tellWritable(): void {
+    const { id, host } = this.#link;
+    if (!this.#refused || this.queuedBytes > host.settings.maxQueuedBytes / 2) return;
+    this.#refused = false;
+    host.emit({ type: "writable", id });
+  }
+
+  #account(): void {
+    const holds = this.queuedBytes + (this.#rx?.heldBytes ?? 0);
+    this.#link.host.held.add(holds - this.#accounted);
+    this.#accounted = holds;
   }
 }
 

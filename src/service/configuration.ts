@@ -35,7 +35,7 @@ const KEYS = {
   "log.level": { parse: oneOf<LogLevel>("debug", "info", "warn", "error"), default: "info" as LogLevel },
   "log.format": { parse: oneOf<"text" | "json">("text", "json"), default: "text" as "text" | "json" },
   "presence.heartbeat": { parse: duration(200, 60_000), default: 1_000 },
-  "presence.lost-after": { parse: duration(1_000, 600_000), default: 4_000 },
+  "presence.lost-after": { parse: duration(1_000, 600_000), default: 2_800 },
 } as const satisfies Readonly<Record<string, { readonly parse: ParseValue; readonly default: unknown }>>;
 
 type Key = keyof typeof KEYS;
@@ -60,9 +60,9 @@ export function parseConfiguration(text: string, file: string): Configuration {
     }
     for (const [name, value] of Object.entries(table)) setValue(values, { text, file, section, name }, value);
   }
-  if (values["presence.lost-after"] < 3 * values["presence.heartbeat"]) {
+  if (values["presence.lost-after"] < 2 * values["presence.heartbeat"]) {
     const why =
-      "lost-after must be at least three times heartbeat, or a few lost packets count as a lost peer";
+      "lost-after must be at least twice heartbeat: after a missed heartbeat there must be time to ask again";
     throw refusal(text, file, "presence", "lost-after", why);
   }
   return configuration(values);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { CHUNK } from "../../src/sctp/encode.ts";
 import { associated, type Host, Network, PERFECT, PORT } from "./pair.ts";
 
 const SECOND = 1_000;
@@ -206,8 +207,8 @@ test("a lost packet of one stream does not hold back another stream", () => {
   const network = new Network(1, { ...PERFECT, delay: [5, 5] });
   const { client, server, clientId } = associated(network);
   let data = 0;
-  // The first DATA packet is lost: the beginning of a long message in stream 2.
-  network.filter = (_, packet) => chunkType(packet) !== 0 || ++data !== 1;
+  // The first data packet is lost: the beginning of a long message in stream 2.
+  network.filter = (_, packet) => chunkType(packet) !== CHUNK.iData || ++data !== 1;
   send(network, client, clientId, 2, bytes(3_000));
   send(network, client, clientId, 1, bytes(10));
   const order = (): number[] => server.of("message").map((message) => message.stream);

@@ -17,7 +17,7 @@ test("every key is optional", () => {
   assert.deepEqual(parse(""), {
     network: { interfaces: [], port: 10_001, encapsulationPort: 9_899, legacy: true },
     log: { level: "info", format: "text" },
-    presence: { heartbeatMillis: 1_000, lostAfterMillis: 4_000 },
+    presence: { heartbeatMillis: 1_000, lostAfterMillis: 2_800 },
   });
 });
 
@@ -59,7 +59,7 @@ const REFUSED: readonly (readonly [string, RegExp])[] = [
   ["[presence]\nheartbeat = '1h'", /line 2: presence\.heartbeat: wants a duration/],
   [
     "[presence]\nheartbeat = '2s'\nlost-after = '3s'",
-    /line 3: presence\.lost-after: lost-after must be at least three times/,
+    /line 3: presence\.lost-after: lost-after must be at least twice/,
   ],
   ["[network\nport = 1", /^x\.toml, line \d+: /],
   ['[network]\n"\\u001b[2J" = 1', /\\x1b\[2J: unknown key/],

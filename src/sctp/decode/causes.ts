@@ -28,6 +28,7 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [CAUSE.missingParameter, "missing mandatory parameter"],
   [CAUSE.staleCookie, "stale cookie"],
   [CAUSE.outOfResource, "out of resource"],
+  [CAUSE.unresolvableAddress, "unresolvable address"],
   [CAUSE.unrecognisedChunk, "unrecognised chunk type"],
   [CAUSE.invalidParameter, "invalid mandatory parameter"],
   [CAUSE.unrecognisedParameters, "unrecognised parameters"],

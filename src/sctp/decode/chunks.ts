@@ -1,4 +1,4 @@
-import { COOKIE_LIMIT, DATA_HEADER, GAP_BLOCKS_READ } from "../constants.ts";
+import { COOKIE_LIMIT, DATA_HEADER, GAP_BLOCKS_READ, I_DATA_HEADER } from "../constants.ts";
 import { type Cause, CHUNK, type GapBlock, type InitFields } from "../encode.ts";
 import { decodeCauses } from "./causes.ts";
 import { decodeHeartbeatInfo, decodeInitParameters, type InitParameters } from "./parameters.ts";
@@ -8,12 +8,10 @@ import { decodeHeartbeatInfo, decodeInitParameters, type InitParameters } from "
  * `undefined` means malformed. Byte fields are views into the packet: copy what is kept.
  */
 
-/** DATA, §3.3.1: `flags tsn(32) stream(16) ssn(16) ppid(32) bytes`. */
-export interface DataChunk {
-  readonly type: "data";
+/** What DATA and I-DATA have in common. */
+interface UserData {
   readonly tsn: number;
   readonly stream: number;
-  readonly ssn: number;
   readonly ppid: number;
   readonly unordered: boolean;
   readonly begins: boolean;
@@ -23,8 +21,22 @@ export interface DataChunk {
   readonly bytes: Uint8Array;
 }
 
+/** DATA, §3.3.1: `flags tsn(32) stream(16) ssn(16) ppid(32) bytes`. */
+export interface DataChunk extends UserData {
+  readonly type: "data";
+  readonly ssn: number;
+}
+
+/** I-DATA, RFC 8260 §2.1: `flags tsn(32) stream(16) reserved(16) mid(32) ppid-or-fsn(32) bytes`. */
+export interface InterleavedDataChunk extends UserData {
+  readonly type: "i-data";
+  readonly mid: number;
+  /** 0 in the first fragment; the PPID is 0 in all others. */
+  readonly fsn: number;
+}
+
 /** INIT and INIT ACK, §3.3.2: `tag(32) window(32) outbound(16) inbound(16) tsn(32) parameters`. */
-export interface InitChunk extends InitFields, InitParameters {
+export interface InitChunk extends Omit<InitFields, "interleaves">, InitParameters {
   readonly type: "init" | "init-ack";
 }
 
@@ -39,6 +51,7 @@ export interface SackChunk {
 
 export type Chunk =
   | DataChunk
+  | InterleavedDataChunk
   | InitChunk
   | SackChunk
   | { readonly type: "heartbeat" | "heartbeat-ack"; readonly info: Uint8Array }
@@ -73,13 +86,35 @@ const decodeData: Decoder = (view, flags) => {
     stream: view.getUint16(8),
     ssn: view.getUint16(10),
     ppid: view.getUint32(12),
+    ...dataFlags(flags),
+    bytes: rest(view, DATA_HEADER),
+  };
+};
+
+const decodeInterleavedData: Decoder = (view, flags) => {
+  if (view.byteLength < I_DATA_HEADER) return undefined;
+  const begins = (flags & 0x02) !== 0;
+  const ppidOrFsn = view.getUint32(16);
+  return {
+    type: "i-data",
+    tsn: view.getUint32(4),
+    stream: view.getUint16(8),
+    mid: view.getUint32(12),
+    ppid: begins ? ppidOrFsn : 0,
+    fsn: begins ? 0 : ppidOrFsn,
+    ...dataFlags(flags),
+    bytes: rest(view, I_DATA_HEADER),
+  };
+};
+
+function dataFlags(flags: number) {
+  return {
     ends: (flags & 0x01) !== 0,
     begins: (flags & 0x02) !== 0,
     unordered: (flags & 0x04) !== 0,
     immediate: (flags & 0x08) !== 0,
-    bytes: rest(view, DATA_HEADER),
   };
-};
+}
 
 function initDecoder(type: InitChunk["type"]): Decoder {
   return (view) => {
@@ -162,6 +197,7 @@ const decodeShutdownComplete: Decoder = (view, flags) =>
 
 const DECODERS: ReadonlyMap<number, Decoder> = new Map([
   [CHUNK.data, decodeData],
+  [CHUNK.iData, decodeInterleavedData],
   [CHUNK.init, initDecoder("init")],
   [CHUNK.initAck, initDecoder("init-ack")],
   [CHUNK.sack, decodeSack],

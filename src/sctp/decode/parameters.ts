@@ -1,5 +1,5 @@
 import { HEARTBEAT_INFO_LIMIT, REPORT_LIMIT } from "../constants.ts";
-import { PARAMETER } from "../encode.ts";
+import { CHUNK, PARAMETER } from "../encode.ts";
 
 /**
  * Type-length-value parameters inside chunks (RFC 9260 §3.2.1):
@@ -39,6 +39,10 @@ export function decodeParameters(bytes: Uint8Array): readonly Parameter[] | unde
 /** What an INIT or INIT ACK holds besides its fixed part. Listed addresses are not trusted and so not kept. */
 export interface InitParameters {
   readonly cookie: Uint8Array | undefined;
+  /** The peer takes I-DATA (RFC 8260 §2.2.1). */
+  readonly interleaves: boolean;
+  /** It names a host instead of an address, which must be refused (§3.3.2.1.4). */
+  readonly namesHost: boolean;
   /** Parameters that must be reported back, bounded in count and size. */
   readonly unrecognised: readonly Uint8Array[];
 }
@@ -60,21 +64,24 @@ export function decodeInitParameters(bytes: Uint8Array): InitParameters | undefi
   const parameters = decodeParameters(bytes);
   if (parameters === undefined) return undefined;
   let cookie: Uint8Array | undefined;
+  let interleaves = false;
+  let namesHost = false;
   const unrecognised: Uint8Array[] = [];
   let reported = 0;
   for (const { type, value, whole } of parameters) {
     if (IGNORED.has(type)) continue;
-    if (type === PARAMETER.stateCookie) {
-      cookie ??= value;
-      continue;
+    if (type === PARAMETER.stateCookie) cookie ??= value;
+    else if (type === PARAMETER.supportedExtensions) interleaves ||= value.includes(CHUNK.iData);
+    else if (type === PARAMETER.hostName) namesHost = true;
+    else {
+      if ((type & REPORT) !== 0 && whole.length % 4 === 0 && reported + whole.length <= REPORT_LIMIT) {
+        unrecognised.push(whole);
+        reported += whole.length;
+      }
+      if ((type & GO_ON) === 0) break;
     }
-    if ((type & REPORT) !== 0 && whole.length % 4 === 0 && reported + whole.length <= REPORT_LIMIT) {
-      unrecognised.push(whole);
-      reported += whole.length;
-    }
-    if ((type & GO_ON) === 0) break;
   }
-  return { cookie, unrecognised };
+  return { cookie, interleaves, namesHost, unrecognised };
 }
 
 /** The opaque information of HEARTBEAT and HEARTBEAT ACK (§3.3.5): exactly one parameter. */

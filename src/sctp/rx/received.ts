@@ -9,7 +9,7 @@ import { tsnDistance, tsnPlus } from "../serial.ts";
 export class ReceivedTsns {
   cumulative: number;
   /** Ascending, apart by at least one missing TSN. */
-  #ranges: Range[] = [];
+  #ranges: Range[] = NONE;
 
   constructor(initialTsn: number) {
     this.cumulative = tsnPlus(initialTsn, -1);
@@ -62,7 +62,7 @@ export class ReceivedTsns {
     } else if (joinsBelow) below.last = tsn;
     else if (joinsAbove) above.first = tsn;
     else if (ranges.length >= GAP_BLOCKS_KEPT) return "too-far";
-    else ranges.splice(index, 0, { first: tsn, last: tsn });
+    else this.#ranges = ranges.toSpliced(index, 0, { first: tsn, last: tsn });
     return "new";
   }
 }
@@ -71,3 +71,6 @@ interface Range {
   first: number;
   last: number;
 }
+
+/** Shared by all that lack nothing, which is most of them at any time. */
+const NONE: Range[] = [];

@@ -1,69 +1,86 @@
-import { DUPLICATES_REPORTED, HELD_OVERHEAD, RECEIVE_WINDOW } from "../constants.ts";
-import type { DataChunk } from "../decode/chunks.ts";
-import { type EncodedChunk, encodeSack } from "../encode.ts";
-import { nextSsn, tsnDistance, tsnPlus } from "../serial.ts";
+import { DUPLICATES_REPORTED, RECEIVE_WINDOW } from "../constants.ts";
+import type { DataChunk, InterleavedDataChunk } from "../decode/chunks.ts";
+import { CAUSE, type Cause, type EncodedChunk, encodeSack } from "../encode.ts";
+import type { HeldBytes } from "../held-bytes.ts";
+import { tsnDistance } from "../serial.ts";
+import { type Assembler, heldCost, type Message, TOO_LONG } from "./assembler.ts";
+import { DataAssembler } from "./data-assembler.ts";
+import { InterleavedAssembler } from "./interleaved-assembler.ts";
 import { ReceivedTsns } from "./received.ts";
-
-/** A whole message; `bytes` are its own. */
-export interface Message {
-  readonly stream: number;
-  readonly ppid: number;
-  readonly bytes: Uint8Array;
-}
 
 export type DataOutcome =
   /** Acknowledged. When its stream does not `exist` it was thrown away, which the peer must be told (§6.5). */
   | { readonly type: "taken"; readonly messages: readonly Message[]; readonly exists: boolean }
   /** Not taken and not acknowledged: outside the window, or seen before. */
   | { readonly type: "dropped" }
-  | { readonly type: "violation"; readonly detail: string };
+  /** `cause`: what the peer is told where that is not simply the violation. */
+  | { readonly type: "violation"; readonly detail: string; readonly cause?: Cause };
+
+export interface ReceptionOptions {
+  readonly initialTsn: number;
+  readonly streams: number;
+  readonly maxMessage: number;
+  /** Messages come as I-DATA (RFC 8260), else as DATA. */
+  readonly interleaves: boolean;
+  /** What all associations together may keep. */
+  readonly held: HeldBytes;
+}
+
+type AnyData = DataChunk | InterleavedDataChunk;
 
 /**
- * The receiving half of an association (RFC 9260 §6.2, §6.5–§6.7, §6.9).
- *
- * Whole messages that are next in their stream are delivered at once, even behind a lost packet of another stream;
- * everything else waits in `#held` until all TSNs before it have arrived, and is then fed in TSN order to one
- * assembler. Fragments of a message have consecutive TSNs, so one assembler is enough, and whatever then does not
- * fit is a peer's violation: nothing can be held for ever. What is held is bounded by the window.
+ * The receiving half of an association (RFC 9260 §6.2, §6.5–§6.7): which TSNs have come, what still fits, and when to
+ * say so. What is kept is bounded by the window, and for all associations together by `held`.
  */
 export class Reception {
   readonly #received: ReceivedTsns;
-  readonly #streams: number;
-  readonly #maxMessage: number;
-  /** The SSN expected next, by stream; absent means 0. */
-  readonly #expected: number[] = [];
-  #held: Map<number, DataChunk> | undefined;
-  #heldBytes = 0;
-  /** All TSNs up to here have been through the assembler, or did not need to. */
-  #fed: number;
-  #partial: Partial | undefined;
-  #duplicates: number[] = [];
+  readonly #options: ReceptionOptions;
+  readonly #assembler: Assembler<AnyData>;
+  #duplicates: number[] = NONE;
   /** DATA packets since the last SACK, and whether one is due without delay (§6.2). */
   #unacknowledged = 0;
   /** The first DATA is: it may be all that a peer says, who cannot shut down before it is acknowledged (§9.2). */
   #urgent = true;
 
-  constructor(initialTsn: number, streams: number, maxMessage: number) {
-    this.#received = new ReceivedTsns(initialTsn);
-    this.#fed = this.#received.cumulative;
-    this.#streams = streams;
-    this.#maxMessage = maxMessage;
+  constructor(options: ReceptionOptions) {
+    this.#options = options;
+    this.#received = new ReceivedTsns(options.initialTsn);
+    this.#assembler = options.interleaves
+      ? new InterleavedAssembler(options.maxMessage)
+      : new DataAssembler(this.#received.cumulative, options.maxMessage);
   }
 
   get cumulativeTsn(): number {
     return this.#received.cumulative;
   }
 
-  data(chunk: DataChunk): DataOutcome {
-    if (chunk.bytes.length === 0) return { type: "violation", detail: "DATA without user data" };
-    if (chunk.bytes.length > this.#maxMessage) return { type: "violation", detail: TOO_LONG };
-    const next = tsnDistance(this.#received.cumulative, chunk.tsn) === 1;
-    if (!next && this.#window() < chunk.bytes.length + HELD_OVERHEAD) return this.#drop();
+  get heldBytes(): number {
+    return this.#assembler.heldBytes;
+  }
+
+  data(chunk: AnyData): DataOutcome {
+    if ((chunk.type === "i-data") !== this.#options.interleaves) {
+      // RFC 8260 §2.2.2: all user data in the one form or all in the other.
+      return {
+        type: "violation",
+        detail: chunk.type === "data" ? "DATA where I-DATA was agreed" : NOT_AGREED,
+      };
+    }
+    if (chunk.bytes.length === 0) {
+      return { type: "violation", detail: "DATA without user data", cause: noUserData(chunk.tsn) };
+    }
+    if (chunk.bytes.length > this.#options.maxMessage) return { type: "violation", detail: TOO_LONG };
+    const exists = chunk.stream < this.#options.streams;
+    if (exists && !this.#assembler.delivers(chunk) && !this.#mayKeep(chunk)) return this.#drop();
     const added = this.#received.add(chunk.tsn);
     if (added === "duplicate") return this.#duplicate(chunk.tsn);
     if (added === "too-far") return this.#drop();
     if (chunk.immediate || this.#received.hasGaps) this.#urgent = true;
-    return this.#take(chunk);
+    const messages: Message[] = [];
+    const violation = this.#assembler.take(exists ? chunk : undefined, this.#received.cumulative, messages);
+    return violation === undefined
+      ? { type: "taken", messages, exists }
+      : { type: "violation", detail: violation };
   }
 
   /** Called once a packet that held DATA: whether a SACK is due now (§6.2: every second packet, or on trouble). */
@@ -78,14 +95,22 @@ export class Reception {
 
   sack(): EncodedChunk {
     const duplicates = this.#duplicates;
-    this.#duplicates = [];
+    this.#duplicates = NONE;
     this.#unacknowledged = 0;
     this.#urgent = false;
-    return encodeSack(this.#received.cumulative, this.#window(), this.#received.gaps(), duplicates);
+    const window = Math.max(0, RECEIVE_WINDOW - this.heldBytes);
+    return encodeSack(this.#received.cumulative, window, this.#received.gaps(), duplicates);
   }
 
-  #window(): number {
-    return Math.max(0, RECEIVE_WINDOW - this.#heldBytes - (this.#partial?.size ?? 0));
+  /**
+   * What is next in TSN order may go beyond the window: without it nothing that is kept could leave, and the sender
+   * does not know what keeping costs.
+   */
+  #mayKeep(chunk: AnyData): boolean {
+    const isNext = tsnDistance(this.#received.cumulative, chunk.tsn) === 1;
+    const cost = heldCost(chunk.bytes);
+    const limit = isNext ? 2 * RECEIVE_WINDOW : RECEIVE_WINDOW;
+    return this.heldBytes + cost <= limit && this.#options.held.hasRoomFor(cost);
   }
 
   #drop(): DataOutcome {
@@ -94,106 +119,18 @@ export class Reception {
   }
 
   #duplicate(tsn: number): DataOutcome {
+    if (this.#duplicates === NONE) this.#duplicates = [];
     if (this.#duplicates.length < DUPLICATES_REPORTED) this.#duplicates.push(tsn);
     return this.#drop();
   }
-
-  #take(chunk: DataChunk): DataOutcome {
-    const messages: Message[] = [];
-    const exists = chunk.stream < this.#streams;
-    if (exists && this.#deliverable(chunk)) messages.push(this.#deliver(chunk));
-    else if (exists) this.#hold(chunk);
-    const violation = this.#assemble(messages);
-    if (violation !== undefined) return { type: "violation", detail: violation };
-    return { type: "taken", messages, exists };
-  }
-
-  #deliverable(chunk: DataChunk): boolean {
-    return chunk.begins && chunk.ends && (chunk.unordered || chunk.ssn === this.#expectedSsn(chunk.stream));
-  }
-
-  #expectedSsn(stream: number): number {
-    return this.#expected[stream] ?? 0;
-  }
-
-  #deliver(chunk: DataChunk): Message {
-    if (!chunk.unordered) this.#expected[chunk.stream] = nextSsn(chunk.ssn);
-    return { stream: chunk.stream, ppid: chunk.ppid, bytes: chunk.bytes.slice() };
-  }
-
-  #hold(chunk: DataChunk): void {
-    this.#held ??= new Map();
-    this.#held.set(chunk.tsn, { ...chunk, bytes: chunk.bytes.slice() });
-    this.#heldBytes += chunk.bytes.length + HELD_OVERHEAD;
-  }
-
-  /** Feeds what is held up to the cumulative TSN, in order. Returns what the peer did wrong, if anything. */
-  #assemble(messages: Message[]): string | undefined {
-    const held = this.#held;
-    while (held !== undefined && held.size > 0 && this.#fed !== this.#received.cumulative) {
-      this.#fed = tsnPlus(this.#fed, 1);
-      const chunk = held.get(this.#fed);
-      // Absent: delivered early, or for a stream that does not exist.
-      if (chunk === undefined) continue;
-      held.delete(this.#fed);
-      this.#heldBytes -= chunk.bytes.length + HELD_OVERHEAD;
-      const violation = this.#feed(chunk, messages);
-      if (violation !== undefined) return violation;
-    }
-    if (held?.size === 0) this.#held = undefined;
-    if (this.#held === undefined) this.#fed = this.#received.cumulative;
-    return undefined;
-  }
-
-  #feed(chunk: DataChunk, messages: Message[]): string | undefined {
-    if (chunk.begins) {
-      if (this.#partial !== undefined) return "a message begins inside another";
-      if (!chunk.unordered && chunk.ssn !== this.#expectedSsn(chunk.stream)) return "stream sequence broken";
-      if (chunk.ends) {
-        messages.push(this.#deliver(chunk));
-        return undefined;
-      }
-      const { stream, ssn, ppid, unordered } = chunk;
-      this.#partial = { stream, ssn, ppid, unordered, parts: [], size: 0 };
-    }
-    const partial = this.#partial;
-    if (partial === undefined) return "a fragment without a beginning";
-    if (!belongs(partial, chunk)) return "fragments of different messages mixed";
-    partial.parts.push(chunk.bytes);
-    partial.size += chunk.bytes.length;
-    if (partial.size > this.#maxMessage) return TOO_LONG;
-    if (!chunk.ends) return undefined;
-    this.#partial = undefined;
-    if (!partial.unordered) this.#expected[partial.stream] = nextSsn(partial.ssn);
-    messages.push({ stream: partial.stream, ppid: partial.ppid, bytes: join(partial) });
-    return undefined;
-  }
 }
 
-const TOO_LONG = "message longer than allowed";
+const NONE: number[] = [];
+const NOT_AGREED = "I-DATA where DATA was agreed";
 
-/** §6.9: the fragments of a message carry its stream, SSN and U bit, and only the first has the B bit. */
-function belongs(partial: Partial, chunk: DataChunk): boolean {
-  return (
-    partial.stream === chunk.stream && partial.ssn === chunk.ssn && partial.unordered === chunk.unordered
-  );
-}
-
-function join(partial: Partial): Uint8Array {
-  const bytes = new Uint8Array(partial.size);
-  let offset = 0;
-  for (const part of partial.parts) {
-    bytes.set(part, offset);
-    offset += part.length;
-  }
-  return bytes;
-}
-
-interface Partial {
-  readonly stream: number;
-  readonly ssn: number;
-  readonly ppid: number;
-  readonly unordered: boolean;
-  readonly parts: Uint8Array[];
-  size: number;
+/** §3.3.10.9: the TSN. */
+function noUserData(tsn: number): Cause {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setUint32(0, tsn);
+  return { code: CAUSE.noUserData, bytes };
 }

@@ -1,4 +1,4 @@
-import { PACKET_LIMIT } from "../constants.ts";
+import { MAX_BURST, PACKET_LIMIT } from "../constants.ts";
 
 /** What a SACK told, for the window (RFC 9260 §7.2). */
 export interface AcknowledgedBytes {
@@ -32,6 +32,11 @@ export class CongestionWindow {
       this.size += PACKET_LIMIT;
     }
     if (event.flight === 0) this.#acknowledged = 0;
+  }
+
+  /** §6.1 D: after silence or a far-reaching SACK the window must not leave as one burst. */
+  limitBurst(flight: number): void {
+    this.size = Math.min(this.size, Math.max(PACKET_LIMIT, flight + MAX_BURST * PACKET_LIMIT));
   }
 
   /** §7.2.4: three SACKs miss a TSN. */

@@ -1,9 +1,9 @@
-import { DATA_HEADER, PACKET_LIMIT } from "../constants.ts";
+import { DATA_HEADER, I_DATA_HEADER, PACKET_LIMIT } from "../constants.ts";
 import type { SackChunk } from "../decode/chunks.ts";
-import { type EncodedChunk, encodeData } from "../encode.ts";
+import { type EncodedChunk, encodeData, encodeInterleavedData } from "../encode.ts";
 import { tsnDistance, tsnPlus } from "../serial.ts";
 import { CongestionWindow } from "./congestion.ts";
-import { queuedCost, SendQueue } from "./send-queue.ts";
+import { type Fragment, queuedCost, SendQueue } from "./send-queue.ts";
 
 export type Acknowledgement =
   /** Older than what is known: nothing done (RFC 9260 §6.2.1 i). */
@@ -14,7 +14,8 @@ export type Acknowledgement =
 
 /** The sending half of an association: queue, retransmission and congestion control (RFC 9260 §6.1, §6.3, §7). */
 export class Transmission {
-  readonly #queue = new SendQueue();
+  readonly #queue: SendQueue;
+  readonly #interleaves: boolean;
   readonly #window = new CongestionWindow();
   /** Sent and not cumulatively acknowledged; consecutive TSNs from `#firstTsn`. */
   readonly #sent: Sent[] = [];
@@ -32,9 +33,12 @@ export class Transmission {
   /** §7.2.4 (3): one packet of fast retransmission goes out whatever the window says. */
   #beyondWindow = 0;
 
-  constructor(initialTsn: number) {
+  /** `peerWindow` in bytes, as INIT or INIT ACK told it; `interleaves`: messages travel as I-DATA (RFC 8260). */
+  constructor(initialTsn: number, peerWindow: number, interleaves: boolean) {
     this.#firstTsn = initialTsn;
-    this.#peerWindow = 0;
+    this.#peerWindow = peerWindow;
+    this.#interleaves = interleaves;
+    this.#queue = new SendQueue(interleaves);
   }
 
   /** Bytes taken from the user and not yet acknowledged. */
@@ -49,12 +53,6 @@ export class Transmission {
 
   get hasUnacknowledged(): boolean {
     return this.#sent.length > 0;
-  }
-
-  /** The peer's INIT or INIT ACK told its window and streams. */
-  open(peerWindow: number, streams: number): void {
-    this.#peerWindow = peerWindow;
-    this.#queuedBytes -= this.#queue.dropStreamsFrom(streams);
   }
 
   add(stream: number, ppid: number, bytes: Uint8Array): void {
@@ -86,6 +84,11 @@ export class Transmission {
     return { type: "taken", advanced, roundTrip: front.roundTrip };
   }
 
+  /** Before a call sends (§6.1 D): what a SACK has set free leaves in small bursts. */
+  limitBurst(): void {
+    this.#window.limitBurst(this.#flight);
+  }
+
   /** T3-rtx expired (§6.3.3): all that is unacknowledged is sent again, one packet first. */
   timeout(): void {
     this.#window.timeout();
@@ -109,20 +112,27 @@ export class Transmission {
   }
 
   #takeNew(now: number, room: number): EncodedChunk | undefined {
-    const size = this.#queue.nextSize + DATA_HEADER;
-    if (size === DATA_HEADER || ((size + 3) & ~3) > room || this.#flight >= this.#window.size)
-      return undefined;
+    if (this.#queue.isEmpty || this.#flight >= this.#window.size) return undefined;
+    const size = this.#queue.nextSize + (this.#interleaves ? I_DATA_HEADER : DATA_HEADER);
+    if (((size + 3) & ~3) > room) return undefined;
     // §6.1 A: with nothing in flight one chunk goes out even into a closed window, to learn that it opened.
     if (size > this.#peerWindow && this.#sent.length > 0) return undefined;
-    const fields = this.#queue.next();
-    if (fields === undefined) return undefined;
-    const encoded = encodeData({ ...fields, tsn: tsnPlus(this.#firstTsn, this.#sent.length) });
-    const cost = fields.bytes.length + (fields.ends ? queuedCost(NOTHING) : 0);
+    const fragment = this.#queue.next();
+    if (fragment === undefined) return undefined;
+    const encoded = this.#encode(fragment, tsnPlus(this.#firstTsn, this.#sent.length));
+    const cost = fragment.bytes.length + (fragment.ends ? queuedCost(NOTHING) : 0);
     const chunk: Sent = { encoded, cost, sentAt: now, sendings: 0, missed: 0, state: "marked" };
     this.#sent.push(chunk);
     this.#launch(now, chunk);
     this.#peerWindow = Math.max(0, this.#peerWindow - encoded.length);
     return encoded;
+  }
+
+  #encode(fragment: Fragment, tsn: number): EncodedChunk {
+    const { stream, sequence, index, ppid, begins, ends, bytes } = fragment;
+    return this.#interleaves
+      ? encodeInterleavedData({ tsn, stream, mid: sequence, ppid, fsn: index, begins, ends, bytes })
+      : encodeData({ tsn, stream, ssn: sequence, ppid, begins, ends, bytes });
   }
 
   #launch(now: number, chunk: Sent): void {

@@ -1,0 +1,62 @@
+import type { Millis } from "../base/clock.ts";
+import { KeyedBuckets, TokenBucket } from "../base/tokens.ts";
+import { COOKIE_RATE, INIT_RATE, INIT_RATE_PER_ADDRESS, INIT_SOURCES, STRANGER_RATE } from "./constants.ts";
+import { CHUNK } from "./encode.ts";
+
+const TAG_AT = 4;
+const FIRST_CHUNK_AT = 12;
+
+/** What a packet may be that belongs to no association. */
+type Strangers = "init" | "cookie-echo" | "stranger";
+
+/**
+ * What packets that belong to no association may cost. A flood of them is turned away by a look at its first bytes,
+ * before its checksum is computed or anything is taken apart, so that there is time left for those who are
+ * associated: these never come to a bucket.
+ */
+export class Gate {
+  readonly #inits: TokenBucket;
+  readonly #initsByAddress = new KeyedBuckets(INIT_RATE_PER_ADDRESS, INIT_SOURCES);
+  readonly #cookies: TokenBucket;
+  readonly #strangers: TokenBucket;
+
+  constructor(now: Millis) {
+    this.#inits = new TokenBucket(INIT_RATE, now);
+    this.#cookies = new TokenBucket(COOKIE_RATE, now);
+    this.#strangers = new TokenBucket(STRANGER_RATE, now);
+  }
+
+  /**
+   * A packet came from `address`, unread and unproven. Undefined when it may be looked at, else the name of a counter.
+   * `isKnown` tells whether a v-tag is that of an association.
+   */
+  turnsAway(
+    now: Millis,
+    address: string,
+    bytes: Uint8Array,
+    isKnown: (tag: number) => boolean,
+  ): string | undefined {
+    switch (kindOf(bytes, isKnown)) {
+      case "init":
+        // In this order: an address that has used up its share takes nothing from the others.
+        if (!this.#inits.has(now)) return "init-limited";
+        return this.#initsByAddress.take(address, now) && this.#inits.take(now) ? undefined : "init-limited";
+      case "cookie-echo":
+        return this.#cookies.take(now) ? undefined : "cookie-limited";
+      case "stranger":
+        return this.#strangers.take(now) ? undefined : "stranger-limited";
+      default:
+        return undefined;
+    }
+  }
+}
+
+/** Undefined for a packet of an association, and for one too short to be anything. */
+function kindOf(bytes: Uint8Array, isKnown: (tag: number) => boolean): Strangers | undefined {
+  const type = bytes[FIRST_CHUNK_AT];
+  if (type === undefined) return undefined;
+  const tag = new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getUint32(TAG_AT);
+  if (tag !== 0 && isKnown(tag)) return type === CHUNK.cookieEcho ? "cookie-echo" : undefined;
+  if (type === CHUNK.init) return "init";
+  return type === CHUNK.cookieEcho ? "cookie-echo" : "stranger";
+}

@@ -1,0 +1,52 @@
+import type { Millis } from "../../base/clock.ts";
+import type { Path } from "../api.ts";
+import { VALIDATION_PAUSE } from "../constants.ts";
+import type { Chunk } from "../decode/chunks.ts";
+import { encodeHeartbeat } from "../encode.ts";
+import type { Link } from "../link.ts";
+import { decodeInfo, encodeInfo } from "./heartbeat-info.ts";
+
+/**
+ * A peer whose address changes: a NAT gave it another outer port (RFC 6951 §5.4), or it roamed to another network.
+ * Packets with our v-tag from elsewhere are not taken; they only make us send a HEARTBEAT with a fresh nonce there. Its
+ * answer from there proves that the peer has our tag *and* receives at that address (the path verification of RFC 9260
+ * §5.4), and the association goes on over the new path. Nobody who merely forges a source address gets that far, and
+ * what we send is no larger than what came in.
+ *
+ * Whoever reads the traffic can pose as the peer here, as it can in all of SCTP: what protects against that is
+ * the encryption above.
+ */
+export class PathChange {
+  readonly #link: Link;
+  #candidate: { readonly path: Path; readonly nonce: number; readonly since: Millis } | undefined;
+
+  constructor(link: Link) {
+    this.#link = link;
+  }
+
+  /** A packet of ours came from `path`, which is not the association's. True when that is the peer's path now. */
+  strayed(now: Millis, path: Path, chunks: readonly Chunk[]): boolean {
+    this.#link.host.count("wrong-path");
+    if (path.via !== this.#link.path.via) return false;
+    if (chunks.some((chunk) => chunk.type === "heartbeat-ack" && this.#isProof(path, chunk.info))) {
+      this.#candidate = undefined;
+      return true;
+    }
+    const since = this.#candidate?.since;
+    if (since !== undefined && now - since < VALIDATION_PAUSE) return false;
+    const nonce = this.#link.host.random.below(2 ** 32);
+    this.#candidate = { path, nonce, since: now };
+    const heartbeat = encodeHeartbeat(encodeInfo({ sentAt: this.#link.running(now), nonce }));
+    this.#link.transmit([heartbeat], this.#link.peerTag, path);
+    return false;
+  }
+
+  #isProof(path: Path, info: Uint8Array): boolean {
+    const candidate = this.#candidate;
+    return (
+      candidate?.path.address === path.address &&
+      candidate.path.outerPort === path.outerPort &&
+      decodeInfo(info)?.nonce === candidate.nonce
+    );
+  }
+}

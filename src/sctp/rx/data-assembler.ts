@@ -13,7 +13,7 @@ import { type Assembler, heldCost, join, type Message, TOO_LONG } from "./assemb
 export class DataAssembler implements Assembler<DataChunk> {
   heldBytes = 0;
   readonly #maxMessage: number;
-  /** The SSN expected next, by stream; absent means 0. */
+  /** The SSN expected next, by stream; absent means 0. Most peers use stream 0 only: the array starts as small. */
   #expected: number[] | undefined;
   #held: Map<number, DataChunk> | undefined;
   /** All TSNs up to here have been fed, or did not need to be. */
@@ -40,7 +40,7 @@ export class DataAssembler implements Assembler<DataChunk> {
   }
 
   #advance(stream: number, ssn: number): void {
-    this.#expected ??= [];
+    this.#expected ??= [0];
     this.#expected[stream] = nextSsn(ssn);
   }
 

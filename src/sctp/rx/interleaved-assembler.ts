@@ -9,10 +9,10 @@ import { type Assembler, heldCost, join, type Message, TOO_LONG } from "./assemb
 export class InterleavedAssembler implements Assembler<InterleavedDataChunk> {
   heldBytes = 0;
   readonly #maxMessage: number;
-  /** The MID expected next, by stream; absent means 0. */
+  /** The MID expected next, by stream; absent means 0. Most peers use stream 0 only: the array starts as small. */
   #expected: number[] | undefined;
-  /** Messages that are not delivered yet, by stream, order and MID. */
-  readonly #kept = new Map<string, Pieces>();
+  /** Messages that are not delivered yet, by stream, order and MID; undefined while there are none. */
+  #kept: Map<string, Pieces> | undefined;
 
   constructor(maxMessage: number) {
     this.#maxMessage = maxMessage;
@@ -30,7 +30,13 @@ export class InterleavedAssembler implements Assembler<InterleavedDataChunk> {
     if (chunk === undefined) return undefined;
     const { stream, mid, unordered } = chunk;
     if (!unordered && tsnDistance(this.#expectedMid(stream), mid) < 0) return "message sent once more";
+    if (this.delivers(chunk)) {
+      messages.push({ stream, ppid: chunk.ppid, bytes: chunk.bytes.slice() });
+      if (!unordered) this.#advance(stream, messages);
+      return undefined;
+    }
     const key = keyOf(stream, mid, unordered);
+    this.#kept ??= new Map();
     let pieces = this.#kept.get(key);
     if (pieces === undefined) {
       pieces = new Pieces();
@@ -49,18 +55,22 @@ export class InterleavedAssembler implements Assembler<InterleavedDataChunk> {
   }
 
   #deliverInOrder(stream: number, messages: Message[]): void {
-    for (;;) {
-      const mid = this.#expectedMid(stream);
-      if (!this.#deliverIfWhole(keyOf(stream, mid, false), stream, messages)) return;
-      this.#expected ??= [];
-      this.#expected[stream] = nextMid(mid);
-    }
+    const key = keyOf(stream, this.#expectedMid(stream), false);
+    if (this.#deliverIfWhole(key, stream, messages)) this.#advance(stream, messages);
+  }
+
+  /** A message of the stream was delivered: the next ones may be waiting. */
+  #advance(stream: number, messages: Message[]): void {
+    this.#expected ??= [0];
+    do this.#expected[stream] = nextMid(this.#expectedMid(stream));
+    while (this.#deliverIfWhole(keyOf(stream, this.#expectedMid(stream), false), stream, messages));
   }
 
   #deliverIfWhole(key: string, stream: number, messages: Message[]): boolean {
-    const pieces = this.#kept.get(key);
-    if (pieces === undefined || !pieces.isWhole) return false;
+    const pieces = this.#kept?.get(key);
+    if (this.#kept === undefined || pieces === undefined || !pieces.isWhole) return false;
     this.#kept.delete(key);
+    if (this.#kept.size === 0) this.#kept = undefined;
     this.heldBytes -= pieces.cost;
     messages.push({ stream, ppid: pieces.ppid, bytes: pieces.joined() });
     return true;

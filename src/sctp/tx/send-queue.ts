@@ -98,7 +98,7 @@ export class SendQueue {
     turn.messages.shift();
     turn.sent = 0;
     turn.index = 0;
-    this.#sequence ??= [];
+    this.#sequence ??= [0];
     this.#sequence[turn.stream] = this.#interleaves ? nextMid(sequence) : nextSsn(sequence);
   }
 

@@ -134,7 +134,8 @@ class Endpoint implements SctpEndpoint, AssociationHost {
 
   watch(now: Millis, id: AssociationId, limits: LivenessLimits | undefined): void {
     this.#observe(now);
-    this.#directory.byId(id)?.watch(now, limits === undefined ? undefined : checkLimits(limits));
+    const checked = limits === undefined ? undefined : checkLimits(limits);
+    this.#directory.byId(id)?.watch(now, checked);
   }
 
   status(id: AssociationId): AssociationStatus | undefined {

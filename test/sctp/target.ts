@@ -80,15 +80,13 @@ export const INIT = encode.encodeInit({
 });
 
 /** INIT, and what INIT ACK said. */
-export function askCookie(
-  target: Target,
-  path = target.path,
-): { tag: number; tsn: number; cookie: Uint8Array } {
-  const [answer] = target.hit(0, INIT, path);
+export function askCookie(target: Target, path = target.path, init: Uint8Array = INIT) {
+  const [answer] = target.hit(0, init, path);
   const initAck = answer?.packet.chunks[0];
   assert.ok(initAck?.type === "init-ack" && initAck.cookie !== undefined);
   assert.equal(answer?.packet.verificationTag, OUR_TAG);
-  return { tag: initAck.tag, tsn: initAck.initialTsn, cookie: initAck.cookie };
+  const { tag, initialTsn: tsn, cookie, interleaves } = initAck;
+  return { tag, tsn, cookie, interleaves, requestBytes: 12 + init.length, packetBytes: answer.bytes.length };
 }
 
 /** Up to established; returns the target's tag and first TSN. */

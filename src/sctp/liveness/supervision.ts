@@ -29,7 +29,7 @@ export interface Timing extends LivenessLimits {
  *
  * Any packet with our v-tag from the peer's address is a sign of life. After one heartbeat interval without, a
  * HEARTBEAT goes out; unanswered in time it makes the peer suspect, and quick probes follow until one is answered or
- * the time without a sign of life is over. At the defaults (1 s, 2.8 s): probes at 1.0 s, 1.2 s, then every 64 ms until
+ * the time without a sign of life is over. At the defaults (1 s, 2.8 s): probes at 1.0 s, 1.2 s, then every 61 ms until
  * 2.6 s, so that the last, too, has its 200 ms to be answered, and the end at 2.8 s.
  *
  * All times are running time (see the endpoint's stall rule), which stands still while our own process does.
@@ -119,7 +119,7 @@ export class Supervision {
   #untilNextProbe(left: Millis, timing: Timing): Millis {
     // The last of those that had to wait for the sake of all has its time to be answered, too.
     if (left <= 0 && this.#probes >= ENOUGH) return timing.answerWithin;
-    const even = left / Math.max(1, AIM - this.#probes);
+    const even = left / Math.max(1, AIM - this.#probes + 1);
     return Math.max(even, CLOSEST, timing.suspectSpacing);
   }
 }

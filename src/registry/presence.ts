@@ -8,6 +8,8 @@ export interface Attachment {
   readonly association: AssociationId;
   readonly key: EntryKey;
   readonly path: Path;
+  /** The client's SCTP port, the second half of its key. */
+  readonly port: number;
 }
 
 /**
@@ -32,13 +34,24 @@ export class Attachments {
     port: number,
     registered: boolean,
   ): Attachment | undefined {
-    const attachment: Attachment = { association, key: entryKey(path.address, port), path };
+    const attachment: Attachment = { association, key: entryKey(path.address, port), path, port };
     const former = this.#byKey.get(attachment.key);
     if (former !== undefined) this.#forget(former);
     this.#byKey.set(attachment.key, attachment);
     this.#byAssociation.set(association, attachment);
     if (!registered) this.#strangers.set(association, "register", now + this.#strangerMillis);
     return former;
+  }
+
+  /** The client speaks from elsewhere now; returns how it is attached there. */
+  moved(attachment: Attachment, path: Path): Attachment {
+    const waits = this.#strangers.at(attachment.association, "register");
+    this.#forget(attachment);
+    const moved: Attachment = { ...attachment, key: entryKey(path.address, attachment.port), path };
+    this.#byKey.set(moved.key, moved);
+    this.#byAssociation.set(moved.association, moved);
+    if (waits !== undefined) this.#strangers.set(moved.association, "register", waits);
+    return moved;
   }
 
   /** The client of `key` has registered; returns its association if that is up already. */

@@ -163,6 +163,9 @@ export class Registry {
       case "restarted":
         this.#restarted(now, event.id);
         break;
+      case "moved":
+        this.#moved(now, event.id, event.path);
+        break;
       case "lost":
         this.#down(now, event.id, "lost", event.detail);
         break;
@@ -170,7 +173,9 @@ export class Registry {
         this.#down(now, event.id, "left", "");
         break;
       case "message":
-        // mp1 clients say nothing over SCTP but the one byte that brings the association up.
+      case "writable":
+        // mp1 clients say nothing over SCTP but the one byte that brings the association up; a push that found the
+        // queue full is repeated by the clock, with the roster of then.
         break;
     }
   }
@@ -316,6 +321,30 @@ export class Registry {
   #restarted(now: Millis, association: AssociationId): void {
     const attachment = this.#attachments.by(association);
     if (attachment !== undefined) this.#pushes.mark(attachment.key, now);
+  }
+
+  /**
+   * The client's address has changed and its association lives on: its entry goes with it, so that others reach it
+   * there. Only another outer port (a NAT's whim) concerns nobody.
+   */
+  #moved(now: Millis, association: AssociationId, path: Path): void {
+    const former = this.#attachments.by(association);
+    if (former === undefined) return;
+    const key = entryKey(path.address, former.port);
+    if (key !== former.key && (this.#roster.find(key) ?? this.#attachments.of(key)) !== undefined) {
+      this.#outputs.push({ type: "abort", association, reason: "another client is at this address" });
+      this.#down(now, association, "lost", `moved to ${key}, where another client is`);
+      return;
+    }
+    this.#attachments.moved(former, path);
+    if (key === former.key) return;
+    const entry = this.#roster.move(former.key, path.address);
+    this.#pushes.forget(former.key);
+    // Whoever waits for a sign of life of the holder at the former address finds it elsewhere.
+    this.#registrations.holderJudged(now, former.key);
+    if (entry === undefined) return;
+    this.#log(line("info", `${entry.nickname} moved from ${former.key} to ${key}`, { path: path.via }));
+    this.#changed(now);
   }
 
   #down(now: Millis, association: AssociationId, reason: OfflineReason, detail: string): void {

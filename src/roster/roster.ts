@@ -105,6 +105,20 @@ export class Roster {
     return moved;
   }
 
+  /**
+   * The client of `key` is reached at another address now: its entry moves. Returns it as it then stands; undefined if there is none, or if somebody is there already.
+   */
+  move(key: EntryKey, address: string): Entry | undefined {
+    const entry = this.find(key);
+    if (entry === undefined) return undefined;
+    const moved = withJson({ ...entry, key: entryKey(address, entry.port), address });
+    if (this.find(moved.key) !== undefined) return undefined;
+    this.#take(entry);
+    this.#byName.set(foldNickname(entry.nickname), moved.key);
+    this.#put(moved);
+    return moved;
+  }
+
   #put(entry: Entry): void {
     this.#othersLatestFirst = undefined;
     if (isOnline(entry.presence)) this.#online.set(entry.key, entry);

@@ -156,11 +156,8 @@ export interface SctpEndpoint {
   /**
    * Starts an association; "up" or "lost" (unreachable) follows. An association that is there already for the same
    * path and port is aborted first. Messages may be queued at once and leave when it is up.
-   *
-   * `spares` are other ways to the same peer, such as from another interface of ours (`local`): a suspect is probed
-   * on all of them in turn, and the association goes on over the one that answers.
    */
-  connect(now: Millis, path: Path, remotePort: number, spares?: readonly Path[]): AssociationId;
+  connect(now: Millis, path: Path, remotePort: number): AssociationId;
   /**
    * Queues one message, delivered in order within its stream (0 to 15). The bytes are not copied: leave them alone
    * afterwards. An empty message is a misuse (SCTP has none).

@@ -46,10 +46,10 @@ export class Association {
   #pathChange: PathChange | undefined;
 
   /** One that we begin: call `begin` next. Or one that a cookie proves: call `accept` next. */
-  constructor(host: AssociationHost, names: Names, spares?: readonly Path[]) {
+  constructor(host: AssociationHost, names: Names) {
     this.#link = new Link(host, this, names);
     this.#transfer = new Transfer(this.#link);
-    this.#liveness = new Liveness(this.#link, spares);
+    this.#liveness = new Liveness(this.#link);
   }
 
   get id(): AssociationId {
@@ -246,7 +246,7 @@ export class Association {
         this.#answerHeartbeat(path, chunk.info);
         return true;
       case "heartbeat-ack":
-        this.#liveness.answered(now, chunk.info, path);
+        this.#liveness.answered(now, chunk.info);
         return true;
       case "init-ack":
         return this.#takeInitAck(now, chunk);

@@ -100,12 +100,12 @@ class Endpoint implements SctpEndpoint, AssociationHost {
     return this.#events.shift();
   }
 
-  connect(now: Millis, path: Path, remotePort: number, spares?: readonly Path[]): AssociationId {
+  connect(now: Millis, path: Path, remotePort: number): AssociationId {
     this.#observe(now);
     this.#directory.byPeer(path, remotePort)?.abort("connecting anew");
     const localTag = this.#responder.freshTag();
     const localTsn = this.random.below(2 ** 32);
-    const association = this.#create({ path, remotePort, localTag, localTsn }, spares);
+    const association = this.#create({ path, remotePort, localTag, localTsn });
     association.begin(now);
     return association.id;
   }
@@ -228,8 +228,8 @@ class Endpoint implements SctpEndpoint, AssociationHost {
     else this.count("bad-tag");
   }
 
-  #create(names: Omit<Names, "id">, spares?: readonly Path[]): Association {
-    const association = new Association(this, { ...names, id: this.#nextId }, spares);
+  #create(names: Omit<Names, "id">): Association {
+    const association = new Association(this, { ...names, id: this.#nextId });
     this.#nextId += 1;
     this.#directory.add(association);
     return association;

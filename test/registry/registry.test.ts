@@ -364,3 +364,54 @@ test("nothing is left behind: after everybody has gone no deadline remains", () 
   bench.pass(60_000);
   assert.equal(bench.registry.nextDeadline(), undefined);
 });
+
+test("a client whose address changes keeps its name and its place; others are told where it is now", () => {
+  const bench = new Bench();
+  const ola = bench.join("ola", "10.0.0.5", 51_000);
+  const ewa = bench.join("ewa", "10.0.0.7", 52_000);
+  bench.pass(100);
+  bench.take();
+  // Another outer port only: nobody needs to know.
+  bench.event({ type: "moved", id: ola, path: path("10.0.0.5", 40_001) });
+  bench.pass(100);
+  assert.equal(bench.last("push"), undefined);
+  bench.event({ type: "moved", id: ola, path: path("192.168.3.3", 40_002) });
+  bench.pass(100);
+  assert.ok(bench.logs().some((text) => text.endsWith("ola moved from 10.0.0.5:51000 to 192.168.3.3:51000")));
+  const push = bench.outputs.findLast((output) => output.type === "push" && output.association === ewa);
+  assert.ok(push?.type === "push");
+  assert.match(Buffer.from(push.bytes).toString(), /"ip":"192\.168\.3\.3","port":51000,"nickname":"ola"/);
+  assert.deepEqual(bench.registry.counts, { online: 2, offline: 0, pending: 0 });
+  // The name is found where it is, and the end is told of the entry there.
+  bench.lost(ola);
+  bench.pass(100);
+  assert.equal(bench.pushed(ewa), "[ola]");
+  assert.deepEqual(bench.registry.counts, { online: 1, offline: 1, pending: 0 });
+});
+
+test("nobody moves onto somebody else's place", () => {
+  const bench = new Bench();
+  const ola = bench.join("ola", "10.0.0.5", 51_000);
+  bench.join("ewa", "10.0.0.7", 51_000);
+  bench.pass(100);
+  bench.event({ type: "moved", id: ola, path: path("10.0.0.7", 40_001) });
+  assert.equal(bench.last("abort")?.association, ola);
+  assert.deepEqual(bench.registry.counts, { online: 1, offline: 1, pending: 0 });
+});
+
+test("a newcomer that waits for a sign of life of a holder who has moved is told where the holder is", () => {
+  const bench = new Bench();
+  const ola = bench.join("ola", "10.0.0.5", 51_000);
+  const dial = bench.hello("10.0.0.5", 53_000);
+  assert.ok(dial !== undefined);
+  bench.connected(dial);
+  bench.say(dial, "ola\n");
+  assert.equal(bench.last("probe")?.association, ola);
+  bench.event({ type: "moved", id: ola, path: path("10.0.0.9", 40_001) });
+  const answer = bench.answer();
+  assert.ok(answer?.type === "refused" && answer.refusal.holder === "10.0.0.9:51000");
+});
+
+function path(address: string, outerPort: number) {
+  return { via: "udp", address, outerPort, local: "" } as const;
+}

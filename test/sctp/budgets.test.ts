@@ -147,7 +147,7 @@ test("memory is bounded for all together; who was refused hears when others give
 });
 
 test("a flood of INITs and strangers costs little and starves nobody who is associated", () => {
-  const target = new Target({ heartbeatMillis: 1_000, lostAfterMillis: 2_800 });
+  const target = new Target();
   const { tag } = associate(target);
   const random = (limit: number): number => Math.floor((target.now * 7_919) % limit);
   let answers = 0;

@@ -1,29 +1,24 @@
 import type { Millis } from "../../base/clock.ts";
-import type { LivenessLimits, Path } from "../api.ts";
+import type { LivenessLimits } from "../api.ts";
 import { encodeHeartbeat } from "../encode.ts";
 import type { Link } from "../link.ts";
 import { decodeInfo, encodeInfo } from "./heartbeat-info.ts";
 import { Supervision, type Timing } from "./supervision.ts";
-
-const NO_PATHS: readonly Path[] = [];
 
 /** The heartbeats of an association (RFC 9260 §8.3): sends them, knows their answers, and tells what they mean. */
 export class Liveness {
   readonly #link: Link;
   /** Who has not seen our heartbeats cannot answer one, even with the v-tag. */
   readonly #nonce: number;
-  /** Other ways to the same peer, tried in turn while it is suspect. */
-  readonly #spares: readonly Path[];
   #supervision: Supervision | undefined;
   /** Limits for this peer alone. */
   #own: LivenessLimits | undefined;
   /** The limits by which the crowd knows this peer. */
   #joined: LivenessLimits | undefined;
 
-  constructor(link: Link, spares = NO_PATHS) {
+  constructor(link: Link) {
     this.#link = link;
     this.#nonce = link.host.random.below(2 ** 32);
-    this.#spares = spares;
   }
 
   get suspect(): boolean {
@@ -97,8 +92,8 @@ export class Liveness {
     this.#link.host.emit({ type: "recovered", id: this.#link.id, rttMillis });
   }
 
-  /** HEARTBEAT ACK over `path`. */
-  answered(now: Millis, info: Uint8Array, path: Path): void {
+  /** HEARTBEAT ACK. */
+  answered(now: Millis, info: Uint8Array): void {
     const heartbeat = decodeInfo(info);
     if (heartbeat === undefined || heartbeat.nonce !== this.#nonce) {
       this.#link.host.count("bad-heartbeat-ack");
@@ -106,8 +101,6 @@ export class Liveness {
     }
     const roundTrip = this.#link.running(now) - heartbeat.sentAt;
     if (roundTrip >= 0 && roundTrip <= this.limits.lostAfterMillis) this.#link.roundTrip.measure(roundTrip);
-    // It came in where a spare path begins: that one works.
-    if (this.suspect && path.local !== this.#link.path.local) this.#link.path = path;
   }
 
   /** The timer "look" expired. False when the peer is lost. */
@@ -142,16 +135,6 @@ export class Liveness {
   }
 
   #sendHeartbeat(now: Millis): void {
-    const heartbeat = encodeHeartbeat(encodeInfo({ sentAt: this.#link.running(now), nonce: this.#nonce }));
-    const path = this.#probePath();
-    if (path === this.#link.path) this.#link.add(heartbeat);
-    else this.#link.transmit([heartbeat], this.#link.peerTag, path);
-  }
-
-  /** The present path first, and for a suspect all of them in turn. */
-  #probePath(): Path {
-    const probes = this.#supervision?.probes ?? 0;
-    const spare = this.#spares[(probes % (this.#spares.length + 1)) - 1];
-    return probes > 1 && spare !== undefined ? spare : this.#link.path;
+    this.#link.add(encodeHeartbeat(encodeInfo({ sentAt: this.#link.running(now), nonce: this.#nonce })));
   }
 }

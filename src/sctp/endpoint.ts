@@ -221,10 +221,11 @@ class Endpoint implements SctpEndpoint, AssociationHost {
     } else this.count("bad-tag");
   }
 
-  /** The peer's own tag, from where the peer is. */
+  /** The peer's own tag, from where the peer is. Before it has told one there is none to show: 0 is none. */
   #takeReflected(now: Millis, path: Path, association: Association, packet: Packet): void {
-    const right = packet.verificationTag === association.peerTag && isSamePeerPath(association.path, path);
-    if (right) association.receive(now, path, packet.chunks);
+    const { peerTag } = association;
+    const right = peerTag !== 0 && peerTag === packet.verificationTag;
+    if (right && isSamePeerPath(association.path, path)) association.receive(now, path, packet.chunks);
     else this.count("bad-tag");
   }
 

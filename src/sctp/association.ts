@@ -1,12 +1,5 @@
 import type { Millis } from "../base/clock.ts";
-import type {
-  AssociationId,
-  AssociationStatus,
-  LivenessLimits,
-  LostReason,
-  Path,
-  SendResult,
-} from "./api.ts";
+import type { AssociationStatus, LivenessLimits, LostReason, Path, SendResult } from "./api.ts";
 import { Closing } from "./closing.ts";
 import { REPORT_LIMIT } from "./constants.ts";
 import type { CookieContents } from "./cookie.ts";
@@ -26,8 +19,8 @@ import type { AssociationHost, TimerName } from "./host.ts";
 import { Link, type Names } from "./link.ts";
 import { Liveness } from "./liveness/liveness.ts";
 import { PathChange } from "./liveness/path-change.ts";
-import { Opening } from "./opening.ts";
-import { isPeerLeaving, isSettingUp, isSupervised, mayReceive, maySend, type State } from "./state.ts";
+import { peerOf, sendInit, sendSetUpAgain, takeInitAck } from "./opening.ts";
+import { isPeerLeaving, isSettingUp, isSupervised, mayReceive, maySend } from "./state.ts";
 import { type Peer, Transfer } from "./transfer.ts";
 
 /**
@@ -35,11 +28,10 @@ import { type Peer, Transfer } from "./transfer.ts";
  * its parts. After each call from outside it has sent what may leave (`#finish`).
  */
 export class Association {
-  readonly #link: Link;
+  /** Its names and its state, for the endpoint to read. */
+  readonly link: Link;
   readonly #transfer: Transfer;
   readonly #liveness: Liveness;
-  /** Until it is up, when it was begun by us. */
-  #opening: Opening | undefined;
   /** From the first word of either side about the end. */
   #closing: Closing | undefined;
   /** From the first packet that came from elsewhere. */
@@ -47,45 +39,13 @@ export class Association {
 
   /** One that we begin: call `begin` next. Or one that a cookie proves: call `accept` next. */
   constructor(host: AssociationHost, names: Names) {
-    this.#link = new Link(host, this, names);
-    this.#transfer = new Transfer(this.#link);
-    this.#liveness = new Liveness(this.#link);
-  }
-
-  get id(): AssociationId {
-    return this.#link.id;
-  }
-
-  get path(): Path {
-    return this.#link.path;
-  }
-
-  get remotePort(): number {
-    return this.#link.remotePort;
-  }
-
-  get localTag(): number {
-    return this.#link.localTag;
-  }
-
-  get localTsn(): number {
-    return this.#link.localTsn;
-  }
-
-  get peerTag(): number {
-    return this.#link.peerTag;
-  }
-
-  get state(): State["name"] {
-    return this.#link.state.name;
-  }
-
-  get isSettingUp(): boolean {
-    return isSettingUp(this.#link.state);
+    this.link = new Link(host, this, names);
+    this.#transfer = new Transfer(this.link);
+    this.#liveness = new Liveness(this.link);
   }
 
   status(): AssociationStatus {
-    const { id, path, remotePort, roundTrip } = this.#link;
+    const { id, path, remotePort, roundTrip } = this.link;
     const { suspect, limits: liveness } = this.#liveness;
     const { queuedBytes } = this.#transfer;
     return { id, path, remotePort, suspect, liveness, rttMillis: roundTrip.smoothed, queuedBytes };
@@ -94,12 +54,11 @@ export class Association {
   // Calls of the user.
 
   begin(now: Millis): void {
-    this.#opening = new Opening(this.#link);
-    this.#opening.sendInit(now);
+    sendInit(this.link, now);
   }
 
   send(now: Millis, stream: number, ppid: number, bytes: Uint8Array): SendResult {
-    const { state } = this.#link;
+    const { state } = this.link;
     const closing = this.#closing?.isAsked === true || state.name === "shutdown-received";
     if (closing || !(maySend(state) || isSettingUp(state))) return "no-association";
     const result = this.#transfer.queue({ stream, ppid, bytes });
@@ -120,7 +79,7 @@ export class Association {
   }
 
   probe(now: Millis): void {
-    if (!isSupervised(this.#link.state)) return;
+    if (!isSupervised(this.link.state)) return;
     this.#liveness.probe(now);
     this.#finish(now);
   }
@@ -138,19 +97,19 @@ export class Association {
 
   /** A COOKIE ECHO proved the peer (§5.1 D), or INITs collided (§5.2.4 B, D): up, if it was not. */
   accept(now: Millis, cookie: CookieContents, initiatedBy: "us" | "peer"): void {
-    if (!isSettingUp(this.#link.state)) {
-      this.#link.add(encodeCookieAck());
+    if (!isSettingUp(this.link.state)) {
+      this.link.add(encodeCookieAck());
       return;
     }
-    if (this.#link.peerTag !== cookie.peerTag) this.#meet(peerOf(cookie));
-    this.#link.step({ type: "cookie-echo" });
-    this.#link.add(encodeCookieAck());
+    if (this.link.peerTag !== cookie.peerTag) this.#meet(peerOf(cookie));
+    this.link.step({ type: "cookie-echo" });
+    this.link.add(encodeCookieAck());
     this.#up(now, initiatedBy);
   }
 
   /** §5.2.4 A: the peer lost its state and came back with new tags. False when the state does not allow it. */
   restart(now: Millis, path: Path, cookie: CookieContents): boolean {
-    const link = this.#link;
+    const link = this.link;
     if (link.step({ type: "restart" }) === undefined) return false;
     this.#liveness.sign(now, true);
     // The same peer, though it may now speak to another address of ours.
@@ -165,21 +124,21 @@ export class Association {
     this.#meet(peerOf(cookie));
     link.add(encodeCookieAck());
     this.#liveness.start(now);
-    link.host.emit({ type: "restarted", id: this.id });
+    link.host.emit({ type: "restarted", id: this.link.id });
     this.#closing?.proceed(now);
     return true;
   }
 
   /** §9.2 and §5.2.4 A: whoever sets up anew while we wait for SHUTDOWN COMPLETE is reminded of it. */
   remindOfShutdown(now: Millis, cause: Cause | undefined): void {
-    this.#link.add(encodeShutdownAck());
-    if (cause !== undefined) this.#link.add(encodeError(cause));
+    this.link.add(encodeShutdownAck());
+    if (cause !== undefined) this.link.add(encodeError(cause));
     this.#finish(now);
   }
 
   /** Chunks of a packet with our tag from our peer's port, but over another path. */
   strayed(now: Millis, path: Path, chunks: readonly Chunk[]): void {
-    const link = this.#link;
+    const link = this.link;
     if (!isSupervised(link.state)) {
       link.host.count("wrong-path");
       return;
@@ -188,7 +147,7 @@ export class Association {
     if (!this.#pathChange.strayed(now, path, chunks) || !link.host.move(this, path)) return;
     link.path = path;
     link.roundTrip.reset();
-    link.host.emit({ type: "moved", id: this.id, path });
+    link.host.emit({ type: "moved", id: this.link.id, path });
     this.receive(now, path, chunks);
   }
 
@@ -198,18 +157,18 @@ export class Association {
     for (const chunk of chunks) {
       data ||= chunk.type === "data" || chunk.type === "i-data";
       const goOn = this.#take(now, path, chunk);
-      if (this.#link.state.name === "closed") return;
+      if (this.link.state.name === "closed") return;
       if (!goOn) break;
     }
     if (data) this.#acknowledgeData(now);
-    this.#liveness.sign(now, !isPeerLeaving(this.#link.state));
+    this.#liveness.sign(now, !isPeerLeaving(this.link.state));
     this.#finish(now);
   }
 
   expire(now: Millis, timer: TimerName): void {
     switch (timer) {
       case "t1":
-        this.#endIf(this.#opening?.sendAgain(now));
+        this.#endIf(sendSetUpAgain(this.link, now));
         break;
       case "t2": {
         const outcome = this.#closing?.sendAgain(now);
@@ -230,7 +189,7 @@ export class Association {
         this.#look(now);
         break;
     }
-    if (this.#link.state.name !== "closed") this.#finish(now);
+    if (this.link.state.name !== "closed") this.#finish(now);
   }
 
   // Chunks. Each answers whether the rest of the packet is to be looked at.
@@ -239,9 +198,9 @@ export class Association {
     switch (chunk.type) {
       case "data":
       case "i-data":
-        return !mayReceive(this.#link.state) || this.#endIf(this.#transfer.takeData(chunk));
+        return !mayReceive(this.link.state) || this.#endIf(this.#transfer.takeData(chunk));
       case "sack":
-        return !maySend(this.#link.state) || this.#endIf(this.#transfer.takeSack(now, chunk));
+        return !maySend(this.link.state) || this.#endIf(this.#transfer.takeSack(now, chunk));
       case "heartbeat":
         this.#answerHeartbeat(path, chunk.info);
         return true;
@@ -251,7 +210,7 @@ export class Association {
       case "init-ack":
         return this.#takeInitAck(now, chunk);
       case "cookie-ack":
-        if (this.#link.step({ type: "cookie-ack" }) !== undefined) this.#up(now, "us");
+        if (this.link.step({ type: "cookie-ack" }) !== undefined) this.#up(now, "us");
         return true;
       case "abort":
         this.#takeAbort(chunk.reflected, chunk.causes);
@@ -265,7 +224,7 @@ export class Association {
         this.#closed();
         return false;
       case "shutdown-complete":
-        if (this.#link.step({ type: "shutdown-complete" }) !== undefined) this.#closed();
+        if (this.link.step({ type: "shutdown-complete" }) !== undefined) this.#closed();
         return true;
       case "unknown":
         return this.#takeUnknown(chunk.id, chunk.whole);
@@ -277,7 +236,7 @@ export class Association {
   }
 
   #acknowledgeData(now: Millis): void {
-    if (!mayReceive(this.#link.state)) return;
+    if (!mayReceive(this.link.state)) return;
     const crossing = this.#closing?.crossedByData() === true;
     this.#transfer.packetEnds(now, crossing);
     if (crossing) this.#closing?.sendShutdown(now);
@@ -285,14 +244,14 @@ export class Association {
 
   /** §8.3: to where it came from. */
   #answerHeartbeat(path: Path, info: Uint8Array): void {
-    if (this.#link.state.name === "cookie-wait") return;
+    if (this.link.state.name === "cookie-wait") return;
     const answer = encodeHeartbeatAck(info);
-    if (path.local === this.#link.path.local) this.#link.add(answer);
-    else this.#link.transmit([answer], this.#link.peerTag, path);
+    if (path.local === this.link.path.local) this.link.add(answer);
+    else this.link.transmit([answer], this.link.peerTag, path);
   }
 
   #takeInitAck(now: Millis, init: InitChunk): boolean {
-    const outcome = this.#opening?.takeInitAck(now, init);
+    const outcome = takeInitAck(this.link, now, init);
     if (outcome === undefined) return true;
     if ("reason" in outcome) return this.#endIf(outcome);
     this.#meet(outcome);
@@ -301,20 +260,20 @@ export class Association {
 
   /** The peer has asked for the end and forgotten us: of the agreed end only its last word was lost. */
   #takeAbort(reflected: boolean, causes: readonly Cause[]): void {
-    if (reflected && this.#link.state.name === "shutdown-ack-sent") this.#closed();
+    if (reflected && this.link.state.name === "shutdown-ack-sent") this.#closed();
     else this.#lost("aborted", describeCauses(causes) || "no reason given");
   }
 
   /** §5.2.6 (2): no second try from here; who wants one connects again. Other errors change nothing. */
   #takeError(causes: readonly Cause[]): boolean {
     const stale = causes.some((cause) => cause.code === CAUSE.staleCookie);
-    if (!stale || this.#link.state.name !== "cookie-echoed") return true;
+    if (!stale || this.link.state.name !== "cookie-echoed") return true;
     this.#lost("unreachable", "the peer found our cookie stale");
     return false;
   }
 
   #takeShutdown(now: Millis, cumulativeTsn: number): boolean {
-    if (maySend(this.#link.state) && !this.#endIf(this.#transfer.takeShutdown(now, cumulativeTsn)))
+    if (maySend(this.link.state) && !this.#endIf(this.#transfer.takeShutdown(now, cumulativeTsn)))
       return false;
     this.#closingPart().takeShutdown(now);
     return true;
@@ -322,9 +281,9 @@ export class Association {
 
   /** §3.2: the two highest bits say whether to go on with the packet, and whether to report. */
   #takeUnknown(id: number, whole: Uint8Array): boolean {
-    this.#link.host.count("unknown-chunk");
-    if ((id & 0x40) !== 0 && this.#link.state.name !== "cookie-wait") {
-      this.#link.add(encodeError({ code: CAUSE.unrecognisedChunk, bytes: whole.subarray(0, REPORT_LIMIT) }));
+    this.link.host.count("unknown-chunk");
+    if ((id & 0x40) !== 0 && this.link.state.name !== "cookie-wait") {
+      this.link.add(encodeError({ code: CAUSE.unrecognisedChunk, bytes: whole.subarray(0, REPORT_LIMIT) }));
     }
     return (id & 0x80) !== 0;
   }
@@ -332,27 +291,26 @@ export class Association {
   // What follows from them.
 
   #meet(peer: Peer): void {
-    this.#link.peerTag = peer.tag;
+    this.link.peerTag = peer.tag;
     this.#transfer.meet(peer);
   }
 
   #up(now: Millis, initiatedBy: "us" | "peer"): void {
-    this.#opening = undefined;
-    this.#link.clearTimer("t1");
-    this.#link.roundTrip.reset();
+    this.link.clearTimer("t1");
+    this.link.roundTrip.reset();
     this.#liveness.start(now);
-    const { id, path, remotePort } = this;
-    this.#link.host.emit({ type: "up", id, path, remotePort, initiatedBy });
+    const { id, path, remotePort } = this.link;
+    this.link.host.emit({ type: "up", id, path, remotePort, initiatedBy });
     this.#closing?.proceed(now);
   }
 
   #closingPart(): Closing {
-    this.#closing ??= new Closing(this.#link, this.#transfer);
+    this.#closing ??= new Closing(this.link, this.#transfer);
     return this.#closing;
   }
 
   #look(now: Millis): void {
-    if (!isSupervised(this.#link.state)) {
+    if (!isSupervised(this.link.state)) {
       this.#liveness.stop();
       return;
     }
@@ -365,8 +323,8 @@ export class Association {
   /** Sends what may leave now. */
   #finish(now: Millis): void {
     this.#closing?.drain(now);
-    if (maySend(this.#link.state)) this.#transfer.send(now);
-    this.#link.flush();
+    if (maySend(this.link.state)) this.#transfer.send(now);
+    this.link.flush();
   }
 
   // The way out.
@@ -377,7 +335,7 @@ export class Association {
     const { reason, detail } = failure;
     const text = Buffer.from(detail);
     if (reason === "protocol-violation") {
-      this.#link.host.count("protocol-violation");
+      this.link.host.count("protocol-violation");
       this.#sendAbort(failure.cause ?? { code: CAUSE.protocolViolation, bytes: text });
     } else if (reason === "timeout") this.#sendAbort({ code: CAUSE.userAbort, bytes: text });
     this.#lost(reason, detail);
@@ -386,34 +344,24 @@ export class Association {
 
   #sendAbort(cause: Cause): void {
     // Before the peer's tag is known there is nobody to tell.
-    if (this.#link.peerTag !== 0) this.#link.transmit([encodeAbort(false, cause)]);
+    if (this.link.peerTag !== 0) this.link.transmit([encodeAbort(false, cause)]);
   }
 
   #lost(reason: LostReason, detail: string): void {
     this.#end();
-    this.#link.host.emit({ type: "lost", id: this.id, reason, detail });
+    this.link.host.emit({ type: "lost", id: this.link.id, reason, detail });
   }
 
   #closed(): void {
     this.#end();
-    this.#link.host.emit({ type: "closed", id: this.id });
+    this.link.host.emit({ type: "closed", id: this.link.id });
   }
 
   #end(): void {
-    this.#link.step({ type: "end" });
+    this.link.step({ type: "end" });
     this.#liveness.stop();
-    this.#link.clearTimers();
+    this.link.clearTimers();
     this.#transfer.release();
-    this.#link.host.forget(this);
+    this.link.host.forget(this);
   }
-}
-
-function peerOf(cookie: CookieContents): Peer {
-  return {
-    tag: cookie.peerTag,
-    window: cookie.peerWindow,
-    inboundStreams: cookie.outboundStreams,
-    initialTsn: cookie.peerTsn,
-    interleaves: cookie.interleaves,
-  };
 }

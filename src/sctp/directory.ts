@@ -37,29 +37,29 @@ export class Directory {
   }
 
   add(association: Association): void {
-    this.#byId.set(association.id, association);
-    this.#byTag.set(association.localTag, association);
-    this.#byPeer.set(peerKey(association.path, association.remotePort), association);
+    this.#byId.set(association.link.id, association);
+    this.#byTag.set(association.link.localTag, association);
+    this.#byPeer.set(peerKey(association.link.path, association.link.remotePort), association);
   }
 
   remove(association: Association): void {
-    this.#byId.delete(association.id);
-    this.#byTag.delete(association.localTag);
-    const key = peerKey(association.path, association.remotePort);
+    this.#byId.delete(association.link.id);
+    this.#byTag.delete(association.link.localTag);
+    const key = peerKey(association.link.path, association.link.remotePort);
     if (this.#byPeer.get(key) === association) this.#byPeer.delete(key);
   }
 
   /** `association` had `former` for its v-tag and has another now. */
   retag(association: Association, former: number): void {
     this.#byTag.delete(former);
-    this.#byTag.set(association.localTag, association);
+    this.#byTag.set(association.link.localTag, association);
   }
 
   /** `association` will be found under `path`; call before it changes. False when another one is. */
   move(association: Association, path: Path): boolean {
-    const key = peerKey(path, association.remotePort);
+    const key = peerKey(path, association.link.remotePort);
     if (this.#byPeer.has(key)) return false;
-    this.#byPeer.delete(peerKey(association.path, association.remotePort));
+    this.#byPeer.delete(peerKey(association.link.path, association.link.remotePort));
     this.#byPeer.set(key, association);
     return true;
   }

@@ -26,6 +26,7 @@ import type { Names } from "./link.ts";
 import { Crowd } from "./liveness/crowd.ts";
 import { Responder } from "./responder.ts";
 import { checkLimits, checkSettings } from "./settings.ts";
+import { isSettingUp } from "./state.ts";
 
 export interface SctpEndpointOptions {
   /** Our SCTP port; packets for any other are not ours and get no answer. */
@@ -107,7 +108,7 @@ class Endpoint implements SctpEndpoint, AssociationHost {
     const localTsn = this.random.below(2 ** 32);
     const association = this.#create({ path, remotePort, localTag, localTsn });
     association.begin(now);
-    return association.id;
+    return association.link.id;
   }
 
   send(now: Millis, id: AssociationId, stream: number, ppid: number, bytes: Uint8Array): SendResult {
@@ -172,7 +173,7 @@ class Endpoint implements SctpEndpoint, AssociationHost {
 
   forget(association: Association): void {
     this.#directory.remove(association);
-    this.#responder.retire(association.localTag, this.#lastCall);
+    this.#responder.retire(association.link.localTag, this.#lastCall);
   }
 
   /**
@@ -203,9 +204,9 @@ class Endpoint implements SctpEndpoint, AssociationHost {
     else {
       const association = this.#directory.byTag(verificationTag);
       if (association === undefined) this.#takeStranger(now, path, packet);
-      else if (association.remotePort !== sourcePort) this.count("wrong-path");
+      else if (association.link.remotePort !== sourcePort) this.count("wrong-path");
       else if (isReflected(chunks)) this.#takeReflected(now, path, association, packet);
-      else if (isSamePeerPath(association.path, path)) association.receive(now, path, chunks);
+      else if (isSamePeerPath(association.link.path, path)) association.receive(now, path, chunks);
       else association.strayed(now, path, chunks);
     }
   }
@@ -215,7 +216,7 @@ class Endpoint implements SctpEndpoint, AssociationHost {
     const association = this.#directory.byPeer(path, packet.sourcePort);
     if (association === undefined) this.#responder.answerOutOfTheBlue(path, packet);
     else if (isReflected(packet.chunks)) this.#takeReflected(now, path, association, packet);
-    else if (packet.chunks[0]?.type === "shutdown-ack" && association.isSettingUp) {
+    else if (packet.chunks[0]?.type === "shutdown-ack" && isSettingUp(association.link.state)) {
       // §8.5.1 E: the peer still waits for the end of an association that we have forgotten.
       this.#responder.answerOutOfTheBlue(path, packet);
     } else this.count("bad-tag");
@@ -223,9 +224,9 @@ class Endpoint implements SctpEndpoint, AssociationHost {
 
   /** The peer's own tag, from where the peer is. Before it has told one there is none to show: 0 is none. */
   #takeReflected(now: Millis, path: Path, association: Association, packet: Packet): void {
-    const { peerTag } = association;
+    const { peerTag } = association.link;
     const right = peerTag !== 0 && peerTag === packet.verificationTag;
-    if (right && isSamePeerPath(association.path, path)) association.receive(now, path, packet.chunks);
+    if (right && isSamePeerPath(association.link.path, path)) association.receive(now, path, packet.chunks);
     else this.count("bad-tag");
   }
 

@@ -18,6 +18,7 @@ import {
 import type { AssociationHost } from "./host.ts";
 import type { Names } from "./link.ts";
 import { RetiredTags } from "./retired-tags.ts";
+import { isSettingUp } from "./state.ts";
 
 /** What the responder asks of the endpoint. */
 interface ResponderOptions {
@@ -80,7 +81,7 @@ export class Responder {
       return;
     }
     const existing = this.#directory.byPeer(path, remotePort);
-    const known = existing?.localTag === cookie.localTag && existing.peerTag === cookie.peerTag;
+    const known = existing?.link.localTag === cookie.localTag && existing.link.peerTag === cookie.peerTag;
     if (cookie.staleBy > 0 && !known) {
       this.#reply(path, remotePort, cookie.peerTag, encodeError(staleCookie(cookie.staleBy)));
       return;
@@ -100,15 +101,15 @@ export class Responder {
 
   #answerInit(now: Millis, path: Path, remotePort: number, init: InitChunk): void {
     const existing = this.#directory.byPeer(path, remotePort);
-    if (existing?.state === "shutdown-ack-sent") {
+    if (existing?.link.state.name === "shutdown-ack-sent") {
       existing.remindOfShutdown(now, undefined);
       return;
     }
     if (existing === undefined && this.#isFull()) return;
     // §5.2.1: INITs that cross keep our tag; §5.2.2: a peer that starts anew gets another, tied to the old ones.
-    const crossing = existing?.isSettingUp === true;
-    const localTag = crossing ? existing.localTag : this.freshTag();
-    const localTsn = crossing ? existing.localTsn : this.#host.random.below(2 ** 32);
+    const crossing = existing !== undefined && isSettingUp(existing.link.state);
+    const localTag = crossing ? existing.link.localTag : this.freshTag();
+    const localTsn = crossing ? existing.link.localTsn : this.#host.random.below(2 ** 32);
     const { interleaves } = init;
     const outboundStreams = Math.min(STREAMS, init.inboundStreams);
     const cookie = this.#cookies.seal(now, path, remotePort, {
@@ -119,8 +120,8 @@ export class Responder {
       peerWindow: init.window,
       outboundStreams,
       interleaves,
-      localTieTag: crossing ? 0 : (existing?.localTag ?? 0),
-      peerTieTag: crossing ? 0 : (existing?.peerTag ?? 0),
+      localTieTag: crossing ? 0 : (existing?.link.localTag ?? 0),
+      peerTieTag: crossing ? 0 : (existing?.link.peerTag ?? 0),
     });
     const fields = {
       tag: localTag,
@@ -147,7 +148,7 @@ export class Responder {
     path: Path,
     cookie: OpenedCookie,
   ): Association | undefined {
-    const judgement = judgeCookie(existing, cookie);
+    const judgement = judgeCookie(existing.link, cookie);
     if (judgement === "discard") return this.#unused();
     if (judgement === "restart") return this.#restart(now, existing, path, cookie);
     existing.accept(now, cookie, "us");
@@ -155,7 +156,7 @@ export class Responder {
   }
 
   #restart(now: Millis, existing: Association, path: Path, cookie: OpenedCookie): Association | undefined {
-    const former = existing.localTag;
+    const former = existing.link.localTag;
     if (this.#isUsed(cookie.localTag, now)) return this.#unused();
     if (!existing.restart(now, path, cookie)) {
       existing.remindOfShutdown(now, COOKIE_WHILE_SHUTTING_DOWN);

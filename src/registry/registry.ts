@@ -1,17 +1,9 @@
 import type { Millis } from "../base/clock.ts";
-import { Deadlines } from "../base/deadlines.ts";
 import type { LogEntry } from "../base/log.ts";
 import { encodeUtf8 } from "../base/text.ts";
 import { judgeClaim } from "../roster/claim.ts";
-import {
-  type Entry,
-  type EntryKey,
-  entryKey,
-  isOnline,
-  type OfflineReason,
-  Roster,
-} from "../roster/roster.ts";
-import type { AssociationId, Path, SctpEvent } from "../sctp/api.ts";
+import { type Entry, entryKey, Roster } from "../roster/roster.ts";
+import type { AssociationId, SctpEvent } from "../sctp/api.ts";
 import {
   encodeRefusal,
   joinRoster,
@@ -21,11 +13,12 @@ import {
   type Refusal,
 } from "../wire/mp1-roster.ts";
 import type { Nickname } from "../wire/nickname.ts";
+import type { Attachment } from "./attachments.ts";
 import { DiscoveryGate, type IgnoredReason, type Source } from "./discovery.ts";
 import { DEFAULT_LIMITS, type RegistryLimits } from "./limits.ts";
-import { failedDialLine, ignoredLine, line, offlineLine, where } from "./lines.ts";
-import type { DialId, RegistryOutput } from "./output.ts";
-import { type Attachment, Attachments } from "./presence.ts";
+import { failedDialLine, ignoredLine, line, where } from "./lines.ts";
+import type { DialId, Emit, RegistryOutput } from "./output.ts";
+import { Presence } from "./presence.ts";
 import { Pushes, rosterFor } from "./pushes.ts";
 import { type Dial, type RegistrationHost, Registrations } from "./registration.ts";
 
@@ -53,11 +46,8 @@ export class Registry {
   readonly #gate: DiscoveryGate;
   readonly #roster: Roster;
   readonly #registrations: Registrations;
-  readonly #attachments: Attachments;
+  readonly #presence: Presence;
   readonly #pushes: Pushes;
-  /** "attach": the association of a client that has registered must be up by then. */
-  readonly #deadlines = new Deadlines<EntryKey, "attach">();
-  readonly #joins = new Map<EntryKey, { readonly namedAt: Millis; readonly machineMillis: Millis }>();
   readonly #ignored: Record<IgnoredReason, number> = {
     "not-a-hello": 0,
     "too-many": 0,
@@ -70,14 +60,21 @@ export class Registry {
     this.#settings = options.settings;
     this.#gate = new DiscoveryGate(this.#limits, options.now);
     this.#roster = new Roster(this.#limits.maxClients);
-    this.#attachments = new Attachments(this.#limits.strangerMillis);
     this.#pushes = new Pushes(this.#limits);
+    const emit: Emit = (output) => this.#outputs.push(output);
+    this.#presence = new Presence({
+      limits: this.#limits,
+      roster: this.#roster,
+      pushes: this.#pushes,
+      emit,
+      judged: (now, key) => this.#registrations.holderJudged(now, key),
+    });
     const host: RegistrationHost = {
       named: (now, dial, nickname, holderChecked) => this.#named(now, dial, nickname, holderChecked),
       misnamed: (now, dial, why) => this.#misnamed(now, dial, why),
       failed: (_now, dial, why) => this.#log(failedDialLine(dial.source, why, this.#limits.nicknameMillis)),
     };
-    this.#registrations = new Registrations(this.#limits, (output) => this.#outputs.push(output), host);
+    this.#registrations = new Registrations(this.#limits, emit, host);
   }
 
   /** What is to be done, in order; call until it is empty. */
@@ -88,12 +85,7 @@ export class Registry {
   }
 
   nextDeadline(): Millis | undefined {
-    const all = [
-      this.#registrations,
-      this.#attachments,
-      this.#pushes,
-      { nextDeadline: () => this.#deadlines.next() },
-    ];
+    const all = [this.#registrations, this.#presence, this.#pushes];
     const times = all.map((part) => part.nextDeadline()).filter((at) => at !== undefined);
     return times.length === 0 ? undefined : Math.min(...times);
   }
@@ -109,7 +101,7 @@ export class Registry {
 
   *clients(): Generator<ClientView> {
     for (const entry of this.#roster.onlineFirst()) {
-      yield { entry, association: this.#attachments.of(entry.key)?.association };
+      yield { entry, association: this.#presence.of(entry.key)?.association };
     }
   }
 
@@ -150,54 +142,20 @@ export class Registry {
   }
 
   sctpEvent(now: Millis, event: SctpEvent): void {
-    switch (event.type) {
-      case "up":
-        this.#up(now, event.id, event.path, event.remotePort);
-        break;
-      case "suspect":
-        this.#suspect(now, event.id, true);
-        break;
-      case "recovered":
-        this.#suspect(now, event.id, false);
-        break;
-      case "restarted":
-        this.#restarted(now, event.id);
-        break;
-      case "moved":
-        this.#moved(now, event.id, event.path);
-        break;
-      case "lost":
-        this.#down(now, event.id, "lost", event.detail);
-        break;
-      case "closed":
-        this.#down(now, event.id, "left", "");
-        break;
-      case "message":
-      case "writable":
-        // mp1 clients say nothing over SCTP but the one byte that brings the association up; a push that found the
-        // queue full is repeated by the clock, with the roster of then.
-        break;
-    }
+    this.#presence.event(now, event);
   }
 
   /** The association's queue is full: the push is repeated when it has drained, with the roster of then. */
   pushRefused(now: Millis, association: AssociationId): void {
-    const attachment = this.#attachments.by(association);
+    const attachment = this.#presence.by(association);
     if (attachment !== undefined) this.#pushes.mark(attachment.key, now);
   }
 
   advance(now: Millis): void {
     this.#registrations.advance(now);
-    for (const stranger of this.#attachments.dueStrangers(now)) {
-      this.#outputs.push({ type: "abort", association: stranger.association, reason: "not registered" });
-      this.#log(line("info", `Closed an association from ${stranger.key}: not registered`, {}, "stranger"));
-    }
-    for (let due = this.#deadlines.due(now); due !== undefined; due = this.#deadlines.due(now)) {
-      this.#joins.delete(due.key);
-      this.#offline(now, due.key, "never-attached", "");
-    }
+    this.#presence.advance(now);
     for (const push of this.#pushes.due(now, this.#roster)) {
-      const attachment = this.#attachments.of(push.key);
+      const attachment = this.#presence.of(push.key);
       if (attachment === undefined) continue;
       this.#outputs.push({ type: "push", association: attachment.association, bytes: push.bytes });
     }
@@ -206,8 +164,7 @@ export class Registry {
   /** Tells every client that the registry goes away. Its "closed" events need not be waited for. */
   stop(): void {
     this.#registrations.hangUpAll();
-    for (const { association } of this.#attachments.all())
-      this.#outputs.push({ type: "shutdown", association });
+    for (const { association } of this.#presence.all()) this.#outputs.push({ type: "shutdown", association });
   }
 
   // Registration
@@ -217,7 +174,7 @@ export class Registry {
     const claim = judgeClaim(this.#roster, newcomer, holderChecked);
     if (claim.verdict === "check-holder") {
       this.#registrations.check(dial, nickname, claim.holder.key);
-      const holder = this.#attachments.of(claim.holder.key);
+      const holder = this.#presence.of(claim.holder.key);
       if (holder === undefined) this.#registrations.holderJudged(now, claim.holder.key);
       else this.#askForLife(holder, claim.holder);
     } else if (claim.verdict === "taken") {
@@ -254,13 +211,10 @@ export class Registry {
       return;
     }
     if (replaced !== undefined && replaced !== key) this.#pushes.forget(replaced);
-    this.#joins.set(key, { namedAt: now, machineMillis: dial.machineMillis });
-    this.#deadlines.set(key, "attach", now + this.#limits.attachMillis);
     const limit = dial.client === "own" ? OWN_ROSTER_BYTES : ORIGINAL_FIRST_ROSTER_BYTES;
     const answer = rosterFor(this.#roster, key, limit) ?? joinRoster([], limit);
     this.#registrations.answer(now, dial, encodeUtf8(answer));
-    const attached = this.#attachments.registered(key);
-    if (attached !== undefined) this.#online(now, attached);
+    this.#presence.registered(now, key, dial.machineMillis);
   }
 
   /** Ours is told why; an original client understands only a roster, so it just loses its connection. */
@@ -273,103 +227,6 @@ export class Registry {
 
   #misnamed(now: Millis, dial: Dial, why: string): void {
     this.#refuse(now, dial, { code: "nickname-invalid", text: why });
-  }
-
-  // Presence
-
-  #up(now: Millis, association: AssociationId, path: Path, port: number): void {
-    const entry = this.#roster.find(entryKey(path.address, port));
-    const former = this.#attachments.up(now, association, path, port, entry !== undefined);
-    if (former !== undefined) {
-      this.#outputs.push({ type: "abort", association: former.association, reason: "superseded" });
-    }
-    const attachment = this.#attachments.by(association);
-    if (entry !== undefined && attachment !== undefined) this.#online(now, attachment);
-  }
-
-  #online(now: Millis, attachment: Attachment): void {
-    const { key, path } = attachment;
-    const former = this.#roster.find(key);
-    if (former === undefined) return;
-    this.#deadlines.clear(key, "attach");
-    if (isOnline(former.presence)) {
-      this.#pushes.mark(key, now);
-      return;
-    }
-    const join = this.#joins.get(key);
-    this.#joins.delete(key);
-    const entry = this.#roster.setPresence(key, { state: "online", since: now });
-    if (entry === undefined) return;
-    const millis = join === undefined ? 0 : Math.round(join.machineMillis + now - join.namedAt);
-    const text = `${entry.nickname} online from ${key} (mp1, ${millis} ms)`;
-    this.#log(line("info", text, { path: path.via, client: entry.client }));
-    this.#changed(now);
-  }
-
-  #suspect(now: Millis, association: AssociationId, suspect: boolean): void {
-    const key = this.#attachments.by(association)?.key;
-    const entry = key === undefined ? undefined : this.#roster.find(key);
-    if (key === undefined || entry === undefined) return;
-    if (isOnline(entry.presence)) {
-      this.#roster.setPresence(key, { state: suspect ? "suspect" : "online", since: now });
-      this.#log(line("debug", `${entry.nickname} ${suspect ? "missed a heartbeat" : "answers again"}`));
-    }
-    if (!suspect) this.#registrations.holderJudged(now, key);
-  }
-
-  /** The client's SCTP started anew within the same association: it has lost what it was sent. */
-  #restarted(now: Millis, association: AssociationId): void {
-    const attachment = this.#attachments.by(association);
-    if (attachment !== undefined) this.#pushes.mark(attachment.key, now);
-  }
-
-  /**
-   * The client's address has changed and its association lives on: its entry goes with it, so that others reach it
-   * there. Only another outer port (a NAT's whim) concerns nobody.
-   */
-  #moved(now: Millis, association: AssociationId, path: Path): void {
-    const former = this.#attachments.by(association);
-    if (former === undefined) return;
-    const key = entryKey(path.address, former.port);
-    if (key !== former.key && (this.#roster.find(key) ?? this.#attachments.of(key)) !== undefined) {
-      this.#outputs.push({ type: "abort", association, reason: "another client is at this address" });
-      this.#down(now, association, "lost", `moved to ${key}, where another client is`);
-      return;
-    }
-    this.#attachments.moved(former, path);
-    if (key === former.key) return;
-    const entry = this.#roster.move(former.key, path.address);
-    this.#pushes.forget(former.key);
-    // Whoever waits for a sign of life of the holder at the former address finds it elsewhere.
-    this.#registrations.holderJudged(now, former.key);
-    if (entry === undefined) return;
-    this.#log(line("info", `${entry.nickname} moved from ${former.key} to ${key}`, { path: path.via }));
-    this.#changed(now);
-  }
-
-  #down(now: Millis, association: AssociationId, reason: OfflineReason, detail: string): void {
-    const attachment = this.#attachments.down(association);
-    if (attachment === undefined) return;
-    // A newer association of the same client keeps it online.
-    if (this.#attachments.of(attachment.key) === undefined)
-      this.#offline(now, attachment.key, reason, detail);
-    this.#registrations.holderJudged(now, attachment.key);
-  }
-
-  #offline(now: Millis, key: EntryKey, reason: OfflineReason, detail: string): void {
-    const former = this.#roster.find(key);
-    if (former === undefined || former.presence.state === "offline") return;
-    this.#pushes.forget(key);
-    this.#deadlines.clearAll(key);
-    const entry = this.#roster.setPresence(key, { state: "offline", since: now, reason });
-    if (entry === undefined) return;
-    this.#log(offlineLine(entry, reason, detail));
-    this.#changed(now);
-  }
-
-  #changed(now: Millis): void {
-    this.#outputs.push({ type: "counts" });
-    for (const attachment of this.#attachments.all()) this.#pushes.mark(attachment.key, now);
   }
 
   #log(entry: LogEntry): void {

@@ -106,13 +106,13 @@ export class Roster {
   }
 
   /**
-   * The client of `key` is reached at another address now: its entry moves. Returns it as it then stands; undefined if there is none, or if somebody is there already.
+   * The client of `key` is reached at another address now: its entry moves. Returns it as it then stands, in place of whoever has been there before; undefined if there is none.
    */
   move(key: EntryKey, address: string): Entry | undefined {
     const entry = this.find(key);
     if (entry === undefined) return undefined;
     const moved = withJson({ ...entry, key: entryKey(address, entry.port), address });
-    if (this.find(moved.key) !== undefined) return undefined;
+    this.#remove(moved.key);
     this.#take(entry);
     this.#byName.set(foldNickname(entry.nickname), moved.key);
     this.#put(moved);

@@ -399,6 +399,17 @@ test("nobody moves onto somebody else's place", () => {
   assert.deepEqual(bench.registry.counts, { online: 1, offline: 1, pending: 0 });
 });
 
+test("who has left is no obstacle to one who moves to the same place", () => {
+  const bench = new Bench();
+  const ola = bench.join("ola", "10.0.0.5", 51_000);
+  const ewa = bench.join("ewa", "10.0.0.7", 51_000);
+  bench.event({ type: "closed", id: ewa });
+  bench.event({ type: "moved", id: ola, path: path("10.0.0.7", 40_001) });
+  assert.deepEqual(bench.registry.counts, { online: 1, offline: 0, pending: 0 });
+  bench.join("ewa", "10.0.0.9", 51_000);
+  assert.deepEqual(bench.registry.counts, { online: 2, offline: 0, pending: 0 });
+});
+
 test("a newcomer that waits for a sign of life of a holder who has moved is told where the holder is", () => {
   const bench = new Bench();
   const ola = bench.join("ola", "10.0.0.5", 51_000);

@@ -113,4 +113,5 @@ const END_OF: Readonly<Record<LostReason, AssociationEnd>> = {
   aborted: "aborted",
   unreachable: "unreachable",
   "protocol-violation": "aborted",
+  overload: "aborted",
 };

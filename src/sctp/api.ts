@@ -30,7 +30,9 @@ export type LostReason =
   /** The set-up never completed. */
   | "unreachable"
   /** The peer broke the protocol and we aborted. */
-  | "protocol-violation";
+  | "protocol-violation"
+  /** Memory was full, and this association kept most. */
+  | "overload";
 
 export type SctpEvent =
   | {
@@ -92,8 +94,9 @@ export interface SctpSettings extends LivenessLimits {
   /** Bytes queued to send per association before `send` says "full". */
   readonly maxQueuedBytes: number;
   /**
-   * Bytes held for all associations together: queued to send, and received but not yet deliverable. Beyond it `send`
-   * says "full" and what arrives out of order is left to be sent again.
+   * Bytes held for all associations together, this many each way. Queued to send: beyond it `send` says "full", but one
+   * message always fits into an empty queue. Received and not deliverable yet: beyond it the association that keeps
+   * most is ended.
    */
   readonly maxHeldBytes: number;
 }

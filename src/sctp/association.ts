@@ -192,6 +192,11 @@ export class Association {
     if (this.link.state.name !== "closed") this.#finish(now);
   }
 
+  /** One of its parts, or the endpoint, has found a reason to end it. */
+  fail(failure: Failure): void {
+    this.#endIf(failure);
+  }
+
   // Chunks. Each answers whether the rest of the packet is to be looked at.
 
   #take(now: Millis, path: Path, chunk: Chunk): boolean {
@@ -338,6 +343,7 @@ export class Association {
       this.link.host.count("protocol-violation");
       this.#sendAbort(failure.cause ?? { code: CAUSE.protocolViolation, bytes: text });
     } else if (reason === "timeout") this.#sendAbort({ code: CAUSE.userAbort, bytes: text });
+    else if (reason === "overload") this.#sendAbort({ code: CAUSE.outOfResource, bytes: NOTHING });
     this.#lost(reason, detail);
     return false;
   }
@@ -365,3 +371,5 @@ export class Association {
     this.link.host.forget(this);
   }
 }
+
+const NOTHING = new Uint8Array(0);

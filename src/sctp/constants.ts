@@ -31,8 +31,10 @@ export const STREAMS = 16;
 export const RECEIVE_WINDOW = 262_144;
 /** A TSN further ahead than this is dropped: nothing within the window reaches so far. */
 export const TSN_WINDOW = 8_192;
-/** What a held chunk costs beyond its bytes, counted against the window. */
-export const HELD_OVERHEAD = 64;
+/** What a chunk or message that is kept costs beyond its bytes, counted against window and queue; measured: 230. */
+export const HELD_OVERHEAD = 256;
+/** What a message costs whose fragments are collected one by one (RFC 8260), beyond these; measured: 260. */
+export const COLLECTED_OVERHEAD = 256;
 
 /** RTO.Initial, RTO.Min and RTO.Max are 1 s, 1 s and 60 s in the RFC; on a LAN a lost packet must not cost a second. */
 export const RTO_INITIAL = 500;

@@ -14,13 +14,13 @@ import type {
   Transmit,
 } from "./api.ts";
 import { Association } from "./association.ts";
+import { KeepBudget, SendBudget } from "./budgets.ts";
 import { STALL } from "./constants.ts";
 import type { Chunk } from "./decode/chunks.ts";
 import { decodePacket, type Packet } from "./decode/packet.ts";
 import { Directory, isSamePeerPath } from "./directory.ts";
 import { Fifo } from "./fifo.ts";
 import { Gate } from "./gate.ts";
-import { HeldBytes } from "./held-bytes.ts";
 import type { AssociationHost, TimerName } from "./host.ts";
 import type { Names } from "./link.ts";
 import { Crowd } from "./liveness/crowd.ts";
@@ -45,7 +45,8 @@ class Endpoint implements SctpEndpoint, AssociationHost {
   readonly localPort: number;
   readonly random: Random;
   readonly timers = new DeadlineHeap<Association, TimerName>();
-  readonly held: HeldBytes;
+  readonly queued: SendBudget;
+  readonly kept: KeepBudget;
   readonly crowd = new Crowd();
   settings: SctpSettings;
   stalled: Millis = 0;
@@ -62,7 +63,8 @@ class Endpoint implements SctpEndpoint, AssociationHost {
     const { now } = options;
     this.localPort = options.localPort;
     this.settings = checkSettings(options.settings);
-    this.held = new HeldBytes(this.settings.maxHeldBytes);
+    this.queued = new SendBudget(this.settings.maxHeldBytes);
+    this.kept = new KeepBudget(this.settings.maxHeldBytes);
     this.random = options.random;
     this.#gate = new Gate(now);
     const create = (names: Omit<Names, "id">): Association => this.#create(names);
@@ -78,7 +80,7 @@ class Endpoint implements SctpEndpoint, AssociationHost {
     const packet = refusal ?? decodePacket(bytes, this.localPort);
     if (typeof packet === "string") this.count(packet);
     else this.#dispatch(now, path, packet);
-    this.held.callWaiters();
+    this.queued.callWaiters();
   }
 
   advance(now: Millis): void {
@@ -86,7 +88,7 @@ class Endpoint implements SctpEndpoint, AssociationHost {
     for (let due = this.timers.due(now); due !== undefined; due = this.timers.due(now)) {
       due.owner.expire(now, due.name);
     }
-    this.held.callWaiters();
+    this.queued.callWaiters();
   }
 
   nextDeadline(): Millis | undefined {
@@ -125,7 +127,7 @@ class Endpoint implements SctpEndpoint, AssociationHost {
   abort(now: Millis, id: AssociationId, reason: string): void {
     this.#observe(now);
     this.#directory.byId(id)?.abort(reason);
-    this.held.callWaiters();
+    this.queued.callWaiters();
   }
 
   probe(now: Millis, id: AssociationId): void {
@@ -149,7 +151,8 @@ class Endpoint implements SctpEndpoint, AssociationHost {
 
   configure(settings: SctpSettings): void {
     this.settings = checkSettings(settings);
-    this.held.limit = settings.maxHeldBytes;
+    this.queued.limit = settings.maxHeldBytes;
+    this.kept.limit = settings.maxHeldBytes;
     for (const association of this.#directory.all()) association.reconsider(this.#lastCall);
   }
 

@@ -2,7 +2,7 @@ import type { Millis, Random } from "../base/clock.ts";
 import type { DeadlineHeap } from "../base/deadline-heap.ts";
 import type { Path, SctpEvent, SctpSettings } from "./api.ts";
 import type { Association } from "./association.ts";
-import type { HeldBytes } from "./held-bytes.ts";
+import type { KeepBudget, SendBudget } from "./budgets.ts";
 import type { Crowd } from "./liveness/crowd.ts";
 
 /** Every timer of an association. */
@@ -28,8 +28,10 @@ export interface AssociationHost {
   readonly settings: SctpSettings;
   /** How much of the time before `now` this process did not run; running time is `now - stalled`. */
   readonly stalled: Millis;
-  /** What all associations together hold. */
-  readonly held: HeldBytes;
+  /** What all associations together have queued to send. */
+  readonly queued: SendBudget;
+  /** What all associations together keep of messages that cannot be delivered yet. */
+  readonly kept: KeepBudget;
   /** All watched peers together. */
   readonly crowd: Crowd;
   transmit(path: Path, bytes: Uint8Array): void;

@@ -4,6 +4,7 @@ import type { AssociationId, Path } from "./api.ts";
 import type { Association } from "./association.ts";
 import { COMMON_HEADER, PACKET_LIMIT } from "./constants.ts";
 import { type EncodedChunk, encodePacket } from "./encode.ts";
+import type { Failure } from "./failure.ts";
 import type { AssociationHost, TimerName } from "./host.ts";
 import { RoundTrip } from "./rto.ts";
 import { next, type State, type Transition } from "./state.ts";
@@ -50,6 +51,11 @@ export class Link {
 
   get state(): State {
     return this.#state;
+  }
+
+  /** Ends the association, from wherever the reason is found. */
+  fail(failure: Failure): void {
+    this.#association.fail(failure);
   }
 
   /** Makes the transition; undefined, and nothing changed, when it means nothing in this state. */

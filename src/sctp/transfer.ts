@@ -1,9 +1,9 @@
 import type { Millis } from "../base/clock.ts";
+import type { Holder, Waiter } from "./budgets.ts";
 import { DATA_RETRANSMITS, RECEIVE_WINDOW, SACK_DELAY, STREAMS } from "./constants.ts";
 import type { DataChunk, InterleavedDataChunk, SackChunk } from "./decode/chunks.ts";
 import { CAUSE, type Cause, encodeError } from "./encode.ts";
 import { type Failure, violation } from "./failure.ts";
-import type { Waiter } from "./held-bytes.ts";
 import type { Link } from "./link.ts";
 import { Reception } from "./rx/reception.ts";
 import { tsnDistance } from "./serial.ts";
@@ -33,7 +33,7 @@ const NEVER_SENT = "SACK for data never sent";
  * DATA and SACK of an association, both ways, with their timers (RFC 9260 §6). Whether its state allows them is the
  * association's to know.
  */
-export class Transfer implements Waiter {
+export class Transfer implements Waiter, Holder {
   readonly #link: Link;
   #peer: Peer | undefined;
   /** Undefined until the first message may leave. */
@@ -46,7 +46,7 @@ export class Transfer implements Waiter {
   #unanswered = 0;
   /** `send` said "full", and "writable" has not followed yet. */
   #refused = false;
-  /** Our share of what all associations hold, as they know it. */
+  /** Our share of what all associations have queued, as they know it. */
   #accounted = 0;
 
   constructor(link: Link) {
@@ -72,25 +72,26 @@ export class Transfer implements Waiter {
   /** What may be received and sent is known now. */
   meet(peer: Peer): void {
     const { interleaves, initialTsn } = peer;
-    const { settings, held } = this.#link.host;
+    const { settings, kept } = this.#link.host;
     this.#peer = peer;
     this.#outboundStreams = Math.min(STREAMS, peer.inboundStreams);
     this.#unanswered = 0;
     const maxMessage = settings.maxMessageBytes;
-    this.#rx = new Reception({ initialTsn, streams: STREAMS, maxMessage, interleaves, held });
+    const options = { initialTsn, streams: STREAMS, maxMessage, interleaves, kept, holder: this };
+    this.#rx = new Reception(options);
   }
 
   queue(message: Message): "queued" | "full" | "too-large" | "no-stream" {
-    const { settings, held } = this.#link.host;
+    const { settings, queued: all } = this.#link.host;
     if (message.stream >= this.#outboundStreams) return "no-stream";
     if (message.bytes.length > settings.maxMessageBytes) return "too-large";
-    // One message of any size always fits into an empty queue.
     const queued = this.queuedBytes;
     const cost = queuedCost(message.bytes);
-    const fits = queued === 0 || queued + cost <= settings.maxQueuedBytes;
-    if (!fits || !held.hasRoomFor(cost)) {
+    const fits = queued + cost <= settings.maxQueuedBytes;
+    // One message of any size always fits into an empty queue.
+    if (queued > 0 && !(fits && all.hasRoomFor(cost))) {
       this.#refused = true;
-      if (fits) held.waits(this);
+      if (fits) all.waits(this);
       return "full";
     }
     if (this.#tx !== undefined) this.#tx.add(message.stream, message.ppid, message.bytes);
@@ -196,7 +197,7 @@ export class Transfer implements Waiter {
     return tx;
   }
 
-  /** All associations together hold less now. */
+  /** All associations together have less queued now. */
   othersGaveWay(): void {
     this.#tellWritable();
   }
@@ -208,7 +209,7 @@ export class Transfer implements Waiter {
     this.#tx = undefined;
     this.#rx = undefined;
     this.#refused = false;
-    this.#link.host.held.gone(this);
+    this.#link.host.queued.gone(this);
     this.#account();
   }
 
@@ -219,10 +220,21 @@ export class Transfer implements Waiter {
     host.emit({ type: "writable", id });
   }
 
+  /** Memory is full, and nobody keeps more than this peer makes us keep. */
+  evict(): void {
+    this.#link.host.count("overload");
+    this.#link.fail({
+      reason: "overload",
+      detail: "it kept most of what memory there is for unfinished messages",
+    });
+  }
+
   #account(): void {
-    const holds = this.queuedBytes + (this.#rx?.heldBytes ?? 0);
-    this.#link.host.held.add(holds - this.#accounted);
-    this.#accounted = holds;
+    const { queued, kept } = this.#link.host;
+    const queuedBytes = this.queuedBytes;
+    queued.add(queuedBytes - this.#accounted);
+    this.#accounted = queuedBytes;
+    kept.set(this, this.#rx?.heldBytes ?? 0);
   }
 }
 

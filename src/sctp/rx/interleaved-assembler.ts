@@ -1,3 +1,4 @@
+import { COLLECTED_OVERHEAD } from "../constants.ts";
 import type { InterleavedDataChunk } from "../decode/chunks.ts";
 import { nextMid, tsnDistance } from "../serial.ts";
 import { type Assembler, heldCost, join, type Message, TOO_LONG } from "./assembler.ts";
@@ -40,10 +41,12 @@ export class InterleavedAssembler implements Assembler<InterleavedDataChunk> {
     let pieces = this.#kept.get(key);
     if (pieces === undefined) {
       pieces = new Pieces();
+      this.heldBytes += pieces.cost;
       this.#kept.set(key, pieces);
     }
+    const former = pieces.cost;
     const violation = pieces.add(chunk, this.#maxMessage);
-    this.heldBytes += heldCost(chunk.bytes);
+    this.heldBytes += pieces.cost - former;
     if (violation !== undefined) return violation;
     if (unordered) this.#deliverIfWhole(key, stream, messages);
     else this.#deliverInOrder(stream, messages);
@@ -84,7 +87,8 @@ function keyOf(stream: number, mid: number, unordered: boolean): string {
 /** The fragments of one message. */
 class Pieces {
   ppid = 0;
-  cost = 0;
+  /** What it costs to keep it. */
+  cost = COLLECTED_OVERHEAD;
   readonly #parts = new Map<number, Uint8Array>();
   #size = 0;
   #last: number | undefined;

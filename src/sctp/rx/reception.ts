@@ -1,7 +1,7 @@
+import type { Holder, KeepBudget } from "../budgets.ts";
 import { DUPLICATES_REPORTED, RECEIVE_WINDOW } from "../constants.ts";
 import type { DataChunk, InterleavedDataChunk } from "../decode/chunks.ts";
 import { CAUSE, type Cause, type EncodedChunk, encodeSack } from "../encode.ts";
-import type { HeldBytes } from "../held-bytes.ts";
 import { tsnDistance } from "../serial.ts";
 import { type Assembler, heldCost, type Message, TOO_LONG } from "./assembler.ts";
 import { DataAssembler } from "./data-assembler.ts";
@@ -22,15 +22,16 @@ export interface ReceptionOptions {
   readonly maxMessage: number;
   /** Messages come as I-DATA (RFC 8260), else as DATA. */
   readonly interleaves: boolean;
-  /** What all associations together may keep. */
-  readonly held: HeldBytes;
+  /** What all associations together keep, and who we are in it. */
+  readonly kept: KeepBudget;
+  readonly holder: Holder;
 }
 
 type AnyData = DataChunk | InterleavedDataChunk;
 
 /**
  * The receiving half of an association (RFC 9260 §6.2, §6.5–§6.7): which TSNs have come, what still fits, and when to
- * say so. What is kept is bounded by the window, and for all associations together by `held`.
+ * say so. What is kept is bounded by the window, and for all associations together by `kept`.
  */
 export class Reception {
   readonly #received: ReceivedTsns;
@@ -110,7 +111,7 @@ export class Reception {
     const isNext = tsnDistance(this.#received.cumulative, chunk.tsn) === 1;
     const cost = heldCost(chunk.bytes);
     const limit = isNext ? 2 * RECEIVE_WINDOW : RECEIVE_WINDOW;
-    return this.heldBytes + cost <= limit && this.#options.held.hasRoomFor(cost);
+    return this.heldBytes + cost <= limit && this.#options.kept.makeRoom(this.#options.holder, cost);
   }
 
   #drop(): DataOutcome {

@@ -144,11 +144,18 @@ export class Association {
       return;
     }
     this.#pathChange ??= new PathChange(link);
-    if (!this.#pathChange.strayed(now, path, chunks) || !link.host.move(this, path)) return;
+    const roundTrip = this.#pathChange.strayed(now, path, chunks);
+    if (roundTrip === undefined || !link.host.move(this, path)) return;
     link.path = path;
     link.roundTrip.reset();
+    link.roundTrip.measure(roundTrip);
     link.host.emit({ type: "moved", id: this.link.id, path });
-    this.receive(now, path, chunks);
+    // The HEARTBEAT ACK has had its effect; the rest of its packet is taken as any other.
+    this.receive(
+      now,
+      path,
+      chunks.filter((chunk) => chunk.type !== "heartbeat-ack"),
+    );
   }
 
   /** Chunks of a packet with our tag from our peer's address. */

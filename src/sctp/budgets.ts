@@ -45,14 +45,18 @@ export interface Holder {
   evict(): void;
 }
 
+/** Holders looked at for one that should go; whoever floods us must not make us look through thousands. */
+const LOOKED_AT = 16;
+
 /**
- * What all associations together keep of messages that cannot be delivered yet. When there is no room left, whoever
- * keeps most goes: peers that begin messages and never end them make room for one that has little to keep.
+ * What all associations together keep of messages that cannot be delivered yet. When there is no room left, of those
+ * who have kept something longest whoever keeps most goes: peers that begin messages and never end them make room for
+ * one that has little to keep for a moment.
  */
 export class KeepBudget {
   limit: number;
   #bytes = 0;
-  /** Those who keep anything, which is few at any time. */
+  /** Those who keep anything, which is few at any time; who has done so longest comes first. */
   readonly #holders = new Map<Holder, number>();
 
   constructor(limit: number) {
@@ -66,21 +70,28 @@ export class KeepBudget {
     else this.#holders.set(holder, bytes);
   }
 
-  /** Makes room for `bytes` more of `holder`; false when it is the one who keeps most. */
+  /** Makes room for `bytes` more of `holder`; false when nobody is found who keeps more than it does. */
   makeRoom(holder: Holder, bytes: number): boolean {
     while (this.#bytes + bytes > this.limit) {
-      const most = this.#whoKeepsMost();
-      if (most === undefined || most === holder) return false;
+      const most = this.#whoKeepsMoreThan(this.#holders.get(holder) ?? 0);
+      if (most === undefined) return false;
       most.evict();
     }
     return true;
   }
 
-  #whoKeepsMost(): Holder | undefined {
-    let most: Holder | undefined;
+  #whoKeepsMoreThan(least: number): Holder | undefined {
+    let found: Holder | undefined;
+    let most = least;
+    let looked = 0;
     for (const [holder, bytes] of this.#holders) {
-      if (most === undefined || bytes > (this.#holders.get(most) ?? 0)) most = holder;
+      if (bytes > most) {
+        found = holder;
+        most = bytes;
+      }
+      looked += 1;
+      if (looked === LOOKED_AT) break;
     }
-    return most;
+    return found;
   }
 }

@@ -24,29 +24,40 @@ export class PathChange {
     this.#link = link;
   }
 
-  /** A packet of ours came from `path`, which is not the association's. True when that is the peer's path now. */
-  strayed(now: Millis, path: Path, chunks: readonly Chunk[]): boolean {
+  /**
+   * A packet of ours came from `path`, which is not the association's. When it proves that this is the peer's path now,
+   * the round-trip time there; otherwise the packet is to be dropped.
+   */
+  strayed(now: Millis, path: Path, chunks: readonly Chunk[]): Millis | undefined {
     this.#link.host.count("wrong-path");
-    if (path.via !== this.#link.path.via) return false;
-    if (chunks.some((chunk) => chunk.type === "heartbeat-ack" && this.#isProof(path, chunk.info))) {
+    if (path.via !== this.#link.path.via) return undefined;
+    for (const chunk of chunks) {
+      const sentAt = chunk.type === "heartbeat-ack" ? this.#proof(path, chunk.info) : undefined;
+      if (sentAt === undefined) continue;
       this.#candidate = undefined;
-      return true;
+      return this.#link.running(now) - sentAt;
     }
+    this.#challenge(now, path);
+    return undefined;
+  }
+
+  #challenge(now: Millis, path: Path): void {
     const since = this.#candidate?.since;
-    if (since !== undefined && now - since < VALIDATION_PAUSE) return false;
+    if (since !== undefined && now - since < VALIDATION_PAUSE) return;
     const nonce = this.#link.host.random.below(2 ** 32);
     this.#candidate = { path, nonce, since: now };
     const heartbeat = encodeHeartbeat(encodeInfo({ sentAt: this.#link.running(now), nonce }));
     this.#link.transmit([heartbeat], this.#link.peerTag, path);
-    return false;
   }
 
-  #isProof(path: Path, info: Uint8Array): boolean {
+  /** When the challenge was sent that `info` answers. */
+  #proof(path: Path, info: Uint8Array): Millis | undefined {
     const candidate = this.#candidate;
-    return (
+    const heartbeat = decodeInfo(info);
+    const answers =
       candidate?.path.address === path.address &&
       candidate.path.outerPort === path.outerPort &&
-      decodeInfo(info)?.nonce === candidate.nonce
-    );
+      candidate.nonce === heartbeat?.nonce;
+    return answers ? heartbeat?.sentAt : undefined;
   }
 }

@@ -18,7 +18,7 @@ import { decodeInfo, encodeInfo } from "./heartbeat-info.ts";
  */
 export class PathChange {
   readonly #link: Link;
-  #candidate: { readonly path: Path; readonly nonce: number; readonly since: Millis } | undefined;
+  #candidate: Candidate | undefined;
 
   constructor(link: Link) {
     this.#link = link;
@@ -45,8 +45,9 @@ export class PathChange {
     const since = this.#candidate?.since;
     if (since !== undefined && now - since < VALIDATION_PAUSE) return;
     const nonce = this.#link.host.random.below(2 ** 32);
-    this.#candidate = { path, nonce, since: now };
-    const heartbeat = encodeHeartbeat(encodeInfo({ sentAt: this.#link.running(now), nonce }));
+    const sentAt = this.#link.running(now);
+    this.#candidate = { path, nonce, since: now, sentAt };
+    const heartbeat = encodeHeartbeat(encodeInfo({ sentAt, nonce }));
     this.#link.transmit([heartbeat], this.#link.peerTag, path);
   }
 
@@ -58,6 +59,16 @@ export class PathChange {
       candidate?.path.address === path.address &&
       candidate.path.outerPort === path.outerPort &&
       candidate.nonce === heartbeat?.nonce;
-    return answers ? heartbeat?.sentAt : undefined;
+    // Our own note of it: what comes back may have been altered.
+    return answers ? candidate.sentAt : undefined;
   }
+}
+
+/** Where the peer may be, and the challenge that was sent there. */
+interface Candidate {
+  readonly path: Path;
+  readonly nonce: number;
+  readonly since: Millis;
+  /** Running time. */
+  readonly sentAt: Millis;
 }

@@ -227,3 +227,12 @@ test("§8.3: peers heard at the same moment are asked at different ones", () => 
   };
   assert.deepEqual([0.8, 0.9, 1].map(lookAfter), [800, 900, 1_000]);
 });
+
+test("§6.7: the chunk that fills the last gap is acknowledged at once", () => {
+  const target = new Target(NEVER_LOST);
+  const { tag } = associate(target);
+  target.hit(tag, data(OUR_TSN));
+  assert.deepEqual(types(target.hit(tag, data(OUR_TSN + 2, { ssn: 2 }))), ["sack"]);
+  const [sack] = chunksOf(target.hit(tag, data(OUR_TSN + 1, { ssn: 1 })));
+  assert.ok(sack?.type === "sack" && sack.cumulativeTsn === OUR_TSN + 2 && sack.gaps.length === 0);
+});

@@ -73,10 +73,12 @@ export class Reception {
     if (chunk.bytes.length > this.#options.maxMessage) return { type: "violation", detail: TOO_LONG };
     const exists = chunk.stream < this.#options.streams;
     if (exists && !this.#assembler.delivers(chunk) && !this.#mayKeep(chunk)) return this.#drop();
+    // §6.7: also what fills the last gap is told at once: a sender that lost packets waits for just that.
+    const hadGaps = this.#received.hasGaps;
     const added = this.#received.add(chunk.tsn);
     if (added === "duplicate") return this.#duplicate(chunk.tsn);
     if (added === "too-far") return this.#drop();
-    if (chunk.immediate || this.#received.hasGaps) this.#urgent = true;
+    if (chunk.immediate || hadGaps || this.#received.hasGaps) this.#urgent = true;
     const messages: Message[] = [];
     const violation = this.#assembler.take(exists ? chunk : undefined, this.#received.cumulative, messages);
     return violation === undefined

@@ -1,6 +1,7 @@
 /**
  * Endpoints on a virtual clock, joined by a network that loses, doubles, delays and reorders packets as its seed
- * says. Every run can be repeated from its seed.
+ * says, that can be parted and healed, and whose hosts can be cut off, frozen, moved and started anew. Every run can
+ * be repeated from its seed.
  */
 import {
   createSctpEndpoint,
@@ -10,7 +11,11 @@ import {
   type SctpEvent,
   type SctpSettings,
 } from "../../src/sctp/index.ts";
+import { Schedule } from "./heap.ts";
 import { SeededRandom } from "./random.ts";
+import { PORT } from "./wire.ts";
+
+export { PORT } from "./wire.ts";
 
 export interface Conditions {
   /** Shares of packets, 0 to 1. */
@@ -22,35 +27,58 @@ export interface Conditions {
 
 export const PERFECT: Conditions = { loss: 0, duplication: 0, delay: [0.1, 0.1] };
 
-interface Flying {
-  readonly at: number;
-  readonly to: Host;
-  readonly from: string;
-  readonly bytes: Uint8Array;
-}
-
-export const PORT = 10_001;
+const OUTER_PORT = 9_899;
 
 export class Host {
-  readonly address: string;
+  /** Where its packets come from and go to; see `Network.move`. */
+  address: string;
   readonly endpoint: SctpEndpoint;
   readonly events: SctpEvent[] = [];
   /** Called with each event as it happens. */
   onEvent: (event: SctpEvent) => void = () => {};
   /** A cut host neither sends nor receives. */
   cut = false;
-  /** A frozen host's process does not run: packets wait for it. */
-  frozen = false;
+  /** When the last packet from an address was taken. */
+  readonly heard = new Map<string, number>();
+  /** The earliest wake-up that the network has noted for it. */
+  noted: number | undefined;
+  /** What happens to it while it is frozen waits here. */
+  readonly waiting: Happening[] = [];
+  readonly #thaw: (host: Host) => void;
+  #frozen = false;
 
-  constructor(address: string, endpoint: SctpEndpoint) {
+  constructor(address: string, endpoint: SctpEndpoint, thaw: (host: Host) => void) {
     this.address = address;
     this.endpoint = endpoint;
+    this.#thaw = thaw;
+  }
+
+  /** A frozen host's process does not run: packets wait for it. */
+  get frozen(): boolean {
+    return this.#frozen;
+  }
+
+  set frozen(frozen: boolean) {
+    this.#frozen = frozen;
+    if (!frozen) this.#thaw(this);
   }
 
   of<T extends SctpEvent["type"]>(type: T): Extract<SctpEvent, { type: T }>[] {
     return this.events.filter((event): event is Extract<SctpEvent, { type: T }> => event.type === type);
   }
 }
+
+interface Flying {
+  readonly type: "packet";
+  readonly to: string;
+  readonly from: string;
+  readonly bytes: Uint8Array;
+}
+
+type Happening =
+  | Flying
+  | { readonly type: "deadline"; readonly to: Host }
+  | { readonly type: "act"; readonly act: () => void };
 
 export class Network {
   now = 1_000_000;
@@ -60,24 +88,44 @@ export class Network {
   packets = 0;
   readonly #random: SeededRandom;
   readonly #hosts = new Map<string, Host>();
-  #flying: Flying[] = [];
+  readonly #schedule = new Schedule<Happening>();
+  /** Directions that nothing gets through: "from to". */
+  readonly #parted = new Set<string>();
+  #flying = 0;
 
   constructor(seed: number, conditions: Conditions = PERFECT) {
     this.#random = new SeededRandom(seed);
     this.conditions = conditions;
   }
 
+  /** A host at the address; one that was there before is gone as a process is that was killed. */
   host(address: string, settings: Partial<SctpSettings> = {}): Host {
     const random = new SeededRandom(this.#random.below(2 ** 32));
     const all = { ...DEFAULT_SCTP_SETTINGS, ...settings };
     const endpoint = createSctpEndpoint({ localPort: PORT, settings: all, random, now: this.now });
-    const host = new Host(address, endpoint);
+    const host = new Host(address, endpoint, (thawed) => this.#thaw(thawed));
     this.#hosts.set(address, host);
     return host;
   }
 
+  /** The host goes on under another address, as a laptop does between two networks. */
+  move(host: Host, address: string): void {
+    this.#hosts.delete(host.address);
+    host.address = address;
+    this.#hosts.set(address, host);
+  }
+
+  /** Nothing gets from one to the other any more; packets on the way still arrive. */
+  part(from: Host, to: Host): void {
+    this.#parted.add(`${from.address} ${to.address}`);
+  }
+
+  heal(): void {
+    this.#parted.clear();
+  }
+
   path(to: Host): Path {
-    return { via: "udp", address: to.address, outerPort: 9_899, local: "" };
+    return { via: "udp", address: to.address, outerPort: OUTER_PORT, local: "" };
   }
 
   connect(from: Host, to: Host): number {
@@ -86,40 +134,58 @@ export class Network {
     return id;
   }
 
+  /** Something of the test's own happens then. */
+  at(time: number, act: () => void): void {
+    this.#schedule.push(time, { type: "act", act });
+  }
+
   /** Takes out what a call into `host` produced. */
   drain(host: Host): void {
-    for (let out = host.endpoint.pollTransmit(); out !== undefined; out = host.endpoint.pollTransmit()) {
+    const { endpoint } = host;
+    for (let out = endpoint.pollTransmit(); out !== undefined; out = endpoint.pollTransmit()) {
       this.packets += 1;
       this.#send(host, out.path.address, out.bytes);
     }
-    for (let event = host.endpoint.pollEvent(); event !== undefined; event = host.endpoint.pollEvent()) {
+    for (let event = endpoint.pollEvent(); event !== undefined; event = endpoint.pollEvent()) {
       host.events.push(event);
       host.onEvent(event);
     }
+    this.#note(host);
+  }
+
+  /** Wakes the host no later than it asks; an older, earlier wake-up finds nothing to do. */
+  #note(host: Host): void {
+    const at = host.endpoint.nextDeadline();
+    if (at === undefined || (host.noted !== undefined && host.noted <= at)) return;
+    host.noted = at;
+    this.#schedule.push(at, { type: "deadline", to: host });
   }
 
   #send(from: Host, address: string, bytes: Uint8Array): void {
     const to = this.#hosts.get(address);
-    if (to === undefined || from.cut || to.cut || !this.filter(from, bytes)) return;
-    const copies = this.#random.unit() < this.conditions.duplication ? 2 : 1;
+    if (to === undefined || from.cut || to.cut || !this.#isThere(from) || !this.filter(from, bytes)) return;
+    if (this.#parted.size > 0 && this.#parted.has(`${from.address} ${address}`)) return;
+    const { loss, duplication, delay } = this.conditions;
+    const copies = this.#random.unit() < duplication ? 2 : 1;
     for (let copy = 0; copy < copies; copy += 1) {
-      if (this.#random.unit() < this.conditions.loss) continue;
-      const [least, most] = this.conditions.delay;
-      const at = this.now + least + this.#random.unit() * (most - least);
-      this.#flying.push({ at, to, from: from.address, bytes });
+      if (this.#random.unit() < loss) continue;
+      const at = this.now + delay[0] + this.#random.unit() * (delay[1] - delay[0]);
+      this.#flying += 1;
+      this.#schedule.push(at, { type: "packet", to: address, from: from.address, bytes });
     }
   }
 
   /** Lets time pass until `until`, or until nothing is left to happen; true when `done` came true before. */
   run(until: number, done: () => boolean = () => false): boolean {
     while (!done()) {
-      const next = this.#next();
+      const next = this.#schedule.first();
       if (next === undefined || next.at > until) {
         this.now = Math.max(this.now, until);
         return false;
       }
+      this.#schedule.shift();
       this.now = Math.max(this.now, next.at);
-      next.act();
+      this.#happen(next.item);
     }
     return true;
   }
@@ -128,40 +194,49 @@ export class Network {
     return this.run(this.now + millis, done);
   }
 
-  /** Whether any timer or packet is pending. */
+  /** Whether nothing is pending: no timer, no packet. */
   isQuiet(): boolean {
-    return this.#next() === undefined;
-  }
-
-  #next(): { at: number; act: () => void } | undefined {
-    let best: { at: number; act: () => void } | undefined;
+    if (this.#flying > 0) return false;
     for (const host of this.#hosts.values()) {
-      if (host.frozen) continue;
-      const at = host.endpoint.nextDeadline();
-      if (at === undefined || (best !== undefined && best.at <= at)) continue;
-      best = {
-        at,
-        act: () => {
-          host.endpoint.advance(this.now);
-          this.drain(host);
-        },
-      };
+      if (!host.frozen && host.endpoint.nextDeadline() !== undefined) return false;
     }
-    let packet: Flying | undefined;
-    for (const flying of this.#flying) {
-      if (!flying.to.frozen && (packet === undefined || flying.at < packet.at)) packet = flying;
-    }
-    if (packet === undefined || (best !== undefined && best.at <= packet.at)) return best;
-    const arriving = packet;
-    return { at: arriving.at, act: () => this.#arrive(arriving) };
+    return true;
   }
 
-  #arrive(flying: Flying): void {
-    this.#flying = this.#flying.filter((other) => other !== flying);
-    if (flying.to.cut) return;
-    const path: Path = { via: "udp", address: flying.from, outerPort: 9_899, local: "" };
-    flying.to.endpoint.receive(this.now, path, flying.bytes);
-    this.drain(flying.to);
+  #happen(what: Happening): void {
+    if (what.type === "act") {
+      what.act();
+      return;
+    }
+    // A packet for a process that is gone reaches the one that has its address now; a timer dies with its process.
+    const host = what.type === "packet" ? this.#hosts.get(what.to) : what.to;
+    if (host?.frozen === true) host.waiting.push(what);
+    else if (what.type === "packet") this.#arrive(host, what);
+    else if (host !== undefined && this.#isThere(host)) this.#wake(host);
+  }
+
+  #isThere(host: Host): boolean {
+    return this.#hosts.get(host.address) === host;
+  }
+
+  #wake(host: Host): void {
+    host.noted = undefined;
+    const at = host.endpoint.nextDeadline();
+    if (at !== undefined && at <= this.now) host.endpoint.advance(this.now);
+    this.drain(host);
+  }
+
+  #arrive(host: Host | undefined, { from, bytes }: Flying): void {
+    this.#flying -= 1;
+    if (host === undefined || host.cut) return;
+    host.heard.set(from, this.now);
+    host.endpoint.receive(this.now, { via: "udp", address: from, outerPort: OUTER_PORT, local: "" }, bytes);
+    this.drain(host);
+  }
+
+  /** It finds its timers due and its sockets full, in the order in which both came. */
+  #thaw(host: Host): void {
+    for (const what of host.waiting.splice(0)) this.#schedule.push(this.now, what);
   }
 }
 

@@ -5,22 +5,48 @@ export class SeededRandom implements Random {
   #state: number;
 
   constructor(seed: number) {
-    this.#state = seed >>> 0;
+    this.#state = seed | 0;
+  }
+
+  /** 32 uniform bits, as a signed integer. */
+  bits(): number {
+    this.#state = (this.#state + 0x6d2b79f5) | 0;
+    let value = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
+    value = (value + Math.imul(value ^ (value >>> 7), 61 | value)) ^ value;
+    return value ^ (value >>> 14);
   }
 
   /** Uniform in [0, 1). */
   unit(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let value = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
-    value = (value + Math.imul(value ^ (value >>> 7), 61 | value)) ^ value;
-    return ((value ^ (value >>> 14)) >>> 0) / 2 ** 32;
+    return (this.bits() >>> 0) / 2 ** 32;
   }
 
   below(limit: number): number {
-    return Math.floor(this.unit() * limit);
+    return Math.floor(((this.bits() >>> 0) / 2 ** 32) * limit);
+  }
+
+  /** One of `limit` times true. */
+  oneIn(limit: number): boolean {
+    return this.below(limit) === 0;
+  }
+
+  pick<Item>(items: readonly [Item, ...Item[]]): Item {
+    return items[this.below(items.length)] ?? items[0];
   }
 
   bytes(length: number): Uint8Array {
-    return Uint8Array.from({ length }, () => this.below(256));
+    const bytes = new Uint8Array(length);
+    this.fill(bytes);
+    return bytes;
+  }
+
+  fill(bytes: Uint8Array): void {
+    for (let index = 0; index < bytes.length; ) {
+      let bits = this.bits();
+      for (const end = Math.min(index + 4, bytes.length); index < end; index += 1) {
+        bytes[index] = bits;
+        bits >>>= 8;
+      }
+    }
   }
 }

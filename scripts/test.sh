@@ -9,8 +9,12 @@ cd "$project" || exit 1
 node=$project/node_modules/.bin/node
 
 ci_tiers=(check unit interop chat systemd)
-all_tiers=("${ci_tiers[@]}" bench install)
-usage="usage: scripts/test.sh [check|unit|interop|chat|systemd|bench|install|all]"
+all_tiers=("${ci_tiers[@]}" bench install fuzz)
+usage="usage: scripts/test.sh [check|unit|interop|chat|systemd|bench|install|fuzz|all]"
+
+# The fuzz tier runs what the unit tier runs, longer; who sets these wants it otherwise.
+fuzz_rounds=${FUZZ_ROUNDS:-4000}
+pair_seeds=${PAIR_SEEDS:-3000}
 
 # Debian packages by tier.
 tier_packages() {
@@ -31,6 +35,7 @@ tier_files() {
         -not -path 'test/install/*' -not -path 'test/bench/*' -not -path test/architecture.test.ts
       ;;
     chat) find test/terminal -name '*.test.ts' ;;
+    fuzz) find test/sctp -name 'fuzz-*.test.ts' -o -name 'pair-seeds*.test.ts' ;;
     *) find "test/$1" -name '*.test.ts' ;;
   esac 2>/dev/null | sort
 }
@@ -60,7 +65,13 @@ run_node_tests() {
     count "$tier" 0 1 0
     return
   fi
-  [ "$tier" != unit ] || parallel=2
+  case $tier in
+    unit) parallel=2 ;;
+    fuzz)
+      parallel=2
+      export FUZZ_ROUNDS=$fuzz_rounds PAIR_SEEDS=$pair_seeds
+      ;;
+  esac
   "$node" --test --test-concurrency=$parallel --test-timeout=1800000 \
     --test-reporter=spec --test-reporter-destination=stdout --test-reporter=tap --test-reporter-destination="$tap" \
     "${files[@]}"
@@ -119,7 +130,7 @@ run_tier() {
 case ${1:-ci} in
   ci) tiers=("${ci_tiers[@]}") ;;
   all) tiers=("${all_tiers[@]}") ;;
-  check | unit | interop | chat | systemd | bench | install) tiers=("$1") ;;
+  check | unit | interop | chat | systemd | bench | install | fuzz) tiers=("$1") ;;
   -h | --help)
     echo "$usage"
     exit 0

@@ -12,7 +12,7 @@ import {
   type SctpSettings,
 } from "../../src/sctp/index.ts";
 import { Schedule } from "./heap.ts";
-import { SeededRandom } from "./random.ts";
+import { SeededRandom, WrappingRandom } from "./random.ts";
 import { PORT } from "./wire.ts";
 
 export { PORT } from "./wire.ts";
@@ -33,6 +33,7 @@ export class Host {
   /** Where its packets come from and go to; see `Network.move`. */
   address: string;
   readonly endpoint: SctpEndpoint;
+  readonly lostAfterMillis: number;
   readonly events: SctpEvent[] = [];
   /** Called with each event as it happens. */
   onEvent: (event: SctpEvent) => void = () => {};
@@ -47,9 +48,10 @@ export class Host {
   readonly #thaw: (host: Host) => void;
   #frozen = false;
 
-  constructor(address: string, endpoint: SctpEndpoint, thaw: (host: Host) => void) {
+  constructor(address: string, endpoint: SctpEndpoint, lostAfterMillis: number, thaw: (host: Host) => void) {
     this.address = address;
     this.endpoint = endpoint;
+    this.lostAfterMillis = lostAfterMillis;
     this.#thaw = thaw;
   }
 
@@ -86,6 +88,8 @@ export class Network {
   /** Sees each packet before it is sent; false drops it. */
   filter: (from: Host, bytes: Uint8Array) => boolean = () => true;
   packets = 0;
+  /** Hosts made from now on begin with TSNs that wrap soon, every second time. */
+  wrapping = false;
   readonly #random: SeededRandom;
   readonly #hosts = new Map<string, Host>();
   readonly #schedule = new Schedule<Happening>();
@@ -100,10 +104,15 @@ export class Network {
 
   /** A host at the address; one that was there before is gone as a process is that was killed. */
   host(address: string, settings: Partial<SctpSettings> = {}): Host {
-    const random = new SeededRandom(this.#random.below(2 ** 32));
+    const seed = this.#random.below(2 ** 32);
+    const random = this.wrapping ? new WrappingRandom(seed) : new SeededRandom(seed);
     const all = { ...DEFAULT_SCTP_SETTINGS, ...settings };
     const endpoint = createSctpEndpoint({ localPort: PORT, settings: all, random, now: this.now });
-    const host = new Host(address, endpoint, (thawed) => this.#thaw(thawed));
+    const host = new Host(address, endpoint, all.lostAfterMillis, (thawed) => this.#thaw(thawed));
+    // What waited in a killed process's sockets is gone with it.
+    for (const what of this.#hosts.get(address)?.waiting.splice(0) ?? []) {
+      if (what.type === "packet") this.#flying -= 1;
+    }
     this.#hosts.set(address, host);
     return host;
   }

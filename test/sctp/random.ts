@@ -50,3 +50,11 @@ export class SeededRandom implements Random {
     }
   }
 }
+
+/** As the other, but every second 32-bit number it draws (a first TSN, a tag) is about to wrap. */
+export class WrappingRandom extends SeededRandom {
+  override below(limit: number): number {
+    const drawn = super.below(limit);
+    return limit === 2 ** 32 && this.bits() < 0 ? limit - 1 - (drawn % 2_000) : drawn;
+  }
+}

@@ -37,6 +37,8 @@ export class Scene {
   tsn = 0;
   #sent = 0;
   id = 0;
+  /** What the last packet given was answered with. */
+  answers: ReturnType<Target["drain"]> = [];
   readonly #writer = new PacketWriter();
   #counters: Readonly<Record<string, number>> = {};
 
@@ -108,6 +110,7 @@ export class Scene {
     const { target } = this;
     target.endpoint.receive(target.now, path, bytes);
     const answers = target.drain();
+    this.answers = answers;
     for (const answer of answers) assert.deepEqual(answer.path, path, "sent to where nobody asked");
     const size = answers.reduce((sum, answer) => sum + answer.bytes.length, 0);
     if (this.situation === "stranger" || bytes[12] === 1) {

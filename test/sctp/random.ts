@@ -58,3 +58,19 @@ export class WrappingRandom extends SeededRandom {
     return limit === 2 ** 32 && this.bits() < 0 ? limit - 1 - (drawn % 2_000) : drawn;
   }
 }
+
+/** Draws consecutive 32-bit numbers: tags and first TSNs are where the test wants them. */
+export class CountingRandom extends SeededRandom {
+  #next: number;
+
+  constructor(first: number) {
+    super(first);
+    this.#next = first;
+  }
+
+  override below(limit: number): number {
+    if (limit !== 2 ** 32) return super.below(limit);
+    this.#next = (this.#next + 1) >>> 0;
+    return this.#next;
+  }
+}

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import type { Chunk } from "../../src/sctp/decode/chunks.ts";
-import type { Path, SctpEvent } from "../../src/sctp/index.ts";
-import { askCookie, OUR_TAG, OUR_TSN, Target } from "./target.ts";
-import { chunk, PORT, packet } from "./wire.ts";
+import type { Path, SctpEvent, SctpSettings } from "../../src/sctp/index.ts";
+import { CountingRandom, SeededRandom } from "./random.ts";
+import { OUR_TAG, OUR_TSN, Target } from "./target.ts";
+import { PORT, packet } from "./wire.ts";
 import { PacketWriter } from "./writer.ts";
 
 /** What the endpoint has to do with the peer that a hostile packet comes from, or seems to (RFC 9260 §4). */
@@ -27,10 +28,19 @@ const COOKIE = Uint8Array.of(0, 7, 0, 8, 1, 2, 3, 4);
 /** Writes one packet's chunks; `peer` tells what must be known of the association. */
 export type Write = (to: PacketWriter, scene: Scene) => void;
 
+export interface SceneOptions {
+  /** Our first TSN. */
+  readonly ourTsn?: number;
+  /** The endpoint's first TSN, about. */
+  readonly theirTsn?: number;
+  readonly settings?: Partial<SctpSettings>;
+}
+
 /** An endpoint brought into a situation, and us as its peer and as others. */
 export class Scene {
-  readonly target = new Target(QUIET);
+  readonly target: Target;
   readonly situation: Situation;
+  readonly ourTsn: number;
   /** The endpoint's tag, 77 where there is none. */
   tag = 77;
   /** Its first TSN, and how many DATA it has sent. */
@@ -42,12 +52,15 @@ export class Scene {
   readonly #writer = new PacketWriter();
   #counters: Readonly<Record<string, number>> = {};
 
-  constructor(situation: Situation) {
+  constructor(situation: Situation, { ourTsn = OUR_TSN, theirTsn, settings = {} }: SceneOptions = {}) {
     this.situation = situation;
+    this.ourTsn = ourTsn;
+    const random = theirTsn === undefined ? new SeededRandom(1) : new CountingRandom(theirTsn);
+    this.target = new Target({ ...QUIET, ...settings }, random);
     if (situation === "cookie-wait" || situation === "cookie-echoed") this.#connect();
     else if (situation !== "stranger") this.#associate();
     if (situation === "cookie-echoed") this.give((to) => this.initAck(to));
-    if (situation === "shutdown-pending" || situation === "shutdown-received") this.#say();
+    if (situation === "shutdown-pending" || situation === "shutdown-received") this.say();
     if (situation === "shutdown-pending" || situation === "shutdown-sent") this.#close();
     if (situation === "shutdown-received" || situation === "shutdown-ack-sent") {
       this.give((to) => to.shutdown(this.tsn - 1));
@@ -66,16 +79,26 @@ export class Scene {
 
   #associate(): void {
     const { target } = this;
-    const { tag, tsn, cookie } = askCookie(target);
+    const { tag, tsn, cookie } = this.askCookie();
     this.tag = tag;
     this.tsn = tsn;
-    target.hit(tag, chunk(10, 0, cookie));
-    const up = target.events[0];
-    assert.ok(up?.type === "up");
-    this.id = up.id;
+    this.give((to) => to.body(10, 0, cookie));
+    const { id } = target.endpoint.status(1) ?? {};
+    assert.ok(id !== undefined);
+    this.id = id;
   }
 
-  #say(): void {
+  /** INIT under our tag, or another, and what INIT ACK said. */
+  askCookie(ourTag = OUR_TAG, path = this.target.path): { tag: number; tsn: number; cookie: Uint8Array } {
+    const init = this.write((to) => to.init(1, ourTag, 100_000, 10, this.ourTsn, new Uint8Array(0)), 0);
+    this.giveBytes(init, path);
+    const initAck = this.answers[0]?.packet.chunks[0];
+    assert.ok(initAck?.type === "init-ack" && initAck.cookie !== undefined);
+    return { tag: initAck.tag, tsn: initAck.initialTsn, cookie: initAck.cookie };
+  }
+
+  /** The endpoint sends a message of one DATA. */
+  say(): void {
     const { target } = this;
     assert.equal(target.endpoint.send(target.now, this.id, 0, 0, Uint8Array.of(1)), "queued");
     this.#sent += 1;
@@ -88,7 +111,7 @@ export class Scene {
   }
 
   initAck(to: PacketWriter): void {
-    to.init(2, OUR_TAG, 100_000, 10, OUR_TSN, COOKIE);
+    to.init(2, OUR_TAG, 100_000, 10, this.ourTsn, COOKIE);
   }
 
   /** The last TSN that the endpoint has sent. */

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { Random } from "../../src/base/clock.ts";
 import { decodePacket, type Packet } from "../../src/sctp/decode/packet.ts";
 import * as encode from "../../src/sctp/encode.ts";
 import {
@@ -20,11 +21,11 @@ export class Target {
   readonly events: SctpEvent[] = [];
   readonly path: Path = { via: "udp", address: "10.0.0.9", outerPort: 4_000, local: "" };
 
-  constructor(settings: Partial<SctpSettings> = {}) {
+  constructor(settings: Partial<SctpSettings> = {}, random: Random = new SeededRandom(1)) {
     this.endpoint = createSctpEndpoint({
       localPort: PORT,
       settings: { ...DEFAULT_SCTP_SETTINGS, ...settings },
-      random: new SeededRandom(1),
+      random,
       now: this.now,
     });
   }

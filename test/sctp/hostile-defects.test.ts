@@ -1,4 +1,4 @@
-/** What the tables found and what is not mended yet; each says what should be. */
+/** What the tables found and was not mended when they were written; each says what should be. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Scene } from "./scene.ts";

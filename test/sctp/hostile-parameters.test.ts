@@ -21,6 +21,7 @@ const TYPES: readonly [name: string, type: number, treatment: Treatment][] = [
   ["cookie preservative", 0x0009, "known"],
   ["supported address types", 0x000c, "known"],
   ["ECN", 0x8000, "skipped"],
+  ["supported extensions", 0x8008, "known"],
   ["random (AUTH)", 0x8002, "skipped"],
   ["forward TSN", 0xc000, "skipped, reported"],
   ["adaptation layer", 0xc006, "skipped, reported"],
@@ -31,6 +32,9 @@ const TYPES: readonly [name: string, type: number, treatment: Treatment][] = [
   ["unknown 11", 0xc0aa, "skipped, reported"],
   ["type 65,535", 0xffff, "skipped, reported"],
 ];
+
+/** Not looked up for anybody, so whoever has only that is refused (§3.3.2.1.4). */
+const HOST_NAME = 0x000b;
 
 function reported(treatment: Treatment, whole: Uint8Array): Uint8Array[] {
   const own = treatment.endsWith("reported") ? [whole] : [];
@@ -73,6 +77,20 @@ for (const [name, type, treatment] of TYPES) {
       scene.assertGoesOnAs("cookie-echoed");
     });
   }
+}
+
+for (const name of ["", "a.example\0", "x".repeat(300)]) {
+  test(`INIT and INIT ACK with a host name of ${name.length} bytes are refused (§3.3.2.1.4)`, () => {
+    const host = tlv(HOST_NAME, Buffer.from(name));
+    const init = new Scene("stranger");
+    assert.equal(init.giveBytes(raw(init, chunk(1, 0, Buffer.concat([FIXED, host])), 0)), "-> abort");
+    assert.equal(init.answers[0]?.packet.verificationTag, 0x2222);
+    init.assertGoesOnAs("stranger");
+    const initAck = new Scene("cookie-wait");
+    const happens = initAck.giveBytes(raw(initAck, chunk(2, 0, Buffer.concat([FIXED, COOKIE, host]))));
+    assert.equal(happens, "-> abort; lost protocol-violation; #protocol-violation");
+    initAck.assertGoesOnAs("over");
+  });
 }
 
 test("an address list is never used: answers go where the INIT came from, cookie and association too", () => {
@@ -123,7 +141,7 @@ const CARRIERS: readonly [name: string, id: number, begin: Uint8Array, situation
 for (const [carrier, id, begin, situation] of CARRIERS) {
   for (const [name, form] of FORMS) {
     test(`${carrier} with a parameter of ${name}, of every type, ${situation}: refused`, () => {
-      for (const type of [...TYPES.map(([, each]) => each), 11, 0x8008]) {
+      for (const type of [...TYPES.map(([, each]) => each), HOST_NAME]) {
         const scene = new Scene(situation);
         const bad = chunk(id, 0, Buffer.concat([begin, form(type)]));
         assert.equal(scene.giveBytes(raw(scene, bad, id === 1 ? 0 : scene.tag)), "#bad-chunk", `${type}`);

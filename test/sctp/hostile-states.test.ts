@@ -164,6 +164,18 @@ const ROWS: readonly [chunk: string, section: string, write: Write, cells: Cells
     (to) => to.bare(14, 1),
     { stranger: NO_ANSWER, else: "#bad-tag" },
   ],
+  [
+    "I-DATA where DATA was agreed",
+    "RFC 8260 §2.2.2",
+    (to) => to.iData({ tsn: OUR_TSN, stream: 0, ssn: 0, fsn: 0, begins: true, ends: true, size: 1 }),
+    {
+      stranger: REFLECTED,
+      established: VIOLATION,
+      "shutdown-pending": VIOLATION,
+      "shutdown-sent": VIOLATION,
+      else: "nothing",
+    },
+  ],
   ["ECNE", "unknown to us; §3.2: 00", (to) => to.bare(12), { stranger: REFLECTED, else: "#unknown-chunk" }],
   ["CWR", "unknown to us; §3.2: 00", (to) => to.bare(13), { stranger: REFLECTED, else: "#unknown-chunk" }],
   ["unknown 00", "§3.2: drop", (to) => to.bare(63), { stranger: REFLECTED, else: "#unknown-chunk" }],

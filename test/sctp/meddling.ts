@@ -12,8 +12,8 @@ import { SeededRandom } from "./random.ts";
 import { PORT } from "./wire.ts";
 
 const ADDRESSES = ["10.0.0.1", "10.0.0.2", "10.0.0.3"] as const;
-/** Where the packets of the second also come from, so that it seems to move about. */
-const ELSEWHERE = ["10.0.9.1", "10.0.9.2"] as const;
+/** Where a NAT may put the endpoints instead; each is somebody's for as long as it lasts. */
+const ELSEWHERE = ["10.0.9.1", "10.0.9.2", "10.0.9.3"] as const;
 const FLYING = 200;
 const RECORDED = 64;
 const REST_MILLIS = 600_000;
@@ -33,7 +33,10 @@ export class Meddling implements Round {
   readonly timer = new CallTimer();
   readonly #random: SeededRandom;
   readonly #endpoints = new Map<string, SctpEndpoint>();
-  /** Another endpoint takes packets for an address that moved. */
+  /** By every address that leads to it. */
+  readonly #residents = new Map<string, SctpEndpoint>();
+  /** Where what an endpoint sends seems to come from. */
+  readonly #outer = new Map<SctpEndpoint, string>();
   readonly #ids: { readonly endpoint: SctpEndpoint; readonly id: number }[] = [];
   readonly #over = new Map<SctpEndpoint, Set<number>>();
   #flying: Flying[] = [];
@@ -52,6 +55,8 @@ export class Meddling implements Round {
       const settings = { ...DEFAULT_SCTP_SETTINGS, maxMessageBytes: this.#random.pick([4_000, 65_536]) };
       const endpoint = createSctpEndpoint({ localPort: PORT, settings, random, now: this.#now });
       this.#endpoints.set(address, endpoint);
+      this.#residents.set(address, endpoint);
+      this.#outer.set(endpoint, address);
       this.#over.set(endpoint, new Set());
     }
   }
@@ -70,6 +75,7 @@ export class Meddling implements Round {
   #act(): void {
     const dice = this.#random.below(100);
     if (this.#flying.length === 0 || dice < 6) this.#use();
+    else if (dice < 7) this.#move();
     else if (dice < 10) this.#pass(this.#random.below(this.#random.oneIn(8) ? 3_000 : 200));
     else this.#deliver();
   }
@@ -83,7 +89,7 @@ export class Meddling implements Round {
     if (dice < 4 || known === undefined) {
       const path: Path = { via: "udp", address: random.pick(ADDRESSES), outerPort: 9_899, local: "" };
       this.#ids.push({ endpoint, id: endpoint.connect(this.#now, path, PORT) });
-      this.#drain(from, endpoint);
+      this.#drain(endpoint);
       return;
     }
     const { id } = known;
@@ -94,6 +100,19 @@ export class Meddling implements Round {
     else if (dice < 39) known.endpoint.close(this.#now, id);
     else if (random.oneIn(3)) known.endpoint.abort(this.#now, id, "");
     this.#drainAll();
+  }
+
+  /** A NAT gives an endpoint another address, and perhaps forgets the former one. */
+  #move(): void {
+    const random = this.#random;
+    if (!random.oneIn(6)) return;
+    const home = random.pick(ADDRESSES);
+    const endpoint = this.#endpointAt(home);
+    const address = random.oneIn(3) ? home : random.pick(ELSEWHERE);
+    const former = this.#outer.get(endpoint);
+    if (former !== undefined && random.oneIn(2)) this.#residents.delete(former);
+    this.#residents.set(address, endpoint);
+    this.#outer.set(endpoint, address);
   }
 
   #endpointAt(address: string): SctpEndpoint {
@@ -123,26 +142,26 @@ export class Meddling implements Round {
 
   #give(from: string, to: string, bytes: Uint8Array): void {
     // What is sent to where somebody seemed to be comes to nobody.
-    const endpoint = this.#endpoints.get(to);
+    const endpoint = this.#residents.get(to);
     if (endpoint === undefined) return;
     this.packets += 1;
     this.timer.begin();
     endpoint.receive(this.#now, { via: "udp", address: from, outerPort: 9_899, local: "" }, bytes);
     this.timer.end();
-    this.#drain(to, endpoint);
+    this.#drain(endpoint);
   }
 
   #drainAll(): void {
-    for (const [address, endpoint] of this.#endpoints) this.#drain(address, endpoint);
+    for (const endpoint of this.#endpoints.values()) this.#drain(endpoint);
   }
 
-  #drain(address: string, endpoint: SctpEndpoint): void {
+  #drain(endpoint: SctpEndpoint): void {
     for (let out = endpoint.pollTransmit(); out !== undefined; out = endpoint.pollTransmit()) {
       // A changed source port is answered as it came.
       const port = Buffer.from(out.bytes.buffer, out.bytes.byteOffset).readUInt16BE(2);
       assert.equal(typeof decodePacket(out.bytes, port), "object", "we sent what we would refuse");
       if (port === PORT && this.#flying.length < FLYING) {
-        this.#flying.push({ from: address, to: out.path.address, bytes: out.bytes });
+        this.#flying.push({ from: this.#outer.get(endpoint) ?? "", to: out.path.address, bytes: out.bytes });
       }
     }
     for (let event = endpoint.pollEvent(); event !== undefined; event = endpoint.pollEvent()) {
@@ -163,16 +182,16 @@ export class Meddling implements Round {
       this.timer.begin();
       due.endpoint.advance(this.#now);
       this.timer.end();
-      this.#drain(due.address, due.endpoint);
+      this.#drain(due.endpoint);
     }
     this.#now = Math.max(this.#now, until);
   }
 
-  #nextDue(): { address: string; endpoint: SctpEndpoint; at: number } | undefined {
-    let due: { address: string; endpoint: SctpEndpoint; at: number } | undefined;
-    for (const [address, endpoint] of this.#endpoints) {
+  #nextDue(): { endpoint: SctpEndpoint; at: number } | undefined {
+    let due: { endpoint: SctpEndpoint; at: number } | undefined;
+    for (const endpoint of this.#endpoints.values()) {
       const at = endpoint.nextDeadline();
-      if (at !== undefined && (due === undefined || at < due.at)) due = { address, endpoint, at };
+      if (at !== undefined && (due === undefined || at < due.at)) due = { endpoint, at };
     }
     return due;
   }

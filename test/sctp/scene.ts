@@ -24,6 +24,9 @@ export type Situation = (typeof SITUATIONS)[number];
 const QUIET = { heartbeatMillis: 1e6, lostAfterMillis: 1e7 };
 const BACK = 3;
 const COOKIE = Uint8Array.of(0, 7, 0, 8, 1, 2, 3, 4);
+const NONE = new Uint8Array(0);
+/** Supported extensions (RFC 5061 §4.2.7): I-DATA. */
+const INTERLEAVES = Uint8Array.of(0x80, 8, 0, 5, 64, 0, 0, 0);
 
 /** Writes one packet's chunks; `peer` tells what must be known of the association. */
 export type Write = (to: PacketWriter, scene: Scene) => void;
@@ -34,6 +37,8 @@ export interface SceneOptions {
   /** The endpoint's first TSN, about. */
   readonly theirTsn?: number;
   readonly settings?: Partial<SctpSettings>;
+  /** We offer, or take up, interleaving (RFC 8260 §2.2.1). */
+  readonly interleaves?: boolean;
 }
 
 /** An endpoint brought into a situation, and us as its peer and as others. */
@@ -41,6 +46,7 @@ export class Scene {
   readonly target: Target;
   readonly situation: Situation;
   readonly ourTsn: number;
+  readonly #extensions: Uint8Array;
   /** The endpoint's tag, 77 where there is none. */
   tag = 77;
   /** Its first TSN, and how many DATA it has sent. */
@@ -52,7 +58,9 @@ export class Scene {
   readonly #writer = new PacketWriter();
   #counters: Readonly<Record<string, number>> = {};
 
-  constructor(situation: Situation, { ourTsn = OUR_TSN, theirTsn, settings = {} }: SceneOptions = {}) {
+  constructor(situation: Situation, options: SceneOptions = {}) {
+    const { ourTsn = OUR_TSN, theirTsn, settings = {} } = options;
+    this.#extensions = options.interleaves === true ? INTERLEAVES : NONE;
     this.situation = situation;
     this.ourTsn = ourTsn;
     const random = theirTsn === undefined ? new SeededRandom(1) : new CountingRandom(theirTsn);
@@ -90,7 +98,7 @@ export class Scene {
 
   /** INIT under our tag, or another, and what INIT ACK said. */
   askCookie(ourTag = OUR_TAG, path = this.target.path): { tag: number; tsn: number; cookie: Uint8Array } {
-    const init = this.write((to) => to.init(1, ourTag, 100_000, 10, this.ourTsn, new Uint8Array(0)), 0);
+    const init = this.write((to) => to.init(1, ourTag, 100_000, 10, this.ourTsn, this.#extensions), 0);
     this.giveBytes(init, path);
     const initAck = this.answers[0]?.packet.chunks[0];
     assert.ok(initAck?.type === "init-ack" && initAck.cookie !== undefined);
@@ -111,7 +119,7 @@ export class Scene {
   }
 
   initAck(to: PacketWriter): void {
-    to.init(2, OUR_TAG, 100_000, 10, this.ourTsn, COOKIE);
+    to.init(2, OUR_TAG, 100_000, 10, this.ourTsn, Buffer.concat([COOKIE, this.#extensions]));
   }
 
   /** The last TSN that the endpoint has sent. */
@@ -136,7 +144,8 @@ export class Scene {
     this.answers = answers;
     for (const answer of answers) assert.deepEqual(answer.path, path, "sent to where nobody asked");
     const size = answers.reduce((sum, answer) => sum + answer.bytes.length, 0);
-    if (this.situation === "stranger" || bytes[12] === 1) {
+    // Whoever has not proved that it is where it seems to be must not make us send much there.
+    if (this.situation === "stranger" || bytes[12] === 1 || path !== target.path) {
       assert.ok(size <= BACK * bytes.length, `${size} bytes for ${bytes.length}`);
     }
     const told = answers.map(({ packet: sent }) => sent.chunks.map(nameOf).join(" + "));

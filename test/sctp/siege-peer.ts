@@ -5,10 +5,12 @@ import { PORT } from "./wire.ts";
 import { type PacketWriter, spoil, type WrittenData } from "./writer.ts";
 
 const EMPTY = new Uint8Array(0);
-/** Unknown parameters of each kind, supported extensions (with I-DATA), a host name, an address. */
+/** Supported extensions: I-DATA. */
+const EXTENSIONS = Uint8Array.of(0x80, 8, 0, 5, 64, 0, 0, 0);
+/** Unknown parameters of each kind, other extensions, a host name, an address. */
 const PARAMETERS: readonly [Uint8Array, ...Uint8Array[]] = [
   EMPTY,
-  Uint8Array.of(0x80, 8, 0, 5, 64, 0, 0, 0),
+  Uint8Array.of(0x80, 8, 0, 6, 0xc0, 0x82, 0, 0),
   Uint8Array.of(0xc0, 1, 0, 4, 0x40, 2, 0, 4, 0, 3, 0, 4),
   Uint8Array.of(0, 11, 0, 8, 97, 46, 98, 0),
   Uint8Array.of(0, 5, 0, 8, 10, 0, 0, 66),
@@ -19,18 +21,21 @@ const PARAMETERS: readonly [Uint8Array, ...Uint8Array[]] = [
  * an honest peer would, breaks rules, or does both.
  */
 export class SiegePeer {
-  readonly path: Path;
+  /** Where it speaks from; see `moveTo`. */
+  path: Path;
   readonly random: SeededRandom;
   theirTag = 1;
   ourTag = 2;
   /** How often, in percent, it breaks a rule: a polite one gets deeper. */
   readonly #malice: number;
+  /** It offers and takes up interleaving (RFC 8260). */
+  readonly #interleaves: boolean;
   #theirTsn = 1;
   /** What it has acknowledged. */
   #acknowledged = 0;
   #ourTsn = 100;
   /** Honest DATA made and not yet sent: taken out in any order. */
-  #honest: WrittenData[] = [];
+  #honest: (WrittenData & { readonly fsn: number })[] = [];
   #ssn: number[] = [];
   #cookie: Uint8Array = new Uint8Array(51);
   #oldCookie: Uint8Array = EMPTY;
@@ -43,6 +48,13 @@ export class SiegePeer {
     this.path = path;
     this.#malice = malice;
     this.random = new SeededRandom(seed);
+    this.#interleaves = this.random.oneIn(2);
+  }
+
+  /** Its address changes; what it was asked from there before is forgotten. */
+  moveTo(path: Path): void {
+    this.path = path;
+    this.#due.length = 0;
   }
 
   /** Forgets its association and begins another: writes INIT. */
@@ -122,15 +134,15 @@ export class SiegePeer {
   #init(writer: PacketWriter, type: 1 | 2, parameters: Uint8Array): void {
     const { random } = this;
     const window = random.oneIn(4) ? 0 : 100_000;
-    const more = random.oneIn(2) ? EMPTY : random.pick(PARAMETERS);
-    const all = Buffer.concat([parameters, more]);
+    const more = random.oneIn(4) ? random.pick(PARAMETERS) : EMPTY;
+    const all = Buffer.concat([parameters, this.#interleaves ? EXTENSIONS : EMPTY, more]);
     writer.init(type, this.ourTag, window, 1 + random.below(20), this.#ourTsn, all);
   }
 
   #evil(writer: PacketWriter): void {
     const { random } = this;
     const dice = random.below(22);
-    if (dice < 5) this.#anyData(writer);
+    if (dice < 5) this.#anyUserData(writer, this.#interleaves);
     else if (dice < 8) this.#anySack(writer);
     else if (dice === 8) writer.heartbeat(4, random.bytes(random.below(64)));
     else if (dice === 9) writer.heartbeat(5, random.oneIn(2) ? this.#heartbeat : this.#info);
@@ -144,7 +156,7 @@ export class SiegePeer {
     else if (dice === 17) this.#init(writer, 1, EMPTY);
     else if (dice === 18) this.#init(writer, 2, random.pick([EMPTY, Uint8Array.of(0, 7, 0, 5, 1, 0, 0, 0)]));
     else if (dice === 19) writer.bare(random.below(256), random.below(256));
-    else if (dice === 20) this.#anyIData(writer);
+    else if (dice === 20 && random.oneIn(4)) this.#anyUserData(writer, !this.#interleaves);
     else writer.body(random.below(256), random.below(256), random.bytes(random.below(40)));
   }
 
@@ -157,14 +169,16 @@ export class SiegePeer {
       const parts = random.oneIn(4) ? 1 + random.below(8) : 1;
       for (let part = 0; part < parts; part += 1) {
         const [begins, ends] = [part === 0, part === parts - 1];
-        this.#honest.push({ tsn: this.#ourTsn, stream, ssn, begins, ends, size: this.#size() });
+        this.#honest.push({ tsn: this.#ourTsn, stream, ssn, fsn: part, begins, ends, size: this.#size() });
         this.#ourTsn = (this.#ourTsn + 1) >>> 0;
       }
       this.#ssn[stream] = (ssn + 1) & 0xffff;
     }
     const index = random.below(6);
     const [chunk] = random.oneIn(10) ? this.#honest.slice(index) : this.#honest.splice(index, 1);
-    if (chunk !== undefined) writer.data(chunk);
+    if (chunk === undefined) return;
+    if (this.#interleaves) writer.iData(chunk);
+    else writer.data(chunk);
   }
 
   /** Mostly small: what a packet costs is to be the endpoint's work and not ours with its bytes. */
@@ -186,12 +200,11 @@ export class SiegePeer {
     writer.sack(this.#acknowledged, 60_000, gaps);
   }
 
-  #anyData(writer: PacketWriter): void {
-    writer.data(this.#anything(18, 3), this.random.oneIn(4) ? this.random.below(256) : 0);
-  }
-
-  #anyIData(writer: PacketWriter): void {
-    writer.iData({ ...this.#anything(18, 3), fsn: this.random.below(4) });
+  #anyUserData(writer: PacketWriter, interleaved: boolean): void {
+    const fields = this.#anything(18, 3);
+    const flags = this.random.oneIn(4) ? this.random.below(256) : 0;
+    if (interleaved) writer.iData({ ...fields, fsn: fields.begins ? 0 : this.random.below(4) }, flags);
+    else writer.data(fields, flags);
   }
 
   #anything(streams: number, ssns: number): WrittenData {

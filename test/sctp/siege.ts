@@ -38,6 +38,8 @@ export class Siege implements Round {
   readonly #random: SeededRandom;
   readonly #writer = new PacketWriter();
   readonly #peers: readonly [SiegePeer, ...SiegePeer[]];
+  /** Who was ever where: late answers go to where somebody was. */
+  readonly #residents = new Map<string, SiegePeer>();
   /** Associations begun, and those among them that are over. */
   readonly #ids: AssociationId[] = [];
   readonly #over = new Set<AssociationId>();
@@ -52,6 +54,7 @@ export class Siege implements Round {
     const [first, ...others] = PATHS.map((path, index) => new SiegePeer(path, malice, seed * 31 + index));
     assert.ok(first !== undefined);
     this.#peers = [first, ...others];
+    for (const peer of this.#peers) this.#residents.set(nameOf(peer.path), peer);
     this.#settings = this.#drawSettings();
     this.endpoint = createSctpEndpoint({
       localPort: PORT,
@@ -68,6 +71,7 @@ export class Siege implements Round {
       maxAssociations: random.pick([2, 20_000]),
       maxMessageBytes: random.pick([2_000, 65_536]),
       maxQueuedBytes: random.pick([3_000, 262_144]),
+      maxHeldBytes: random.pick([131_072, 67_108_864]),
     };
   }
 
@@ -88,6 +92,7 @@ export class Siege implements Round {
     else if (dice < 17) this.#stall();
     else if (dice < 20) this.#handshake(peer);
     else if (dice < 22) this.#replay();
+    else if (dice < 23) this.#move(peer);
     else this.#hit(peer);
   }
 
@@ -101,11 +106,19 @@ export class Siege implements Round {
       this.#ids.push(this.endpoint.connect(this.#now, random.pick(this.#peers).path, PORT));
     } else if (dice < 13) this.#send(id);
     else if (dice === 13) this.endpoint.close(this.#now, id);
-    else if (dice === 14) this.endpoint.probe(this.#now, id);
+    else if (dice === 14) this.#watchOrProbe(id);
     else if (random.oneIn(3)) this.endpoint.abort(this.#now, id, "enough");
     else this.endpoint.configure({ ...this.#settings, heartbeatMillis: 100 + random.below(900) });
     this.timer.end();
     this.#drain();
+  }
+
+  #watchOrProbe(id: AssociationId): void {
+    if (this.#random.oneIn(2)) this.endpoint.probe(this.#now, id);
+    else {
+      const heartbeatMillis = 200 + this.#random.below(2_000);
+      this.endpoint.watch(this.#now, id, { heartbeatMillis, lostAfterMillis: 3 * heartbeatMillis });
+    }
   }
 
   #send(id: AssociationId): void {
@@ -138,6 +151,18 @@ export class Siege implements Round {
     this.#recorded[this.#random.below(16)] = Uint8Array.from(packet);
   }
 
+  /** It goes on from elsewhere: a NAT's new port, or another network. */
+  #move(peer: SiegePeer): void {
+    const random = this.#random;
+    const { path } = peer;
+    if (!random.oneIn(4) || path.via === "raw") return;
+    const address = random.oneIn(2) ? path.address : `10.0.${random.below(4)}.${random.below(250)}`;
+    const elsewhere = { ...path, address, outerPort: 5_000 + random.below(1_000) };
+    if (this.#residents.has(nameOf(elsewhere))) return;
+    peer.moveTo(elsewhere);
+    this.#residents.set(nameOf(elsewhere), peer);
+  }
+
   /** What was seen once comes again, perhaps from elsewhere. */
   #replay(): void {
     const packet = this.#recorded[this.#random.below(16)];
@@ -159,9 +184,8 @@ export class Siege implements Round {
       transmits += 1;
       const sent = decodePacket(out.bytes, PORT);
       assert.ok(typeof sent !== "string", `we sent what we would refuse: ${sent}`);
-      const { path } = out;
-      const peer = this.#peers.find((other) => isSame(other.path, path));
-      assert.ok(peer !== undefined, `sent to ${path.address}, which never spoke`);
+      const peer = this.#residents.get(nameOf(out.path));
+      assert.ok(peer !== undefined, `sent to ${nameOf(out.path)}, which never spoke`);
       for (const chunk of sent.chunks) peer.learn(chunk);
     }
     assert.ok(transmits <= TRANSMITS_A_CALL, `${transmits} packets sent in one call`);
@@ -202,6 +226,6 @@ export class Siege implements Round {
   }
 }
 
-function isSame(one: Path, other: Path): boolean {
-  return one.address === other.address && one.outerPort === other.outerPort && one.via === other.via;
+function nameOf({ via, address, outerPort }: Path): string {
+  return `${via} ${address} ${outerPort}`;
 }

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import type { AssociationId, SctpEvent, SctpSettings } from "../../src/sctp/index.ts";
-import { Course, type Courses, Ledger } from "./ledger.ts";
-import { type Conditions, type Host, Network } from "./pair.ts";
+import type { SctpSettings } from "../../src/sctp/index.ts";
+import { Ledger } from "./ledger.ts";
+import { type Conditions, Network } from "./pair.ts";
 import { SeededRandom } from "./random.ts";
+import { Speaker } from "./speaker.ts";
 
 const ADDRESSES = ["10.0.0.2", "10.0.0.1"] as const;
 /** All that is drawn to happen begins within this time. */
@@ -17,6 +18,7 @@ type Incident =
   | "parted for long"
   | "frozen"
   | "frozen for long"
+  | "moved"
   | "aborted"
   | "restarted";
 
@@ -27,51 +29,14 @@ const INCIDENTS: readonly [Incident, ...Incident[]] = [
   "parted for long",
   "frozen",
   "frozen for long",
+  "moved",
   "aborted",
+  "restarted",
   "restarted",
 ];
 
 /** These leave an association alone, so it must end by agreement. */
 const CALM: ReadonlySet<Incident> = new Set(["nothing", "parted", "frozen"]);
-
-/** One side: a process with an endpoint, that sends what it has to say as fast as it may. */
-class Speaker {
-  readonly host: Host;
-  readonly courses: Courses = new Map();
-  readonly name: string;
-  current: AssociationId | undefined;
-  left: number;
-  gone = false;
-  readonly #ledger: Ledger;
-
-  constructor(name: string, host: Host, ledger: Ledger, messages: number) {
-    this.name = name;
-    this.host = host;
-    this.left = messages;
-    this.#ledger = ledger;
-    host.onEvent = (event) => this.#take(event);
-  }
-
-  course(id: AssociationId): Course {
-    let course = this.courses.get(id);
-    if (course === undefined) {
-      course = new Course(this.name, this.#ledger);
-      this.courses.set(id, course);
-    }
-    return course;
-  }
-
-  #take(event: SctpEvent): void {
-    assert.ok(!this.gone, `${this.name}: ${event.type} from a dead process`);
-    this.course(event.id).take(event);
-    if (event.type === "up") this.current = event.id;
-  }
-
-  /** Associations that its endpoint still has. */
-  alive(): AssociationId[] {
-    return [...this.courses.keys()].filter((id) => this.host.endpoint.status(id) !== undefined);
-  }
-}
 
 /** A conversation of two endpoints that its seed determines altogether. */
 export class Conversation {
@@ -93,13 +58,15 @@ export class Conversation {
     this.#begun = this.network.now;
     this.#settings = { maxQueuedBytes: random.pick([2_000, 70_000, 262_144]) };
     this.incident = random.pick(INCIDENTS);
-    for (const address of ADDRESSES) this.#join(address, random.below(random.pick([1, 20, 60, 200])));
+    for (const side of [0, 1])
+      this.#join(side, ADDRESSES[side] ?? "", random.below(random.pick([1, 20, 60, 200])));
   }
 
   run(): void {
     this.#begin();
     this.#plan(this.incident);
-    if (!this.#random.oneIn(4)) this.#planClose();
+    // What befell a conversation shows best in one that goes on.
+    if (!this.#random.oneIn(CALM.has(this.incident) ? 4 : 2)) this.#planClose();
     this.network.run(this.#begun + 2 * STAGE_MILLIS + SETTLED_MILLIS);
     this.#assertAgreed();
     for (const speaker of this.#speakers) {
@@ -110,18 +77,17 @@ export class Conversation {
     this.#assertOver();
   }
 
-  #join(address: string, messages: number): Speaker {
+  #join(side: number, address: string, messages: number): Speaker {
     const host = this.network.host(address, this.#settings);
-    const speaker = new Speaker(`${address} (${this.#speakers.length})`, host, this.ledger, messages);
+    const name = `${address} (${this.#speakers.length})`;
+    const speaker = new Speaker(side, name, host, this.ledger, messages);
     this.#speakers.push(speaker);
     return speaker;
   }
 
   /** The two that run now. */
   #pair(): [Speaker, Speaker] {
-    const [one, two] = ADDRESSES.map((address) =>
-      this.#speakers.findLast((speaker) => speaker.host.address === address),
-    );
+    const [one, two] = [0, 1].map((side) => this.#speakers.findLast((speaker) => speaker.side === side));
     assert.ok(one !== undefined && two !== undefined);
     return [one, two];
   }
@@ -159,8 +125,9 @@ export class Conversation {
     });
   }
 
-  /** Sends some, then more a little later, as long as it is let. */
+  /** Sends some, then more a little later; once refused it waits to be told. */
   #speak(speaker: Speaker): void {
+    speaker.onWritable = () => this.network.at(this.network.now, () => this.#speak(speaker));
     this.#call(speaker, () => {
       const { now } = this.network;
       let result = "queued";
@@ -171,7 +138,9 @@ export class Conversation {
       ) {
         result = this.#sendOne(speaker);
       }
-      if (speaker.left > 0) this.network.at(now + 1 + this.#random.below(80), () => this.#speak(speaker));
+      speaker.full = result === "full";
+      if (speaker.full || speaker.left === 0) return;
+      this.network.at(now + 1 + this.#random.below(80), () => this.#speak(speaker));
     });
   }
 
@@ -197,6 +166,7 @@ export class Conversation {
     else if (incident === "parted for long") this.#sometime(() => this.#part(long));
     else if (incident === "frozen") this.#sometime(() => this.#freeze(short));
     else if (incident === "frozen for long") this.#sometime(() => this.#freeze(long));
+    else if (incident === "moved") this.#sometime(() => this.#move());
     else if (incident === "aborted") this.#sometime(() => this.#abort());
     else if (incident === "restarted") this.#sometime(() => this.#restart());
   }
@@ -220,6 +190,11 @@ export class Conversation {
     }
   }
 
+  #move(): void {
+    const { host } = this.#random.pick(this.#pair());
+    this.network.move(host, `10.0.7.${1 + this.#random.below(200)}`);
+  }
+
   #abort(): void {
     const speaker = this.#random.pick(this.#pair());
     const [id] = speaker.alive();
@@ -235,7 +210,7 @@ export class Conversation {
     const [one, two] = this.#random.oneIn(2) ? this.#pair() : this.#pair().reverse();
     assert.ok(one !== undefined && two !== undefined);
     one.gone = true;
-    const reborn = this.#join(one.host.address, this.#random.below(20));
+    const reborn = this.#join(one.side, one.host.address, this.#random.below(20));
     const after = this.network.now + this.#random.below(500);
     if (this.#random.below(3) > 0) this.network.at(after, () => this.#connect(reborn, two));
     this.network.at(after, () => this.#speak(reborn));
@@ -259,6 +234,10 @@ export class Conversation {
     const [one, two] = this.#pair();
     assert.equal(one.alive().length, two.alive().length, `one end is left\n${this.describe()}`);
     assert.ok(one.alive().length <= 1, `two associations with one peer\n${this.describe()}`);
+    for (const { name, full, host, current = 0 } of [one, two]) {
+      const isEmpty = host.endpoint.status(current)?.queuedBytes === 0;
+      assert.ok(!(full && isEmpty), `${name} was not told that it may go on\n${this.describe()}`);
+    }
   }
 
   #assertOver(): void {

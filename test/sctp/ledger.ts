@@ -34,6 +34,8 @@ class Session {
 
 /** Every message of a conversation, and what became of it: each at most once, in order, whole, and to one session. */
 export class Ledger {
+  /** How often each event was told, to see that conversations have them all. */
+  readonly events = new Map<SctpEvent["type"], number>();
   readonly #entries: Entry[] = [];
 
   /** The next message to send: its number, stream and bytes. */
@@ -63,6 +65,10 @@ export class Ledger {
     assert.equal(entry.from, at.source, `message ${ppid} is of another session`);
     assert.equal(entry.index, at.arrived[stream], `message ${ppid} is out of order in stream ${stream}`);
     at.arrived[stream] = entry.index + 1;
+  }
+
+  told(type: SctpEvent["type"]): void {
+    this.events.set(type, (this.events.get(type) ?? 0) + 1);
   }
 
   get delivered(): number {
@@ -95,6 +101,7 @@ export class Course {
   }
 
   take(event: SctpEvent): void {
+    this.#ledger.told(event.type);
     assert.equal(this.ending, undefined, `${this.#owner}: ${event.type} after ${this.ending}`);
     if (event.type === "up") assert.ok(!this.up, `${this.#owner}: up twice`);
     else if (event.type !== "lost") assert.ok(this.up, `${this.#owner}: ${event.type} before it was up`);
@@ -112,6 +119,9 @@ export class Course {
       case "recovered":
         assert.ok(this.#suspect, `${this.#owner}: recovered from nothing`);
         this.#suspect = false;
+        break;
+      case "moved":
+      case "writable":
         break;
       case "restarted":
         this.restarts += 1;

@@ -29,15 +29,15 @@ if (ONE !== undefined) {
     const first = 1 + Math.floor((part * SEEDS) / TESTS);
     const last = Math.floor(((part + 1) * SEEDS) / TESTS);
     test(`conversations ${first} to ${last}`, (context) => {
-      let messages = 0;
+      const told = new Map<string, number>();
       const surprises: string[] = [];
       for (let seed = first; seed <= last; seed += 1) {
         const conversation = converse(seed);
-        messages += conversation.ledger.delivered;
+        for (const [type, count] of conversation.ledger.events) told.set(type, (told.get(type) ?? 0) + count);
         if (conversation.surprise !== undefined)
           surprises.push(`PAIR_SEED=${seed}: ${conversation.surprise}`);
       }
-      context.diagnostic(`${messages} messages`);
+      context.diagnostic([...told].map(([type, count]) => `${count} ${type}`).join(", "));
       assert.ok(surprises.length <= SURPRISES / TESTS, surprises.join("\n\n"));
     });
   }

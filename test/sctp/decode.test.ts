@@ -3,8 +3,8 @@ import { test } from "node:test";
 import { decodeChunk } from "../../src/sctp/decode/chunks.ts";
 import { decodePacket } from "../../src/sctp/decode/packet.ts";
 import * as encode from "../../src/sctp/encode.ts";
-import { fromHex, packet } from "./hex.ts";
 import { PORT } from "./pair.ts";
+import { fromHex, packet } from "./wire.ts";
 
 const bytes = (text: string): Uint8Array => new Uint8Array(fromHex(text));
 

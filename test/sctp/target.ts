@@ -10,9 +10,9 @@ import {
   type SctpEvent,
   type SctpSettings,
 } from "../../src/sctp/index.ts";
-import { packet } from "./hex.ts";
 import { PORT } from "./pair.ts";
 import { SeededRandom } from "./random.ts";
+import { packet } from "./wire.ts";
 
 /** One endpoint, and us as whoever talks to it, chunk by chunk. */
 export class Target {

@@ -1,1 +1,0 @@
-export { fromHex, packet } from "./wire.ts";

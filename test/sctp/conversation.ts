@@ -19,6 +19,7 @@ type Incident =
   | "frozen"
   | "frozen for long"
   | "moved"
+  | "connected anew"
   | "aborted"
   | "restarted";
 
@@ -30,6 +31,7 @@ const INCIDENTS: readonly [Incident, ...Incident[]] = [
   "frozen",
   "frozen for long",
   "moved",
+  "connected anew",
   "aborted",
   "restarted",
   "restarted",
@@ -42,7 +44,8 @@ const CALM: ReadonlySet<Incident> = new Set(["nothing", "parted", "frozen"]);
 export class Conversation {
   readonly network: Network;
   readonly ledger = new Ledger();
-  readonly incident: Incident;
+  /** One, or two at any times. */
+  readonly incidents: readonly Incident[];
   /** An end that was not agreed upon though nothing had happened; the loss of all farewells can do that. */
   surprise: string | undefined;
   readonly #random: SeededRandom;
@@ -57,16 +60,16 @@ export class Conversation {
     this.network.wrapping = true;
     this.#begun = this.network.now;
     this.#settings = { maxQueuedBytes: random.pick([2_000, 70_000, 262_144]) };
-    this.incident = random.pick(INCIDENTS);
+    this.incidents = Array.from({ length: random.oneIn(3) ? 2 : 1 }, () => random.pick(INCIDENTS));
     for (const side of [0, 1])
       this.#join(side, ADDRESSES[side] ?? "", random.below(random.pick([1, 20, 60, 200])));
   }
 
   run(): void {
     this.#begin();
-    this.#plan(this.incident);
+    for (const incident of this.incidents) this.#plan(incident);
     // What befell a conversation shows best in one that goes on.
-    if (!this.#random.oneIn(CALM.has(this.incident) ? 4 : 2)) this.#planClose();
+    if (!this.#random.oneIn(this.#isCalm ? 4 : 2)) this.#planClose();
     this.network.run(this.#begun + 2 * STAGE_MILLIS + SETTLED_MILLIS);
     this.#assertAgreed();
     for (const speaker of this.#speakers) {
@@ -75,6 +78,10 @@ export class Conversation {
     }
     this.network.runFor(SETTLED_MILLIS);
     this.#assertOver();
+  }
+
+  get #isCalm(): boolean {
+    return this.incidents.every((incident) => CALM.has(incident));
   }
 
   #join(side: number, address: string, messages: number): Speaker {
@@ -116,9 +123,9 @@ export class Conversation {
   }
 
   #connect(from: Speaker, to: Speaker): void {
-    // An association that is there would be replaced, which is another thing than a collision.
-    if (from.alive().length > 0) return;
     this.#call(from, () => {
+      // An association that is there would be replaced, which is another thing than a collision.
+      if (from.alive().length > 0) return;
       const path = this.network.path(to.host);
       from.current = from.host.endpoint.connect(this.network.now, path, 10_001);
       from.course(from.current);
@@ -167,6 +174,7 @@ export class Conversation {
     else if (incident === "frozen") this.#sometime(() => this.#freeze(short));
     else if (incident === "frozen for long") this.#sometime(() => this.#freeze(long));
     else if (incident === "moved") this.#sometime(() => this.#move());
+    else if (incident === "connected anew") this.#sometime(() => this.#connectAnew());
     else if (incident === "aborted") this.#sometime(() => this.#abort());
     else if (incident === "restarted") this.#sometime(() => this.#restart());
   }
@@ -191,8 +199,24 @@ export class Conversation {
   }
 
   #move(): void {
-    const { host } = this.#random.pick(this.#pair());
-    this.network.move(host, `10.0.7.${1 + this.#random.below(200)}`);
+    const { host, side } = this.#random.pick(this.#pair());
+    this.network.move(host, `10.0.${7 + side}.${1 + this.#random.below(200)}`);
+  }
+
+  /** As a client does that has given up waiting: the association that is there is aborted, and another begins. */
+  #connectAnew(): void {
+    const [client, server] = this.#pair();
+    this.#call(client, () => {
+      for (const id of client.alive()) {
+        const isSame = client.host.endpoint.status(id)?.path.address === server.host.address;
+        // One with an address that the peer has left is not replaced by itself.
+        if (!isSame) client.host.endpoint.abort(this.network.now, id, "moved away");
+        client.course(id).ending ??= "aborted by us";
+      }
+      client.full = false;
+      client.current = client.host.endpoint.connect(this.network.now, this.network.path(server.host), 10_001);
+      client.course(client.current);
+    });
   }
 
   #abort(): void {
@@ -202,6 +226,7 @@ export class Conversation {
     this.#call(speaker, () => {
       speaker.host.endpoint.abort(this.network.now, id, "enough");
       speaker.course(id).ending ??= "aborted by us";
+      speaker.full = false;
     });
   }
 
@@ -247,7 +272,7 @@ export class Conversation {
       for (const [id, course] of speaker.courses) {
         assert.equal(speaker.host.endpoint.status(id), undefined, `${speaker.name} has one left`);
         assert.ok(course.ending !== undefined, `${speaker.name}: no end was told\n${this.describe()}`);
-        if (CALM.has(this.incident) && course.ending !== "closed") this.surprise = this.describe();
+        if (this.#isCalm && course.ending !== "closed") this.surprise = this.describe();
       }
     }
   }
@@ -260,7 +285,7 @@ export class Conversation {
       return `${name}: ${each.join("; ")}`;
     });
     const { delivered, count } = this.ledger;
-    return [`${this.incident}, ${delivered} of ${count} messages`, ...told].join("\n");
+    return [`${this.incidents.join(" and ")}, ${delivered} of ${count} messages`, ...told].join("\n");
   }
 }
 

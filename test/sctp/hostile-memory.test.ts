@@ -55,7 +55,7 @@ function beginAndNeverEnd(endpoint: SctpEndpoint, number: number, interleaves: b
 
 for (const interleaves of [false, true]) {
   const name = interleaves ? "thousands of I-DATA that begin messages" : "DATA of one byte without end";
-  test(`F: ${name}: the heap grows by no more than half as much again as it was told`, (context) => {
+  test(`${name}: the heap grows by no more than half as much again as it was told`, (context) => {
     const maxHeldBytes = 8 * 1024 * 1024;
     const settings = { ...PATIENT, maxHeldBytes };
     const random = new SeededRandom(1);
@@ -75,7 +75,7 @@ const LONGEST = 65_536;
 
 for (const interleaves of [false, true]) {
   const how = interleaves ? "I-DATA" : "DATA";
-  test(`E: peers that never end their messages (${how}) keep nobody else from sending and receiving`, () => {
+  test(`peers that never end their messages (${how}) keep nobody else from sending and receiving`, () => {
     const network = new Network(1);
     const server = network.host("10.0.0.1", { ...PATIENT, maxHeldBytes: 1_000_000 });
     for (let number = 0; number < 4; number += 1) beginAndNeverEnd(server.endpoint, number, interleaves);
@@ -95,3 +95,28 @@ for (const interleaves of [false, true]) {
     assert.equal(server.of("message").length, 1, "to the server");
   });
 }
+
+test("peers that take nothing, their queues full, keep nobody else from being sent to", () => {
+  const network = new Network(1);
+  const server = network.host("10.0.0.1", { ...PATIENT, maxHeldBytes: 400_000, maxQueuedBytes: 100_000 });
+  const full = new Uint8Array(5_000);
+  for (let number = 0; number < 8; number += 1) {
+    const deaf = network.host(`10.0.1.${number}`, PATIENT);
+    network.connect(deaf, server);
+    network.runFor(100);
+    deaf.cut = true;
+    const id = server.of("up").at(-1)?.id ?? 0;
+    while (server.endpoint.send(network.now, id, 0, 0, full) === "queued");
+    network.drain(server);
+  }
+  const client = network.host("10.0.0.2", PATIENT);
+  network.connect(client, server);
+  network.runFor(100);
+  const id = server.of("up").at(-1)?.id ?? 0;
+  for (let count = 1; count <= 10; count += 1) {
+    assert.equal(server.endpoint.send(network.now, id, 0, 0, full), "queued", `message ${count}`);
+    network.drain(server);
+    network.runFor(500);
+    assert.equal(client.of("message").length, count);
+  }
+});

@@ -122,6 +122,16 @@ for (const [name, write] of REFLECTED) {
   });
 }
 
+test("nothing reflected counts while the peer's tag is not known: not even tag 0 (§8.5.1 B, C)", () => {
+  for (const [name, write] of REFLECTED) {
+    for (const tag of [0, OUR_TAG]) {
+      const scene = new Scene("cookie-wait");
+      assert.equal(scene.give(write, tag), "#bad-tag", `${name} under ${tag}`);
+      scene.assertGoesOnAs("cookie-wait");
+    }
+  }
+});
+
 test("ABORT with the T bit and the tag that the peer has: the peer knows no association (§8.5.1 B)", () => {
   for (const situation of SITUATIONS.slice(2)) {
     const scene = new Scene(situation);

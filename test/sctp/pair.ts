@@ -143,6 +143,12 @@ export class Network {
     return id;
   }
 
+  /** A packet that seems to come from an address, and does not. */
+  forge(from: Host, to: Host, bytes: Uint8Array): void {
+    this.#flying += 1;
+    this.#schedule.push(this.now, { type: "packet", to: to.address, from: from.address, bytes });
+  }
+
   /** Something of the test's own happens then. */
   at(time: number, act: () => void): void {
     this.#schedule.push(time, { type: "act", act });

@@ -1,65 +1,136 @@
 import type { RemoteInfo, Socket } from "node:dgram";
+import { errorCode, SystemError } from "../base/errors.ts";
 import type { Path } from "../sctp/api.ts";
 import type { PacketSink, SctpTransport } from "./sctp-driver.ts";
 import { bindUdp, closeUdp } from "./udp.ts";
 
+/** The burst of a thousand clients that come back at once must not overflow the kernel's default buffer. */
+const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
+/** Packets waiting for the kernel; beyond it they are dropped, as a full queue in a router would. */
+const MAX_WAITING_BYTES = 4 * 1024 * 1024;
+/** A free IPv4 port may be taken under IPv6. So often another is tried. */
+const MAX_PORT_TRIES = 8;
+/** What binding fails with on a host without IPv6: not built in, or switched off. */
+const NO_IPV6 = ["EAFNOSUPPORT", "EADDRNOTAVAIL", "EPROTONOSUPPORT"];
+
+export interface UdpEncapsulationOptions {
+  /** Local IPv4 address, "0.0.0.0" for all. */
+  readonly address: string;
+  /** Local IPv6 address ("::" for all), where IPv6 is to be served too, on the same port. */
+  readonly ipv6Address?: string;
+  /** 0 for any. */
+  readonly port: number;
+  readonly sink: PacketSink;
+  /** May take a datagram first (a self-check). */
+  readonly intercept?: (bytes: Uint8Array) => boolean;
+}
+
 /**
- * SCTP in UDP (RFC 6951): one socket for every peer of an endpoint. Needs no privilege.
+ * SCTP in UDP (RFC 6951): one socket for every peer of an endpoint, or one each for IPv4 and IPv6. Needs no privilege.
+ *
+ * Addresses of paths are the kernel's text of them, which is canonical: lower case, compressed (RFC 5952), never
+ * IPv4-mapped, link-local ones with their scope ("fe80::1%eth0"), without which no answer would find its way.
  */
 export class UdpEncapsulation implements SctpTransport {
   readonly via = "udp";
-  readonly #socket: Socket;
+  /** Why IPv6 is not served although it was asked for. */
+  readonly ipv6Refusal: SystemError | undefined;
+  readonly #ipv4: Socket;
+  readonly #ipv6: Socket | undefined;
   readonly #local: string;
+  #closed = false;
 
-  private constructor(socket: Socket, local: string) {
-    this.#socket = socket;
+  private constructor(local: string, ipv4: Socket, ipv6: Socket | SystemError | undefined) {
     this.#local = local;
+    this.#ipv4 = ipv4;
+    this.#ipv6 = ipv6 instanceof SystemError ? undefined : ipv6;
+    this.ipv6Refusal = ipv6 instanceof SystemError ? ipv6 : undefined;
   }
 
   /**
-   * Binds `port` (0 for any) and delivers packets to `sink`. `intercept` may take a datagram first (a self-check).
+   * Binds and delivers packets to the sink. A host without IPv6 is no error: see {@link ipv6Refusal}.
    * Errors: {@link SystemError} when the port cannot be bound.
    */
-  static async open(options: {
-    address: string;
-    port: number;
-    sink: PacketSink;
-    intercept?: (bytes: Uint8Array) => boolean;
-  }): Promise<UdpEncapsulation> {
-    const local = options.address === "0.0.0.0" ? "" : options.address;
-    const onDatagram = (bytes: Uint8Array, from: RemoteInfo): void => {
-      if (options.intercept?.(bytes) === true) return;
-      options.sink({ via: "udp", address: from.address, outerPort: from.port, local }, bytes);
-    };
-    const { address, port } = options;
-    const socket = await bindUdp({ address, port, purpose: "SCTP over UDP", onDatagram });
-    try {
-      // The burst of a thousand clients that come back at once must not overflow the kernel's default buffer.
-      socket.setRecvBufferSize(4 * 1024 * 1024);
-    } catch {
-      // The system's limit is lower; its default stays.
+  static async open(options: UdpEncapsulationOptions): Promise<UdpEncapsulation> {
+    const { address, port, ipv6Address } = options;
+    for (let tries = 1; ; tries += 1) {
+      const ipv4 = await bind(options, address, port);
+      try {
+        const ipv6 =
+          ipv6Address === undefined ? undefined : await bindIpv6(options, ipv6Address, ipv4.address().port);
+        return new UdpEncapsulation(knownLocal(address), ipv4, ipv6);
+      } catch (error) {
+        await closeUdp(ipv4);
+        if (port !== 0 || errorCode(error) !== "EADDRINUSE" || tries >= MAX_PORT_TRIES) throw error;
+      }
     }
-    return new UdpEncapsulation(socket, local);
   }
 
   get port(): number {
-    return this.#socket.address().port;
+    return this.#ipv4.address().port;
   }
 
+  /** Whether IPv6 is served. */
+  get servesIpv6(): boolean {
+    return this.#ipv6 !== undefined;
+  }
+
+  /**
+   * A packet that cannot be sent (no route, no buffer, no socket of its family, we are closing) is a lost packet: SCTP
+   * retransmits or gives up by itself. Without a callback dgram keeps such errors to itself, and makes no promise.
+   */
   send(path: Path, bytes: Uint8Array): void {
-    // A packet that cannot be sent is a lost packet: SCTP retransmits or gives up by itself.
-    this.#socket.send(bytes, path.outerPort, path.address, () => {});
+    if (this.#closed) return;
+    const socket = path.address.includes(":") ? this.#ipv6 : this.#ipv4;
+    if (socket === undefined || socket.getSendQueueSize() > MAX_WAITING_BYTES) return;
+    socket.send(bytes, path.outerPort, path.address);
   }
 
   /** Sends bytes to our own socket, for the self-check; false when this host cannot (no loopback). */
   sendToSelf(bytes: Uint8Array): Promise<boolean> {
     return new Promise((resolve) => {
       const address = this.#local === "" ? "127.0.0.1" : this.#local;
-      this.#socket.send(bytes, this.port, address, (error) => resolve(error === null));
+      this.#ipv4.send(bytes, this.port, address, (error) => resolve(error === null));
     });
   }
 
-  close(): Promise<void> {
-    return closeUdp(this.#socket);
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all([this.#ipv4, ...(this.#ipv6 === undefined ? [] : [this.#ipv6])].map(closeUdp));
   }
+}
+
+async function bind(options: UdpEncapsulationOptions, address: string, port: number): Promise<Socket> {
+  const { sink, intercept } = options;
+  const local = knownLocal(address);
+  const onDatagram = (bytes: Uint8Array, from: RemoteInfo): void => {
+    // Nothing can be sent to port 0, and dgram throws when asked to: whoever speaks from it expects no answer.
+    if (from.port === 0 || intercept?.(bytes) === true) return;
+    sink({ via: "udp", address: from.address, outerPort: from.port, local }, bytes);
+  };
+  const socket = await bindUdp({ address, port, purpose: "SCTP over UDP", onDatagram });
+  try {
+    socket.setRecvBufferSize(RECEIVE_BUFFER_BYTES);
+  } catch {
+    // The system's limit is lower; its default stays.
+  }
+  return socket;
+}
+
+async function bindIpv6(
+  options: UdpEncapsulationOptions,
+  address: string,
+  port: number,
+): Promise<Socket | SystemError> {
+  try {
+    return await bind(options, address, port);
+  } catch (error) {
+    if (error instanceof SystemError && NO_IPV6.includes(error.code)) return error;
+    throw error;
+  }
+}
+
+/** Our address on every path of a socket, "" for a socket that is bound to all. */
+function knownLocal(address: string): string {
+  return address === "0.0.0.0" || address === "::" ? "" : address;
 }

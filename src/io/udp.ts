@@ -4,7 +4,7 @@ import { escapeText } from "../base/text.ts";
 import { portHolder } from "./port-holder.ts";
 
 export interface UdpOptions {
-  /** Local address, "0.0.0.0" for all. */
+  /** Local address, "0.0.0.0" for all of IPv4, "::" for all of IPv6 (and of IPv6 only). */
   readonly address: string;
   /** Local port, 0 for any. */
   readonly port: number;
@@ -17,17 +17,44 @@ export interface UdpOptions {
   readonly reuseAddr?: boolean;
 }
 
-/** Binds a UDP socket. Errors: {@link SystemError} naming the port, the likely holder and the fix. */
+/**
+ * Binds a UDP socket. What is sent on it goes to addresses, not to names.
+ * Errors: {@link SystemError} naming the port, the likely holder and the fix.
+ */
 export async function bindUdp(options: UdpOptions): Promise<Socket> {
-  const socket = createSocket({ type: "udp4", reuseAddr: options.reuseAddr ?? false });
-  await new Promise<void>((resolve, reject) => {
-    socket.once("error", (error) => reject(bindError("UDP", options, error)));
-    socket.bind({ port: options.port, address: options.address, exclusive: true }, resolve);
+  const { address, port } = options;
+  const ipv6 = address.includes(":");
+  const socket = createSocket({
+    type: ipv6 ? "udp6" : "udp4",
+    ipv6Only: ipv6,
+    reuseAddr: options.reuseAddr ?? false,
+    lookup: takeAsIs,
   });
+  try {
+    await new Promise<void>((resolve, reject) => {
+      socket.once("error", reject);
+      socket.bind({ port, address, exclusive: true }, resolve);
+    });
+  } catch (error) {
+    socket.close();
+    throw bindError("UDP", options, error);
+  }
   socket.removeAllListeners("error");
   socket.on("error", (error) => options.onError?.(error));
   socket.on("message", options.onDatagram);
   return socket;
+}
+
+/**
+ * dgram looks every destination up, one turn of the event loop later even where it is an address. This one is at once,
+ * so a packet costs no tick, and leaves in the order of the calls.
+ */
+function takeAsIs(
+  address: string,
+  family: unknown,
+  done: (error: NodeJS.ErrnoException | null, address: string, family: number) => void,
+): void {
+  done(null, address, family === 6 ? 6 : 4);
 }
 
 export function closeUdp(socket: Socket): Promise<void> {
@@ -47,7 +74,7 @@ export function bindError(
   const reasons: Readonly<Record<string, string>> = {
     EADDRINUSE: `address in use ${holderText(transport, where.port)}; stop it or choose another port in multiproto.toml`,
     EACCES: `permission denied (ports below 1024 need a privilege: choose a higher one in multiproto.toml)`,
-    EADDRNOTAVAIL: `this host has no such address (see: ip -4 address)`,
+    EADDRNOTAVAIL: `this host has no such address (see: ip address)`,
   };
   const reason = reasons[code] ?? errorText(error);
   return new SystemError(`Cannot bind ${place} for ${where.purpose}: ${reason}`, code || "EBIND", {

@@ -6,34 +6,62 @@ const LONGEST_MILLIS = 60_000;
 /**
  * The one real timer of a driver: wakes it at the deadline that its core names. Cores say when; this is the only place
  * in a driver that calls setTimeout.
+ *
+ * A deadline that moves away costs nothing: the timer stays, finds nothing due when it fires, and is set anew. Only one
+ * that comes nearer replaces it. So a core whose next deadline changes with every packet does not pay for a timer each.
  */
 export class Alarm {
   readonly #clock: Clock;
   readonly #wake: () => void;
+  readonly #graceMillis: Millis;
   #timer: NodeJS.Timeout | undefined;
-  #at: Millis | undefined;
+  /** When the timer fires. */
+  #firesAt: Millis = 0;
+  #deadline: Millis | undefined;
 
-  constructor(clock: Clock, wake: () => void) {
+  /**
+   * `graceMillis`: wakes up to so much after its deadline, at multiples of it, so that deadlines which lie close
+   * together share one wake-up. 0 wakes at the deadline itself.
+   */
+  constructor(clock: Clock, wake: () => void, graceMillis: Millis = 0) {
     this.#clock = clock;
     this.#wake = wake;
+    this.#graceMillis = graceMillis;
   }
 
   /** Wakes at `deadline`, or never when it is undefined. Replaces what was set before. */
   set(deadline: Millis | undefined): void {
-    if (deadline === this.#at && (this.#timer !== undefined || deadline === undefined)) return;
-    this.clear();
-    if (deadline === undefined) return;
-    this.#at = deadline;
-    const delay = Math.min(LONGEST_MILLIS, Math.max(0, Math.ceil(deadline - this.#clock.now())));
-    this.#timer = setTimeout(() => {
-      this.clear();
-      this.#wake();
-    }, delay);
+    this.#deadline = deadline;
+    if (deadline === undefined) this.clear();
+    else if (this.#timer === undefined || deadline < this.#firesAt - this.#graceMillis) this.#start(deadline);
   }
 
   clear(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#at = undefined;
+    this.#deadline = undefined;
+  }
+
+  #start(deadline: Millis): void {
+    clearTimeout(this.#timer);
+    const now = this.#clock.now();
+    const grace = this.#graceMillis;
+    const wakeAt = grace > 0 ? Math.ceil(deadline / grace) * grace : deadline;
+    const delay = Math.min(LONGEST_MILLIS, Math.max(0, Math.ceil(wakeAt - now)));
+    this.#firesAt = now + delay;
+    this.#timer = setTimeout(() => this.#fire(), delay);
+  }
+
+  #fire(): void {
+    this.#timer = undefined;
+    const deadline = this.#deadline;
+    if (deadline === undefined) return;
+    // Moved away meanwhile, further than one timer reaches, or the timer was a fraction of a millisecond early.
+    if (deadline > this.#clock.now()) {
+      this.#start(deadline);
+      return;
+    }
+    this.#deadline = undefined;
+    this.#wake();
   }
 }

@@ -102,7 +102,11 @@ function print({ name }: Server, measured: Measured, against?: Measured): void {
   line(`${name}: heap an association`, kibibytes(measured.heapBytes), share("heapBytes", "2 KiB"));
   line(`${name}: RSS an association`, kibibytes(measured.residentBytes), share("residentBytes", "4 KiB"));
   const rate = `${measured.heartbeatsPerSecond.toFixed(0)} heartbeats/s, ${measured.microsPerHeartbeat.toFixed(1)} µs each`;
-  line(`${name}: idle, server's CPU`, `${(measured.idle * 100).toFixed(2)} %`, `${share("idle", "8 %")}; ${rate}`);
+  line(
+    `${name}: idle, server's CPU`,
+    `${(measured.idle * 100).toFixed(2)} %`,
+    `${share("idle", "8 %")}; ${rate}`,
+  );
 }
 
 title(`SCTP over UDP, ${COUNT} associations at a ${HEARTBEAT_MILLIS / 1_000} s heartbeat (loopback)`);

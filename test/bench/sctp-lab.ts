@@ -28,7 +28,7 @@ export class Subject<Report extends SubjectReport> {
       execArgv: ["--expose-gc", ...(process.env.BENCH_NODE_OPTIONS?.split(" ") ?? [])],
       stdio: ["ignore", "inherit", "pipe", "ipc"],
     });
-    owner.after(() => this.#child.kill("SIGKILL"));
+    owner.after(() => void this.#child.kill("SIGKILL"));
     let complaint = "";
     this.#child.stderr?.on("data", (text) => {
       complaint = (complaint + text).slice(0, 2_000);
@@ -128,7 +128,7 @@ export class Load {
   private constructor(owner: Owner, program: string, udpPort: number, addresses: number) {
     const programArguments = [udpPort, SCTP_PORT, addresses].map(String);
     this.#child = spawn(program, programArguments, { stdio: ["pipe", "pipe", "inherit"] });
-    owner.after(() => this.#child.kill("SIGKILL"));
+    owner.after(() => void this.#child.kill("SIGKILL"));
     if (this.#child.stdout === null) throw new Error("no pipe");
     createInterface(this.#child.stdout).on("line", (line) => {
       this.#lines.push(line);
@@ -144,7 +144,11 @@ export class Load {
   }
 
   /** `count` more clients associate, `atOnce` under way at a time; all that are up then, and how long it took. */
-  async join(count: number, atOnce: number, patienceMillis = 70_000): Promise<{ up: number; millis: number }> {
+  async join(
+    count: number,
+    atOnce: number,
+    patienceMillis = 70_000,
+  ): Promise<{ up: number; millis: number }> {
     const [up = 0, millis = 0] = await this.#ask(`join ${count} ${atOnce}`, "up", patienceMillis);
     return { up, millis };
   }
@@ -163,7 +167,11 @@ export class Load {
   }
 
   async counts(): Promise<LoadCounts> {
-    const [up = 0, heartbeats = 0, aborted = 0, retries = 0] = await this.#ask("counts", "counts", ANSWER_MILLIS);
+    const [up = 0, heartbeats = 0, aborted = 0, retries = 0] = await this.#ask(
+      "counts",
+      "counts",
+      ANSWER_MILLIS,
+    );
     return { up, heartbeats, aborted, retries };
   }
 

@@ -80,7 +80,7 @@ export class UdpEncapsulation implements SctpTransport {
    * retransmits or gives up by itself. Without a callback dgram keeps such errors to itself, and makes no promise.
    */
   send(path: Path, bytes: Uint8Array): void {
-    if (this.#closed) return;
+    if (this.#closed || path.outerPort === 0) return;
     const socket = path.address.includes(":") ? this.#ipv6 : this.#ipv4;
     if (socket === undefined || socket.getSendQueueSize() > MAX_WAITING_BYTES) return;
     socket.send(bytes, path.outerPort, path.address);
@@ -104,7 +104,7 @@ async function bind(options: UdpEncapsulationOptions, address: string, port: num
   const { sink, intercept } = options;
   const local = knownLocal(address);
   const onDatagram = (bytes: Uint8Array, from: RemoteInfo): void => {
-    // Nothing can be sent to port 0, and dgram throws when asked to: whoever speaks from it expects no answer.
+    // Nothing can be sent to port 0 (dgram throws when asked to): whoever speaks from it is nobody's peer.
     if (from.port === 0 || intercept?.(bytes) === true) return;
     sink({ via: "udp", address: from.address, outerPort: from.port, local }, bytes);
   };

@@ -69,7 +69,11 @@ async function measureFlood(program: string): Promise<void> {
     const percent = (value: number): string => `${(value * 100).toFixed(1)} %`;
     line("without a flood, server's CPU", percent(quiet), `${(quietBeats / 5).toFixed(0)} heartbeats/s`);
     line("INITs sent a second", perSecond(sent));
-    line("datagrams taken a second", perSecond(during.datagrams - answered), "answers to heartbeats among them");
+    line(
+      "datagrams taken a second",
+      perSecond(during.datagrams - answered),
+      "answers to heartbeats among them",
+    );
     line("dropped by the kernel a second", perSecond(droppedNow), "the server's socket was full");
     line("in a flood, server's CPU", percent(flooded), "of a core; aim: below 60 %");
     line("healthy peers lost", String(after.lostAt.length - before.lostAt.length), `of ${COUNT}; aim: 0`);

@@ -84,6 +84,54 @@ test("an alarm wakes once at its deadline, and not at one that was replaced", as
   assert.equal(woken, 1);
 });
 
+test("an alarm whose deadline moves away wakes at the new one only, and not at all when it is cleared", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  let now = 0;
+  const woken: number[] = [];
+  const alarm = new Alarm({ now: () => now, wall: () => 0 }, () => woken.push(now));
+  const pass = (millis: number): void => {
+    for (let passed = 0; passed < millis; passed += 1) {
+      now += 1;
+      t.mock.timers.tick(1);
+    }
+  };
+  alarm.set(20);
+  for (let deadline = 21; deadline <= 50; deadline += 1) alarm.set(deadline);
+  pass(60);
+  assert.deepEqual(woken, [50]);
+  alarm.set(80);
+  alarm.set(undefined);
+  pass(60);
+  assert.deepEqual(woken, [50]);
+});
+
+test("deadlines within an alarm's grace share a wake-up, none is met early or later than that", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  let now = 0.25;
+  const deadlines = [3, 3.5, 9.9, 10, 10.1, 19, 31, 32, 500, 501, 509.5];
+  const met = new Map<number, number>();
+  let wakes = 0;
+  const alarm = new Alarm(
+    { now: () => now, wall: () => 0 },
+    () => {
+      wakes += 1;
+      while (deadlines[0] !== undefined && deadlines[0] <= now) met.set(deadlines.shift() ?? 0, now);
+      alarm.set(deadlines[0]);
+    },
+    10,
+  );
+  alarm.set(deadlines[0]);
+  for (let passed = 0; passed < 600; passed += 1) {
+    now += 1;
+    t.mock.timers.tick(1);
+  }
+  assert.deepEqual(deadlines, []);
+  assert.equal(wakes, 5);
+  // A timer counts whole milliseconds.
+  for (const [deadline, at] of met)
+    assert.ok(at >= deadline && at <= deadline + 10 + 1, `${deadline} at ${at}`);
+});
+
 test("an alarm set for the far future does not overflow the timer", () => {
   const still: Clock = { now: () => 0, wall: () => 0 };
   const alarm = new Alarm(still, () => assert.fail("woke at once"));

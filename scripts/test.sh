@@ -23,6 +23,7 @@ tier_packages() {
     check) echo shellcheck ;;
     interop) echo iproute2 user-mode-linux kmod gcc libc6-dev libusrsctp-dev python3 ;;
     chat) echo tmux iproute2 ;;
+    bench) echo gcc libc6-dev ;;
     systemd) echo systemd-container iproute2 nftables util-linux ;;
     install) echo systemd-container iproute2 debootstrap ;;
   esac

@@ -3,6 +3,9 @@ import type { Clock, Millis } from "../base/clock.ts";
 /** A timer may fire this much late or early; a core is asked again anyway. */
 const LONGEST_MILLIS = 60_000;
 
+/** What Node makes of a shorter time. */
+const SHORTEST_MILLIS = 1;
+
 /**
  * The one real timer of a driver: wakes it at the deadline that its core names. Cores say when; this is the only place
  * in a driver that calls setTimeout.
@@ -33,7 +36,7 @@ export class Alarm {
   set(deadline: Millis | undefined): void {
     this.#deadline = deadline;
     if (deadline === undefined) this.clear();
-    else if (this.#timer === undefined || deadline < this.#firesAt - this.#graceMillis) this.#start(deadline);
+    else if (this.#timer === undefined || this.#comesTooLate(deadline)) this.#start(deadline);
   }
 
   clear(): void {
@@ -42,12 +45,21 @@ export class Alarm {
     this.#deadline = undefined;
   }
 
+  /**
+   * Whether the running timer would miss the deadline. One that is about to fire never does, however long ago the
+   * deadline was: a process with too much to do would put it off again with every packet.
+   */
+  #comesTooLate(deadline: Millis): boolean {
+    if (deadline >= this.#firesAt - this.#graceMillis) return false;
+    return this.#clock.now() + SHORTEST_MILLIS < this.#firesAt;
+  }
+
   #start(deadline: Millis): void {
     clearTimeout(this.#timer);
     const now = this.#clock.now();
     const grace = this.#graceMillis;
     const wakeAt = grace > 0 ? Math.ceil(deadline / grace) * grace : deadline;
-    const delay = Math.min(LONGEST_MILLIS, Math.max(0, Math.ceil(wakeAt - now)));
+    const delay = Math.min(LONGEST_MILLIS, Math.max(SHORTEST_MILLIS, Math.ceil(wakeAt - now)));
     this.#firesAt = now + delay;
     this.#timer = setTimeout(() => this.#fire(), delay);
   }

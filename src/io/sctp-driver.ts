@@ -1,5 +1,13 @@
 import type { Clock } from "../base/clock.ts";
-import type { AssociationId, Path, SctpEndpoint, SctpEvent, SctpSettings, SendResult } from "../sctp/api.ts";
+import type {
+  AssociationId,
+  Path,
+  SctpEndpoint,
+  SctpEvent,
+  SctpSettings,
+  SendResult,
+  Transmit,
+} from "../sctp/api.ts";
 import { Alarm } from "./alarm.ts";
 
 /** A way for SCTP packets to travel: UDP encapsulation or raw IP. Errors of single packets are the transport's own. */
@@ -17,10 +25,17 @@ export type PacketSink = (path: Path, bytes: Uint8Array) => void;
  * leave 20 at a time. Far below the shortest of the core's timers (a SACK's 150 ms).
  */
 const GRACE_MILLIS = 10;
+/** Packets that time has made due and that leave in a row; then what has come in meanwhile is read. */
+const DUE_PACKETS_A_TURN = 8;
 
 /**
  * Runs one SCTP endpoint core on the real clock over any number of transports. Holds no protocol decision: packets and
  * calls go in, what the core wants sent goes out, events go to `onEvent`, never from inside a caller's own call.
+ *
+ * Reading comes before asking. Probes are sent a few at a time, their answers are read in between, and time does not
+ * go on for the core before all are out. Otherwise a host with too little time overflows its sockets with the answers
+ * to its own probes, takes its peers for silent, and probes them all the more. So late, the core's rule for a process
+ * that did not run holds instead: nobody is lost for it.
  */
 export class SctpDriver {
   readonly #endpoint: SctpEndpoint;
@@ -28,6 +43,10 @@ export class SctpDriver {
   readonly #onEvent: (event: SctpEvent) => void;
   readonly #transports = new Map<Path["via"], SctpTransport>();
   readonly #alarm: Alarm;
+  /** What time has made due and is not sent yet, from `#dueSent` on. */
+  readonly #due: Transmit[] = [];
+  #dueSent = 0;
+  #turn: NodeJS.Immediate | undefined;
   #pumping = false;
   #pumpAsked = false;
 
@@ -35,11 +54,7 @@ export class SctpDriver {
     this.#endpoint = options.endpoint;
     this.#clock = options.clock;
     this.#onEvent = options.onEvent;
-    const advance = (): void => {
-      this.#endpoint.advance(this.#clock.now());
-      this.#pump();
-    };
-    this.#alarm = new Alarm(options.clock, advance, GRACE_MILLIS);
+    this.#alarm = new Alarm(options.clock, () => this.#advance(), GRACE_MILLIS);
   }
 
   /** Adds a transport; give its packets to {@link receive}. */
@@ -100,6 +115,7 @@ export class SctpDriver {
   /** Stops the timer and closes the transports; associations are not told (shut them down first). */
   async close(): Promise<void> {
     this.#alarm.clear();
+    clearImmediate(this.#turn);
     const transports = [...this.#transports.values()];
     this.#transports.clear();
     await Promise.all(transports.map((transport) => transport.close()));
@@ -129,15 +145,41 @@ export class SctpDriver {
     } finally {
       this.#pumping = false;
     }
-    if (this.#transports.size > 0) this.#alarm.set(this.#endpoint.nextDeadline());
+    if (this.#transports.size > 0 && this.#due.length === 0) this.#alarm.set(this.#endpoint.nextDeadline());
   }
 
   #transmitAll(): boolean {
     let any = false;
     for (let out = this.#endpoint.pollTransmit(); out !== undefined; out = this.#endpoint.pollTransmit()) {
       any = true;
-      this.#transports.get(out.path.via)?.send(out.path, out.bytes);
+      this.#transmit(out);
     }
     return any;
+  }
+
+  #transmit({ path, bytes }: Transmit): void {
+    this.#transports.get(path.via)?.send(path, bytes);
+  }
+
+  #advance(): void {
+    // Too early: the alarm is set anew when all is sent.
+    if (this.#due.length > 0) return;
+    this.#endpoint.advance(this.#clock.now());
+    for (let out = this.#endpoint.pollTransmit(); out !== undefined; out = this.#endpoint.pollTransmit()) {
+      this.#due.push(out);
+    }
+    this.#sendDue();
+  }
+
+  #sendDue(): void {
+    const end = Math.min(this.#due.length, this.#dueSent + DUE_PACKETS_A_TURN);
+    for (const out of this.#due.slice(this.#dueSent, end)) this.#transmit(out);
+    this.#dueSent = end;
+    if (end < this.#due.length) this.#turn = setImmediate(() => this.#sendDue());
+    else {
+      this.#due.length = 0;
+      this.#dueSent = 0;
+    }
+    this.#pump();
   }
 }

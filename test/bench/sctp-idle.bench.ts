@@ -1,8 +1,9 @@
 /** What many idle associations cost a server, sockets included: setting up, staying, memory; against npm `sctp`. */
 import { setTimeout as pass } from "node:timers/promises";
 import { Scope } from "../support/until.ts";
+import type { SendCommand } from "./bare-udp-server.ts";
 import { line, millis, ratio, title } from "./figures.ts";
-import { buildLoad, Load, OUR_SERVER, PACKAGE_SERVER, SCTP_PORT, Subject } from "./sctp-lab.ts";
+import { BARE_SERVER, buildLoad, Load, OUR_SERVER, PACKAGE_SERVER, SCTP_PORT, Subject } from "./sctp-lab.ts";
 
 const COUNT = 20_000;
 /** The first ones pay for compilation. */
@@ -12,6 +13,7 @@ const AT_ONCE = 256;
 /** Source addresses: INITs are rate-limited by address. */
 const ADDRESSES = 40;
 const IDLE_MILLIS = 30_000;
+const BARE_MILLIS = 10_000;
 /** The package may take its time, or never get there. */
 const PACKAGE_PATIENCE_MILLIS = 60_000;
 
@@ -70,6 +72,26 @@ async function measure(load: string, server: Server): Promise<Measured> {
   }
 }
 
+/** Microseconds of processor time for a datagram out and its echo in, at this rate, in Node without any SCTP. */
+async function measureBare(load: string, perSecond: number): Promise<number> {
+  const scope = new Scope();
+  try {
+    const [subject, { port }] = await Subject.start(scope, BARE_SERVER, []);
+    const echo = await Load.start(scope, load, port, 1);
+    await subject.tell({ do: "send", port: echo.udpPort, perSecond } satisfies SendCommand);
+    // Compiles what is called often.
+    await pass(1_000);
+    const before = await subject.report();
+    const spent = subject.processorMillis;
+    await pass(BARE_MILLIS);
+    const used = subject.processorMillis - spent;
+    const after = await subject.report();
+    return (used * 1_000) / Math.max(1, after.datagrams - before.datagrams);
+  } finally {
+    await scope.end();
+  }
+}
+
 interface Server {
   readonly name: string;
   readonly program: string;
@@ -115,6 +137,9 @@ const load = buildLoad(scope);
 if (load !== undefined) {
   const ours = await measure(load, OURS);
   print(OURS, ours);
+  const bare = await measureBare(load, ours.heartbeatsPerSecond);
+  const remark = `a datagram and its echo; ours with all of SCTP: ${ratio(ours.microsPerHeartbeat, bare)}`;
+  line("bare UDP in Node, CPU", `${bare.toFixed(1)} µs`, remark);
   try {
     print(PACKAGE, await measure(load, PACKAGE), ours);
   } catch (error) {

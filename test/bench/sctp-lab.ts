@@ -10,11 +10,12 @@ import { type Owner, Watched, within } from "../support/until.ts";
 
 export const SCTP_PORT = 10_001;
 export const OUR_SERVER = fileURLToPath(new URL("../support/sctp-server.ts", import.meta.url));
+export const BARE_SERVER = fileURLToPath(new URL("bare-udp-server.ts", import.meta.url));
 export const PACKAGE_SERVER = fileURLToPath(new URL("sctp-package-server.ts", import.meta.url));
 const LOAD_SOURCE = fileURLToPath(new URL("sctp-load.c", import.meta.url));
 /** A server that has not answered by then has hung, or drowned. */
 const ANSWER_MILLIS = 20_000;
-const PAGE_KIBIBYTES_IN_BYTES = 1_024;
+const KIBIBYTE = 1_024;
 
 /** A server in a process of its own, its processor time and memory read from outside (proc(5)). */
 export class Subject<Report extends SubjectReport> {
@@ -55,7 +56,12 @@ export class Subject<Report extends SubjectReport> {
 
   /** What it says of itself, after a full garbage collection of its own. Errors when it died or hangs. */
   async report(): Promise<Report> {
-    this.#child.send({ do: "report" });
+    return this.tell({ do: "report" });
+  }
+
+  /** Gives it a command; its answer. */
+  async tell(command: object): Promise<Report> {
+    this.#child.send(command);
     return this.#answer();
   }
 
@@ -67,7 +73,7 @@ export class Subject<Report extends SubjectReport> {
   }
 
   get residentBytes(): number {
-    return Number(/^Rss:\s+(\d+) kB/m.exec(this.#proc("smaps_rollup"))?.[1]) * PAGE_KIBIBYTES_IN_BYTES;
+    return Number(/^Rss:\s+(\d+) kB/m.exec(this.#proc("smaps_rollup"))?.[1]) * KIBIBYTE;
   }
 
   /** Datagrams that the kernel dropped because the server did not read its socket in time. */
@@ -121,6 +127,8 @@ export interface LoadCounts {
 
 /** The clients, all in one process: see sctp-load.c. */
 export class Load {
+  /** Of the first address, 127.0.1.1. */
+  udpPort = 0;
   readonly #child: ChildProcess;
   readonly #lines: string[] = [];
   readonly #watched = new Watched();
@@ -139,7 +147,8 @@ export class Load {
   /** `addresses`: how many to speak from, one socket each. */
   static async start(owner: Owner, program: string, udpPort: number, addresses: number): Promise<Load> {
     const load = new Load(owner, program, udpPort, addresses);
-    await load.#line("ready", ANSWER_MILLIS);
+    const ready = await load.#line("ready", ANSWER_MILLIS);
+    load.udpPort = Number(ready.split(" ")[1]);
     return load;
   }
 

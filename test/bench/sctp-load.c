@@ -4,7 +4,8 @@
  *
  *   sctp-load UDP_PORT SCTP_PORT ADDRESSES       of the server, and how many of 127.0.1.1, 127.0.1.2, … to speak from
  *
- * All clients of an address share its UDP socket and differ by their SCTP port. Commands on standard input:
+ * All clients of an address share its UDP socket and differ by their SCTP port. A packet under v-tag 0 comes back as it
+ * is, for the baseline. First line: ready UDP_PORT_AT_127.0.1.1. Commands on standard input:
  *   join COUNT WINDOW       COUNT more clients associate, at most WINDOW at once  -> up UP MILLIS (or after a time limit)
  *   vanish COUNT            the first COUNT clients fall silent                   -> vanished MONOTONIC_MILLIS
  *   flood RATE SECONDS      RATE INITs a second from random addresses             -> flooded SENT MILLIS
@@ -216,6 +217,12 @@ static size_t take_chunk(int index, const uint8_t *chunk, size_t length, uint8_t
 
 static void take_packet(struct outbox *box, const uint8_t *packet, size_t length) {
   if (length < COMMON_HEADER + 4) return;
+  if (get32(packet + 4) == 0) {
+    size_t chunks = length - COMMON_HEADER;
+    memcpy(chunks_of_next(box), packet + COMMON_HEADER, chunks);
+    add(box, chunks, get16(packet + 2), 0);
+    return;
+  }
   uint32_t index = get32(packet + 4) - 1;
   if (index >= (uint32_t)begun || clients[index].state >= SILENT) return;
   size_t answer = 0;
@@ -348,7 +355,10 @@ int main(int argc, char **argv) {
     watched[1 + i] = (struct pollfd){.fd = open_socket(0x7f000101 + i), .events = POLLIN};
   }
   flood_socket = open_socket(INADDR_ANY);
-  puts("ready");
+  struct sockaddr_in own;
+  socklen_t own_bytes = sizeof own;
+  if (getsockname(watched[1].fd, (struct sockaddr *)&own, &own_bytes) != 0) die("getsockname");
+  printf("ready %d\n", ntohs(own.sin_port));
   fflush(stdout);
   for (;;) {
     /* Answers to a flood are thrown away when its next part is sent. */

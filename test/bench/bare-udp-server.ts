@@ -13,7 +13,7 @@ export interface SendCommand {
 }
 
 /** As often as the driver of ours wakes up. */
-const INTERVAL_MILLIS = 10;
+const INTERVAL_MILLIS = 20;
 const HEARTBEAT_BYTES = 36;
 
 let datagrams = 0;

@@ -63,10 +63,13 @@ export const COOKIE_LIFE = 60_000;
 /** A call later than the deadline asked for by more than this means that this process did not run. */
 export const STALL = 500;
 
-/** INITs answered: a registry that restarts meets all its clients at once; a flood costs at most this much CPU. */
-export const INIT_RATE = { perSecond: 5_000, burst: 10_000 };
+/**
+ * INITs answered: a registry that restarts meets all its clients at once, for which there is the burst; in a flood each
+ * second of it costs a tenth of a core.
+ */
+export const INIT_RATE = { perSecond: 2_000, burst: 20_000 };
 /** One host may carry many clients; it may not take all of the above. */
-export const INIT_RATE_PER_ADDRESS = { perSecond: 1_000, burst: 5_000 };
+export const INIT_RATE_PER_ADDRESS = { perSecond: 500, burst: 5_000 };
 export const INIT_SOURCES = 4_096;
 /** COOKIE ECHOs looked at: each costs an HMAC. */
 export const COOKIE_RATE = { perSecond: 10_000, burst: 20_000 };

@@ -58,6 +58,8 @@ class Endpoint implements SctpEndpoint, AssociationHost {
   readonly #counters: Record<string, number> = {};
   #nextId: AssociationId = 1;
   #lastCall: Millis;
+  /** A stall goes on until what was due then has been done. */
+  #isLate = false;
 
   constructor(options: SctpEndpointOptions) {
     const { now } = options;
@@ -187,10 +189,10 @@ class Endpoint implements SctpEndpoint, AssociationHost {
    */
   #observe(now: Millis): void {
     const deadline = this.timers.next();
-    if (deadline !== undefined && now - deadline > STALL) {
-      this.stalled += Math.max(0, now - this.#lastCall);
-      this.count("stalls");
-    }
+    const late = deadline !== undefined && now - deadline > STALL;
+    if (late) this.stalled += Math.max(0, now - this.#lastCall);
+    if (late && !this.#isLate) this.count("stalls");
+    this.#isLate = late;
     this.#lastCall = now;
   }
 

@@ -1,8 +1,7 @@
 import type { Millis } from "../../base/clock.ts";
 import type { LivenessLimits } from "../api.ts";
-import { encodeHeartbeat } from "../encode.ts";
 import type { Link } from "../link.ts";
-import { decodeInfo, encodeInfo } from "./heartbeat-info.ts";
+import { decodeInfo, heartbeatWith } from "./heartbeat-info.ts";
 import { Supervision, type Timing } from "./supervision.ts";
 
 /** The heartbeats of an association (RFC 9260 §8.3): sends them, knows their answers, and tells what they mean. */
@@ -135,6 +134,6 @@ export class Liveness {
   }
 
   #sendHeartbeat(now: Millis): void {
-    this.#link.add(encodeHeartbeat(encodeInfo({ sentAt: this.#link.running(now), nonce: this.#nonce })));
+    this.#link.add(heartbeatWith({ sentAt: this.#link.running(now), nonce: this.#nonce }));
   }
 }

@@ -2,9 +2,8 @@ import type { Millis } from "../../base/clock.ts";
 import type { Path } from "../api.ts";
 import { VALIDATION_PAUSE } from "../constants.ts";
 import type { Chunk } from "../decode/chunks.ts";
-import { encodeHeartbeat } from "../encode.ts";
 import type { Link } from "../link.ts";
-import { decodeInfo, encodeInfo } from "./heartbeat-info.ts";
+import { decodeInfo, heartbeatWith } from "./heartbeat-info.ts";
 
 /**
  * A peer whose address changes: a NAT gave it another outer port (RFC 6951 §5.4), or it roamed to another network.
@@ -47,8 +46,7 @@ export class PathChange {
     const nonce = this.#link.host.random.below(2 ** 32);
     const sentAt = this.#link.running(now);
     this.#candidate = { path, nonce, since: now, sentAt };
-    const heartbeat = encodeHeartbeat(encodeInfo({ sentAt, nonce }));
-    this.#link.transmit([heartbeat], this.#link.peerTag, path);
+    this.#link.transmit([heartbeatWith({ sentAt, nonce })], this.#link.peerTag, path);
   }
 
   /** When the challenge was sent that `info` answers. */

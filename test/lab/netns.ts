@@ -110,23 +110,23 @@ export class LanHost {
   }
 
   /** Drops this share of what arrives here, of what `matching` says; 100 is a one-way partition. */
-  async lose(percent: number, matching: Matching = ""): Promise<void> {
-    const chance = percent >= 100 ? "" : `numgen random mod 100 < ${percent}`;
-    const table = [
-      "table netdev faults {",
-      "  chain arriving {",
-      "    type filter hook ingress device eth0 priority 0;",
-      `    ${matching} ${chance} drop`,
-      "  }",
-      "}",
-    ].join("\n");
-    await this.receiveAll();
-    await must(this.on(["nft", "-f", "-"]), { input: table });
+  lose(percent: number, matching: Matching = ""): Promise<void> {
+    return dropArriving((argv) => this.on(argv), "eth0", percent, matching);
   }
 
-  /** Ends {@link lose}. */
+  /** As {@link lose}, of what this host sends: it is dropped where it arrives at the switch. */
+  loseSent(percent: number, matching: Matching = ""): Promise<void> {
+    return dropArriving((argv) => this.#onSwitch(argv), this.#port, percent, matching);
+  }
+
+  /** Ends {@link lose} and {@link loseSent}. */
   async receiveAll(): Promise<void> {
-    await run(this.on(["nft", "delete", "table", "netdev", "faults"]));
+    await run(this.on(["nft", "delete", "table", "netdev", faultsOf("eth0")]));
+    await run(this.#onSwitch(["nft", "delete", "table", "netdev", faultsOf(this.#port)]));
+  }
+
+  #onSwitch(argv: readonly string[]): string[] {
+    return ["ip", "netns", "exec", this.#switch, ...argv];
   }
 
   /** A cable of their own between this host and another: an interface `device` on both, with these addresses of a /24. */
@@ -195,6 +195,33 @@ export class LanTap {
   async plugIn(): Promise<void> {
     await must(this.on(["ip", "link", "set", this.device, "master", "br0"]));
   }
+}
+
+/** The nftables table of the faults of an interface; the switch has several. */
+function faultsOf(device: string): string {
+  return `faults-${device}`;
+}
+
+async function dropArriving(
+  on: (argv: readonly string[]) => string[],
+  device: string,
+  percent: number,
+  matching: Matching,
+): Promise<void> {
+  const chance = percent >= 100 ? "" : `numgen random mod 100 < ${percent}`;
+  const table = faultsOf(device);
+  const rules = [
+    // Made before it is deleted, so that the deletion does not fail where there was none.
+    `table netdev ${table}`,
+    `delete table netdev ${table}`,
+    `table netdev ${table} {`,
+    "  chain arriving {",
+    `    type filter hook ingress device ${device} priority 0;`,
+    `    ${matching} ${chance} drop`,
+    "  }",
+    "}",
+  ].join("\n");
+  await must(on(["nft", "-f", "-"]), { input: rules });
 }
 
 async function removeNamespace(namespace: string): Promise<void> {

@@ -1,16 +1,21 @@
 """An SCTP peer on the Linux kernel's SCTP, for the interoperability tests.
 
-  kernel_peer.py LOCAL_ADDRESS PORT
+  kernel_peer.py LOCAL_ADDRESS PORT [ENCAPSULATION_PORT]      (without: raw IP)
 
-Commands on standard input, events on standard output: see speaker.ts, which speaks the same.
+Commands on standard input, events on standard output: see speaker.ts, which speaks the same; `ready` tells the
+kernel's version. One command more, `restart [interleaving]`, kills the process that has the socket and starts it anew.
 """
+import ctypes
+import os
+import signal
 import socket
 import struct
 import sys
 import threading
 
 SCTP = 132
-SCTP_EVENTS = 11
+SCTP_PEER_ADDR_PARAMS, SCTP_EVENTS, SCTP_STATUS, SCTP_FRAGMENT_INTERLEAVE = 9, 11, 14, 18
+SCTP_INTERLEAVING_SUPPORTED = 125
 SCTP_SNDRCV = 1
 MSG_NOTIFICATION = 0x8000
 SCTP_ASSOC_CHANGE = 0x8001
@@ -18,65 +23,190 @@ EOF, ABORT = 0x200, 0x4
 STATES = {0: 'up', 1: 'lost', 2: 'restarted', 3: 'closed', 4: 'lost'}
 # struct sctp_sndrcvinfo (RFC 6458 section 5.3.2).
 INFO = struct.Struct('=HHHxxIIIIIi')
-PATTERN = bytes(i % 251 for i in range(65536))
-peer = []
+# struct sctp_paddrparams: association, address, interval, retransmissions, MTU, SACK delay, flags, flow label, DSCP.
+PATH_PARAMETERS = struct.Struct('=i128sIHIIIIBx')
+HEARTBEAT_ENABLE, DISCOVERY_DISABLE = 1, 16
+USUAL_HEARTBEAT = 30000
+# Linux forgets the UDP header when it bundles chunks, so that packets of up to 8 bytes more than the interface's MTU are
+# lost in its own IP layer. Below that MTU they pass.
+ENCAPSULATED_MTU = 1400
+
+ENCAPSULATION_PORT = sys.argv[3] if len(sys.argv) > 3 else None
+PPID = 7
+# As in bulk.ts.
+STREAMS = 8
+LENGTHS = [1, 17, 200, 1000, 1400, 3000, 64, 5, 512, 333]
+MODULUS = 251
+PATTERN = bytes(i % MODULUS for i in range(65536 + MODULUS))
 
 
 def say(*words):
-    print(*words, flush=True)
+    os.write(1, (' '.join(map(str, words)) + '\n').encode())
 
 
-def receive(sock):
-    whole = b''
-    while True:
-        data, ancillary, flags, sender = sock.recvmsg(131072, 1024)
-        if flags & MSG_NOTIFICATION:
-            kind, = struct.unpack_from('=H', data)
-            if kind == SCTP_ASSOC_CHANGE:
-                state, = struct.unpack_from('=H', data, 8)
-                if state == 0:
-                    peer[:] = [sender]
-                say(STATES.get(state, f'state {state}'))
-            continue
-        whole += data
-        if not flags & socket.MSG_EOR:
-            continue
-        stream = ppid = -1
-        for level, kind, value in ancillary:
-            if (level, kind) == (SCTP, SCTP_SNDRCV):
-                stream, _, _, ppid = INFO.unpack(value)[:4]
-        say('message', stream, socket.ntohl(ppid), len(whole), 'right' if whole == PATTERN[:len(whole)] else 'wrong')
-        whole = b''
+def bulk_message(number, largest):
+    length = largest if number % 100 == 99 else min(LENGTHS[number % len(LENGTHS)], largest)
+    start = number % MODULUS
+    return PATTERN[start:start + length]
 
 
-def send(sock, data, stream, flags=0):
-    info = INFO.pack(stream, 0, flags, socket.htonl(7), 0, 0, 0, 0, 0)
-    sock.sendmsg([data], [(SCTP, SCTP_SNDRCV, info)], 0, peer[0])
+class Peer:
+    def __init__(self, address, port, interleaving):
+        self.remote = None
+        self.association = 0
+        # What came so far of a message that is delivered in parts, by stream.
+        self.partial = {}
+        # The run being received: how many are left, and which comes next on each stream.
+        self.left, self.largest, self.next = 0, 0, []
+        self.sock = socket.socket(socket.AF_INET, socket.SOCK_SEQPACKET, SCTP)
+        self.sock.setsockopt(SCTP, SCTP_EVENTS, bytes([1, 1, 0, 0, 0, 1, 0, 0]))
+        # With a lingering of 0, an ABORT is all that the kernel still does for a process that ended.
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('=ii', 1, 0))
+        if interleaving:
+            self.sock.setsockopt(SCTP, SCTP_FRAGMENT_INTERLEAVE, 2)
+            self.sock.setsockopt(SCTP, SCTP_INTERLEAVING_SUPPORTED, struct.pack('=iI', 0, 1))
+        self.set_path(USUAL_HEARTBEAT)
+        self.sock.bind((address, port))
+        self.sock.listen(5)
+        threading.Thread(target=self.receive, daemon=True).start()
+
+    def receive(self):
+        while True:
+            data, ancillary, flags, sender = self.sock.recvmsg(131072, 1024)
+            if flags & MSG_NOTIFICATION:
+                self.notified(data, sender)
+                continue
+            stream = ppid = -1
+            for level, kind, value in ancillary:
+                if (level, kind) == (SCTP, SCTP_SNDRCV):
+                    stream, _, _, ppid = INFO.unpack(value)[:4]
+            whole = self.partial.pop(stream, b'') + data
+            if flags & socket.MSG_EOR:
+                self.message(stream, socket.ntohl(ppid), whole)
+            else:
+                self.partial[stream] = whole
+
+    def notified(self, data, sender):
+        kind, = struct.unpack_from('=H', data)
+        if kind != SCTP_ASSOC_CHANGE:
+            return
+        state, = struct.unpack_from('=H', data, 8)
+        if state in (0, 2):
+            self.remote = sender
+            self.association, = struct.unpack_from('=i', data, 16)
+        say(STATES.get(state, f'state {state}'))
+
+    def message(self, stream, ppid, data):
+        if self.left == 0:
+            say('message', stream, ppid, len(data), 'right' if data == PATTERN[:len(data)] else 'wrong')
+            return
+        number = self.next[stream]
+        self.next[stream] += STREAMS
+        if data != bulk_message(number, self.largest):
+            say('wrong message on stream', stream)
+        self.left -= 1
+        if self.left == 0:
+            say('received all')
+
+    def send_with(self, data, stream, flags=0):
+        info = INFO.pack(stream, 0, flags, socket.htonl(PPID), 0, 0, 0, 0, 0)
+        self.sock.sendmsg([data], [(SCTP, SCTP_SNDRCV, info)], 0, self.remote)
+
+    def unacknowledged(self):
+        """Chunks; Python's own getsockopt cannot say of which association."""
+        status = ctypes.create_string_buffer(struct.pack('=i', self.association), 256)
+        size = ctypes.c_uint32(176)
+        ctypes.CDLL(None).getsockopt(self.sock.fileno(), SCTP, SCTP_STATUS, status, ctypes.byref(size))
+        return struct.unpack_from('=H', status, 12)[0]
+
+    def connect(self, address, port):
+        self.remote = (address, int(port))
+        self.sock.connect(self.remote)
+
+    def first(self, address, port):
+        # As the original client: the first message brings the association up and travels with COOKIE ECHO.
+        self.remote = (address, int(port))
+        self.sock.sendto(b'\x00', self.remote)
+
+    def send(self, stream, length):
+        self.send_with(PATTERN[:int(length)], int(stream))
+
+    def expect(self, count, largest):
+        self.largest, self.next = int(largest), list(range(STREAMS))
+        self.left = int(count)
+        say('expecting')
+
+    def bulk(self, count, largest):
+        for number in range(int(count)):
+            self.send_with(bulk_message(number, int(largest)), number % STREAMS)
+        say('sent all')
+
+    def heartbeat(self, millis):
+        self.set_path(int(millis) or USUAL_HEARTBEAT)
+        say('set')
+
+    def set_path(self, interval):
+        """For associations to come."""
+        mtu, flags = (ENCAPSULATED_MTU, DISCOVERY_DISABLE) if ENCAPSULATION_PORT else (0, 0)
+        any_address = struct.pack('=H126x', socket.AF_INET)
+        self.sock.setsockopt(SCTP, SCTP_PEER_ADDR_PARAMS, PATH_PARAMETERS.pack(
+            0, any_address, interval, 0, mtu, 0, HEARTBEAT_ENABLE | flags, 0, 0))
+
+    def close(self):
+        waiting = self.unacknowledged()
+        self.send_with(b'', 0, EOF)
+        say('closing', waiting)
+
+    def abort(self):
+        self.send_with(b'', 0, ABORT)
+        say('aborted')
 
 
-sock = socket.socket(socket.AF_INET, socket.SOCK_SEQPACKET, SCTP)
-sock.setsockopt(SCTP, SCTP_EVENTS, bytes([1, 1, 0, 0, 0, 1, 0, 0]))
-sock.bind((sys.argv[1], int(sys.argv[2])))
-sock.listen(5)
-threading.Thread(target=receive, args=(sock,), daemon=True).start()
-say('ready')
+COMMANDS = ('connect', 'first', 'send', 'expect', 'bulk', 'heartbeat', 'close', 'abort')
+
+
+def obey(peer, commands):
+    for line in commands:
+        words = line.split()
+        try:
+            if words and words[0] in COMMANDS:
+                getattr(peer, words[0])(*words[1:])
+        except OSError as error:
+            say('error', error)
+
+
+def start(interleaving):
+    """A process of its own, so that it can be killed; returns its number and where it takes commands."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(writing)
+        peer = Peer(sys.argv[1], int(sys.argv[2]), interleaving)
+        say('ready', os.uname().release)
+        obey(peer, os.fdopen(reading))
+        os._exit(0)
+    os.close(reading)
+    return child, os.fdopen(writing, 'w', buffering=1)
+
+
+def sysctl(name, value):
+    with open(f'/proc/sys/net/sctp/{name}', 'w') as file:
+        file.write(str(value))
+
+
+if ENCAPSULATION_PORT:
+    # RFC 6951: the port that new sockets send to, and the one that the kernel listens on.
+    sysctl('encap_port', ENCAPSULATION_PORT)
+    sysctl('udp_port', ENCAPSULATION_PORT)
+sysctl('intl_enable', 1)
+child, commands = start(False)
 for line in sys.stdin:
     words = line.split()
-    try:
-        if words[:1] == ['connect']:
-            peer[:] = [(words[1], int(words[2]))]
-            sock.connect(peer[0])
-        elif words[:1] == ['first']:
-            # As the original client: the first message brings the association up and travels with COOKIE ECHO.
-            peer[:] = [(words[1], int(words[2]))]
-            sock.sendto(b'\x00', peer[0])
-        elif words[:1] == ['send']:
-            send(sock, PATTERN[:int(words[2])], int(words[1]))
-        elif words[:1] == ['close']:
-            send(sock, b'', 0, EOF)
-        elif words[:1] == ['abort']:
-            send(sock, b'', 0, ABORT)
-        elif words[:1] == ['quit']:
-            break
-    except OSError as error:
-        say('error', error)
+    if words[:1] == ['quit']:
+        break
+    if words[:1] == ['restart']:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        child, commands = start('interleaving' in words)
+    else:
+        commands.write(line)

@@ -1,0 +1,266 @@
+import assert from "node:assert/strict";
+import type { Pair, Side } from "./pair.ts";
+import type { Program } from "./program.ts";
+
+/** One thing that our endpoint and a peer must be able to do together: a row of docs/interop.md. */
+export interface Behaviour {
+  readonly name: string;
+  /** Both programs are without an association before and after. Returns what the table shows: "yes" or figures. */
+  prove(pair: Pair): Promise<string>;
+}
+
+const LARGEST_MESSAGE = 65_536;
+/** A vanished peer is to be missed within this. */
+const LOST_WITHIN_MILLIS = 5_000;
+/** Loss makes both sides wait for timers of a second and more, which double. */
+const LOSSY_MILLIS = 180_000;
+
+export const BEHAVIOURS: readonly Behaviour[] = [
+  { name: "association begun by us", prove: (pair) => upAndDown(pair, "ours") },
+  { name: "association begun by the peer", prove: (pair) => upAndDown(pair, "peer") },
+  { name: "association begun by the peer's first message", prove: beginBySending },
+  { name: "1,000 messages each way at once", prove: (pair) => transfer(pair, 1_000) },
+  { name: "our heartbeats, answered", prove: ourHeartbeats },
+  { name: "the peer's heartbeats, answered", prove: peerHeartbeats },
+  { name: "SHUTDOWN by us, idle", prove: (pair) => shutDown(pair, "ours", 0) },
+  { name: "SHUTDOWN by the peer, idle", prove: (pair) => shutDown(pair, "peer", 0) },
+  { name: "SHUTDOWN by us, data unacknowledged", prove: (pair) => shutDown(pair, "ours", 100) },
+  { name: "SHUTDOWN by the peer, data unacknowledged", prove: (pair) => shutDown(pair, "peer", 100) },
+  { name: "ABORT by us", prove: (pair) => abort(pair, "ours") },
+  { name: "ABORT by the peer", prove: (pair) => abort(pair, "peer") },
+  { name: "peer killed, begins anew", prove: restartOfPeer },
+  { name: "ours killed, begins anew", prove: restartOfOurs },
+  { name: "ours killed, the peer goes on: ABORT", prove: strayData },
+  { name: "cable pulled: suspect, lost", prove: vanish },
+  { name: "5 % loss, 200 messages each way", prove: (pair) => transferWithLoss(pair, 5) },
+  { name: "20 % loss, 200 messages each way", prove: (pair) => transferWithLoss(pair, 20) },
+];
+
+/** Switched on when the endpoint has it. */
+export const INTERLEAVING: Behaviour = { name: "I-DATA, 200 messages each way", prove: interleave };
+
+async function connect(pair: Pair, who: Side, millis?: number): Promise<void> {
+  pair.initiate(who);
+  await pair.ours.hears(/^up$/, millis);
+  await pair.peer.hears(/^up$/, millis);
+}
+
+async function close({ ours, peer }: Pair, who: Side, millis?: number): Promise<void> {
+  (who === "ours" ? ours : peer).say("close");
+  await ours.hears(/^closed$/, millis);
+  await peer.hears(/^closed$/, millis);
+}
+
+/** One message each way, which also shows that none came too many before. */
+async function greet({ ours, peer }: Pair): Promise<void> {
+  for (const [from, to] of [
+    [ours, peer],
+    [peer, ours],
+  ] as const) {
+    from.say("send 0 1000");
+    assert.equal(await to.hears(/^(message|wrong)/), "message 0 7 1000 right");
+  }
+}
+
+async function upAndDown(pair: Pair, who: Side): Promise<string> {
+  await connect(pair, who);
+  await greet(pair);
+  await close(pair, who);
+  return "yes";
+}
+
+async function beginBySending(pair: Pair): Promise<string> {
+  pair.initiateBySending();
+  await pair.ours.hears(/^up$/);
+  await pair.peer.hears(/^up$/);
+  await pair.ours.hears(/^message 0 \d+ 1 right$/);
+  await greet(pair);
+  await close(pair, "peer");
+  return "yes";
+}
+
+async function expectRun(receiver: Program, count: number, largest: number): Promise<void> {
+  receiver.say(`expect ${count} ${largest}`);
+  await receiver.hears(/^expecting$/);
+}
+
+async function runArrives(receiver: Program, millis?: number): Promise<void> {
+  assert.equal(await receiver.hears(/^(received all|wrong|lost)/, millis), "received all", receiver.name);
+}
+
+/** Sends a run each way at the same time; milliseconds until both have arrived. */
+async function runBothWays({ ours, peer }: Pair, count: number, millis?: number): Promise<number> {
+  await expectRun(ours, count, LARGEST_MESSAGE);
+  await expectRun(peer, count, LARGEST_MESSAGE);
+  const begun = performance.now();
+  for (const sender of [ours, peer]) sender.say(`bulk ${count} ${LARGEST_MESSAGE}`);
+  await Promise.all([runArrives(ours, millis), runArrives(peer, millis)]);
+  return performance.now() - begun;
+}
+
+async function transfer(pair: Pair, count: number): Promise<string> {
+  await connect(pair, "ours");
+  const took = await runBothWays(pair, count);
+  await greet(pair);
+  await close(pair, "ours");
+  return seconds(took);
+}
+
+async function transferWithLoss(pair: Pair, percent: number): Promise<string> {
+  await pair.lose(percent);
+  await connect(pair, "ours", LOSSY_MILLIS);
+  const took = await runBothWays(pair, 200, LOSSY_MILLIS);
+  await close(pair, "ours", LOSSY_MILLIS);
+  await pair.loseNothing();
+  return seconds(took);
+}
+
+/** How many chunks of each type came ("in-…") and went ("out-…") since the speaker began. */
+async function chunks(ours: Program): Promise<(name: string) => number> {
+  ours.say("chunks");
+  const counts = JSON.parse((await ours.hears(/^chunks /)).slice("chunks ".length));
+  return (name) => counts[name] ?? 0;
+}
+
+async function set(program: Program, command: string): Promise<void> {
+  program.say(command);
+  await program.hears(/^set$/);
+}
+
+async function ourHeartbeats(pair: Pair): Promise<string> {
+  await set(pair.ours, "heartbeat 250");
+  await connect(pair, "ours");
+  const share = await answered(pair.ours, 5, "out-heartbeat", "in-heartbeat-ack");
+  assert.equal(pair.ours.heardSince(/^(suspect|lost)/), false, "answered, but not taken for an answer");
+  await close(pair, "ours");
+  await set(pair.ours, "heartbeat 0");
+  return share;
+}
+
+async function peerHeartbeats(pair: Pair): Promise<string> {
+  await set(pair.peer, "heartbeat 100");
+  await connect(pair, "peer");
+  const share = await answered(pair.ours, 3, "in-heartbeat", "out-heartbeat-ack");
+  assert.equal(pair.peer.heardSince(/^lost/), false, "answered, but not taken for an answer");
+  await close(pair, "peer");
+  await set(pair.peer, "heartbeat 0");
+  return share;
+}
+
+/** Waits until `count` heartbeats have been answered; how many of how many were. */
+async function answered(ours: Program, count: number, asking: string, answering: string): Promise<string> {
+  const before = await chunks(ours);
+  ours.say(`await ${answering} ${before(answering) + count}`);
+  await ours.hears(/^enough$/);
+  const after = await chunks(ours);
+  return `${after(answering) - before(answering)} of ${after(asking) - before(asking)}`;
+}
+
+async function shutDown(pair: Pair, who: Side, count: number): Promise<string> {
+  await connect(pair, who === "ours" ? "peer" : "ours");
+  if (count === 0) {
+    await close(pair, who);
+    return "yes";
+  }
+  const [sender, receiver] = who === "ours" ? [pair.ours, pair.peer] : [pair.peer, pair.ours];
+  await expectRun(receiver, count, LARGEST_MESSAGE);
+  sender.say(`bulk ${count} ${LARGEST_MESSAGE}`, "close");
+  const unacknowledged = Number((await sender.hears(/^closing /)).split(" ")[1]);
+  assert.ok(unacknowledged > 0, "all was acknowledged before");
+  await runArrives(receiver);
+  await receiver.hears(/^closed$/);
+  await sender.hears(/^closed$/);
+  return "yes";
+}
+
+async function abort(pair: Pair, who: Side): Promise<string> {
+  await connect(pair, who);
+  if (who === "ours") {
+    pair.ours.say("abort");
+    await pair.peer.hears(/^lost$/);
+  } else {
+    pair.peer.say("abort");
+    await pair.ours.hears(/^lost aborted$/);
+  }
+  return "yes";
+}
+
+async function restartOfPeer(pair: Pair): Promise<string> {
+  // A guest on a busy machine may need longer to start a program than a peer may be silent.
+  await set(pair.ours, "heartbeat 1000 60000");
+  await connect(pair, "ours");
+  await greet(pair);
+  await pair.restartPeer();
+  pair.initiate("peer");
+  assert.equal(await pair.ours.hears(/^(restarted|up|lost)/), "restarted same");
+  await pair.peer.hears(/^up$/);
+  await runBothWays(pair, 100);
+  await close(pair, "peer");
+  await set(pair.ours, "heartbeat 0");
+  return "yes";
+}
+
+async function restartOfOurs(pair: Pair): Promise<string> {
+  await connect(pair, "peer");
+  await greet(pair);
+  await pair.restartOurs();
+  pair.initiate("ours");
+  await pair.ours.hears(/^up$/);
+  assert.equal(await pair.peer.hears(/^(restarted|up|lost)/), "restarted");
+  await runBothWays(pair, 100);
+  await close(pair, "ours");
+  return "yes";
+}
+
+/** RFC 9260 §8.4 (8): a packet of an association that we do not know is answered by ABORT with its own v-tag. */
+async function strayData(pair: Pair): Promise<string> {
+  await connect(pair, "ours");
+  await pair.restartOurs();
+  pair.peer.say("send 0 1000");
+  await pair.peer.hears(/^lost$/);
+  return "yes";
+}
+
+async function vanish(pair: Pair): Promise<string> {
+  await connect(pair, "peer");
+  await greet(pair);
+  await pair.unplug();
+  const unplugged = performance.now();
+  await pair.ours.hears(/^suspect$/);
+  const suspect = performance.now() - unplugged;
+  await pair.ours.hears(/^lost timeout$/);
+  const lost = performance.now() - unplugged;
+  await pair.plugIn();
+  pair.peer.say("abort");
+  await pair.peer.hears(/^aborted$/);
+  assert.ok(lost <= LOST_WITHIN_MILLIS, `lost after ${seconds(lost)}`);
+  return `${seconds(suspect)}, ${seconds(lost)}`;
+}
+
+/** RFC 8260: all data as I-DATA, and a short message passes a long one of another stream. */
+async function interleave(pair: Pair): Promise<string> {
+  await pair.restartPeer({ interleaving: true });
+  const before = await chunks(pair.ours);
+  await connect(pair, "ours");
+  await runBothWays(pair, 200);
+  for (const [from, to] of [
+    [pair.ours, pair.peer],
+    [pair.peer, pair.ours],
+  ] as const) {
+    from.say(`send 1 ${LARGEST_MESSAGE}`, "send 2 1");
+    for (const expected of ["message 2 7 1 right", `message 1 7 ${LARGEST_MESSAGE} right`])
+      assert.equal(await to.hears(/^message/), expected);
+  }
+  await close(pair, "ours");
+  const after = await chunks(pair.ours);
+  for (const direction of ["in", "out"]) {
+    assert.ok(after(`${direction}-i-data`) > before(`${direction}-i-data`), `no I-DATA ${direction}`);
+    assert.equal(after(`${direction}-data`), before(`${direction}-data`), `DATA ${direction}`);
+  }
+  await pair.restartPeer();
+  return "yes";
+}
+
+function seconds(millis: number): string {
+  return `${(millis / 1_000).toFixed(millis < 1_000 ? 2 : 1)} s`;
+}

@@ -13,6 +13,8 @@ const SCRIPT = join(import.meta.dirname, "kernel_peer.py");
 export class KernelSctp implements PeerStack {
   readonly title: string;
   readonly via: Via;
+  // Linux counts from 0 as well, but from the second part on.
+  readonly numbersFragments = false;
   #version = "";
 
   constructor(via: Via) {

@@ -14,6 +14,8 @@ export interface PeerStack {
   /** The column of docs/interop.md. */
   readonly title: string;
   readonly via: Via;
+  /** Whether the parts of a message in I-DATA count from 0, the first included (RFC 8260 §2.1). */
+  readonly numbersFragments: boolean;
   /** Version of the stack, once it has started. */
   version(): string;
   /** Puts the peer on the network, ready to take commands. */
@@ -34,21 +36,21 @@ export interface PeerHost {
 export class Pair {
   readonly #ourHost: LanHost;
   readonly #peerHost: PeerHost;
-  readonly #via: Via;
+  readonly stack: PeerStack;
   #ours: Program;
 
-  private constructor(ourHost: LanHost, peerHost: PeerHost, via: Via) {
+  private constructor(ourHost: LanHost, peerHost: PeerHost, stack: PeerStack) {
     this.#ourHost = ourHost;
     this.#peerHost = peerHost;
-    this.#via = via;
-    this.#ours = speaker(ourHost, via);
+    this.stack = stack;
+    this.#ours = speaker(ourHost, stack.via);
   }
 
   static async create(owner: Owner, stack: PeerStack): Promise<Pair> {
     const lan = await Lan.create();
     owner.after(() => lan.dispose());
     const ourHost = await lan.host("ours");
-    const pair = new Pair(ourHost, await stack.boot(owner, lan), stack.via);
+    const pair = new Pair(ourHost, await stack.boot(owner, lan), stack);
     owner.after(() => pair.ours.end());
     await pair.ours.hears(/^ready$/);
     return pair;
@@ -79,7 +81,7 @@ export class Pair {
 
   async restartOurs(): Promise<void> {
     await this.ours.kill();
-    this.#ours = speaker(this.#ourHost, this.#via);
+    this.#ours = speaker(this.#ourHost, this.stack.via);
     await this.ours.hears(/^ready$/);
   }
 
@@ -93,7 +95,7 @@ export class Pair {
 
   /** Loses this share of the SCTP packets, at random, of each direction by itself. */
   async lose(percent: number): Promise<void> {
-    const sctp: Matching = this.#via === "raw" ? "ip protocol 132" : `udp dport ${ENCAPSULATION_PORT}`;
+    const sctp: Matching = this.stack.via === "raw" ? "ip protocol 132" : `udp dport ${ENCAPSULATION_PORT}`;
     await this.#ourHost.lose(percent, sctp);
     await this.#ourHost.loseSent(percent, sctp);
   }

@@ -17,7 +17,7 @@
  *
  * Events on standard output, one a line: `ready`, `up`, `message STREAM PPID LENGTH right|wrong`, `expecting`,
  * `received COUNT`, `wrong message on stream STREAM`, `sent COUNT`, `closing UNACKNOWLEDGED`, `aborted`,
- * `restarted` (ours: `same` or `other`, as the association's identifier is), `lost` (ours: REASON), `closed`, `set`;
+ * `restarted` (ours: `same` or `other`, as the association's identifier is), `lost` (ours: `REASON: DETAIL`), `closed`, `set`;
  * ours alone: `suspect`, `recovered`, `chunks JSON`, `enough`.
  */
 import { createInterface } from "node:readline";
@@ -103,8 +103,6 @@ async function openTransport(): Promise<SctpTransport> {
     chunks.add("in", bytes);
     lookForAwaited();
     driver.receive(path, bytes);
-    // It may have acknowledged something and so made room.
-    sendRun();
   };
   if (via === "raw") return RawIp.open({ sink, onError: (error) => console.error(error) });
   return UdpEncapsulation.open({ address: "0.0.0.0", port: Number(encapsulation), sink });
@@ -131,7 +129,8 @@ function lookForAwaited(): void {
 function tell(event: SctpEvent): void {
   if (event.type === "up") association = event.id;
   if (event.type === "message") received(event.stream, event.ppid, event.bytes);
-  else if (event.type === "lost") console.log(`lost ${event.reason}`);
+  else if (event.type === "writable") sendRun();
+  else if (event.type === "lost") console.log(`lost ${event.reason}: ${event.detail}`);
   else if (event.type === "restarted")
     console.log(`restarted ${event.id === association ? "same" : "other"}`);
   else console.log(event.type);
@@ -149,7 +148,7 @@ function received(stream: number, ppid: number, bytes: Uint8Array): void {
   console.log("received all");
 }
 
-/** Sends of the run what there is room for. */
+/** Sends of the run what there is room for; "writable" says when there is room again. */
 function sendRun(): void {
   while (run !== undefined) {
     const { stream, bytes } = bulkMessage(run.next, run.largest);

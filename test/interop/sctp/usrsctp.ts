@@ -11,6 +11,7 @@ import { Program } from "./program.ts";
 export class Usrsctp implements PeerStack {
   readonly title: string;
   readonly via: Via;
+  readonly numbersFragments = true;
   #version = "";
 
   constructor(via: Via) {

@@ -21,7 +21,7 @@ liveness_minutes=${LIVENESS_MINUTES:-240}
 tier_packages() {
   case $1 in
     check) echo shellcheck ;;
-    interop) echo iproute2 user-mode-linux kmod gcc libc6-dev libusrsctp-dev python3 ;;
+    interop) echo iproute2 nftables user-mode-linux kmod gcc libc6-dev libusrsctp-dev python3 ;;
     chat) echo tmux iproute2 ;;
     bench) echo gcc libc6-dev ;;
     systemd) echo systemd-container iproute2 nftables util-linux ;;

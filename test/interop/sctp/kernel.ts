@@ -15,6 +15,7 @@ export class KernelSctp implements PeerStack {
   readonly via: Via;
   // Linux counts from 0 as well, but from the second part on.
   readonly numbersFragments = false;
+  readonly lossyAttempts = 1;
   #version = "";
 
   constructor(via: Via) {

@@ -16,6 +16,8 @@ export interface PeerStack {
   readonly via: Via;
   /** Whether the parts of a message in I-DATA count from 0, the first included (RFC 8260 §2.1). */
   readonly numbersFragments: boolean;
+  /** How often a transfer with losses is tried before silence counts as a failure. */
+  readonly lossyAttempts: number;
   /** Version of the stack, once it has started. */
   version(): string;
   /** Puts the peer on the network, ready to take commands. */

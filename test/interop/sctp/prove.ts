@@ -5,7 +5,7 @@ import { Pair, type PeerStack } from "./pair.ts";
 import { saveColumn } from "./results.ts";
 
 /** For booting a guest, and for a row whose own deadlines all hold. */
-const TIMEOUT = { timeout: 300_000 };
+const TIMEOUT = { timeout: 600_000 };
 
 /** A test for each behaviour, on one pair of programs. */
 export function proveAll(stack: PeerStack): void {

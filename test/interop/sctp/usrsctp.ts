@@ -12,6 +12,8 @@ export class Usrsctp implements PeerStack {
   readonly title: string;
   readonly via: Via;
   readonly numbersFragments = true;
+  // It now and then forgets its retransmission timer after a loss (usrsctp issue 750) and then sends no more data.
+  readonly lossyAttempts = 3;
   #version = "";
 
   constructor(via: Via) {

@@ -58,6 +58,10 @@ export class Pair {
     return pair;
   }
 
+  get #sctp(): Matching {
+    return this.stack.via === "raw" ? "ip protocol 132" : `udp dport ${ENCAPSULATION_PORT}`;
+  }
+
   get ours(): Program {
     return this.#ours;
   }
@@ -97,9 +101,14 @@ export class Pair {
 
   /** Loses this share of the SCTP packets, at random, of each direction by itself. */
   async lose(percent: number): Promise<void> {
-    const sctp: Matching = this.stack.via === "raw" ? "ip protocol 132" : `udp dport ${ENCAPSULATION_PORT}`;
-    await this.#ourHost.lose(percent, sctp);
-    await this.#ourHost.loseSent(percent, sctp);
+    await this.#ourHost.lose(percent, this.#sctp);
+    await this.#ourHost.loseSent(percent, this.#sctp);
+  }
+
+  /** Loses all that this side sends. */
+  async silence(who: Side): Promise<void> {
+    if (who === "ours") await this.#ourHost.loseSent(100, this.#sctp);
+    else await this.#ourHost.lose(100, this.#sctp);
   }
 
   async loseNothing(): Promise<void> {

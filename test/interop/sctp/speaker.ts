@@ -16,7 +16,7 @@
  *   await CHUNKS COUNT           ours only: `enough` when there are so many, CHUNKS as "in-heartbeat"
  *
  * Events on standard output, one a line: `ready`, `up`, `message STREAM PPID LENGTH right|wrong`, `expecting`,
- * `received COUNT`, `wrong message on stream STREAM`, `sent COUNT`, `closing UNACKNOWLEDGED`, `aborted`,
+ * `received COUNT`, `wrong message on stream STREAM`, `sent COUNT`, `closing`, `aborted`,
  * `restarted` (ours: `same` or `other`, as the association's identifier is), `lost` (ours: `REASON: DETAIL`), `closed`, `set`;
  * ours alone: `suspect`, `recovered`, `chunks JSON`, `enough`.
  */
@@ -80,8 +80,8 @@ const COMMANDS: Readonly<Record<string, (first: number, second: number, word: st
     console.log("set");
   },
   close: () => {
-    console.log(`closing ${driver.status(association)?.queuedBytes ?? 0}`);
     driver.shutdown(association);
+    console.log("closing");
   },
   abort: () => {
     driver.abort(association, "asked to");

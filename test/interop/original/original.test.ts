@@ -233,6 +233,8 @@ describe("original clients, on the SCTP of a Linux kernel", () => {
     await there.tap.plugIn();
     bob = await joined(there, "bob-third", "--nick", "bob");
     await ada.sees({ bob: true });
+    // What ada sees may still be of the one that crashed.
+    await network.listed("bob", "online");
     const entries = (await network.clients()).filter(({ nickname }) => nickname.startsWith("bob"));
     assert.deepEqual(
       entries.map(({ nickname, state }) => [nickname, state]),
@@ -244,6 +246,7 @@ describe("original clients, on the SCTP of a Linux kernel", () => {
     bob.signal("KILL");
     bob = await joined(there, "bob-fixed", "--nick", "bob", "--port", "50505");
     await ada.sees({ bob: true });
+    await network.listed("bob", "online");
     await there.tap.unplug();
     bob.signal("KILL");
     await bob.line("EXITED");

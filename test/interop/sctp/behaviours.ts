@@ -1,6 +1,18 @@
 import assert from "node:assert/strict";
 import type { Pair, Side } from "./pair.ts";
 import type { Program } from "./program.ts";
+import {
+  chunks,
+  close,
+  connect,
+  expectRun,
+  greet,
+  LARGEST_MESSAGE,
+  runArrives,
+  runBothWays,
+  seconds,
+  set,
+} from "./steps.ts";
 
 /** One thing that our endpoint and a peer must be able to do together: a row of docs/interop.md. */
 export interface Behaviour {
@@ -9,14 +21,13 @@ export interface Behaviour {
   prove(pair: Pair): Promise<string>;
 }
 
-const LARGEST_MESSAGE = 65_536;
 /** A run of 100 with this as its largest message can be sent without waiting, with every stack. */
 const FITS_INTO_BUFFER = 16_384;
 /** Fits into one chunk with either endpoint. */
 const UNFRAGMENTED = 1_000;
 /** A vanished peer is to be missed within this. */
 const LOST_WITHIN_MILLIS = 5_000;
-/** Loss makes both sides wait for timers of a second and more, which double. */
+/** Loss makes both sides wait for timers of up to a second or two, again and again. */
 const LOSSY_MILLIS = 90_000;
 
 export const BEHAVIOURS: readonly Behaviour[] = [
@@ -42,29 +53,6 @@ export const BEHAVIOURS: readonly Behaviour[] = [
   { name: "I-DATA, a short message passes a long one", prove: overtake },
 ];
 
-async function connect(pair: Pair, who: Side, millis?: number): Promise<void> {
-  pair.initiate(who);
-  await pair.ours.hears(/^up$/, millis);
-  await pair.peer.hears(/^up$/, millis);
-}
-
-async function close({ ours, peer }: Pair, who: Side, millis?: number): Promise<void> {
-  (who === "ours" ? ours : peer).say("close");
-  await ours.hears(/^closed$/, millis);
-  await peer.hears(/^closed$/, millis);
-}
-
-/** One message each way, which also shows that none came too many before. */
-async function greet({ ours, peer }: Pair): Promise<void> {
-  for (const [from, to] of [
-    [ours, peer],
-    [peer, ours],
-  ] as const) {
-    from.say("send 0 1000");
-    assert.equal(await to.hears(/^(message|wrong)/), "message 0 7 1000 right");
-  }
-}
-
 async function upAndDown(pair: Pair, who: Side): Promise<string> {
   await connect(pair, who);
   await greet(pair);
@@ -82,29 +70,6 @@ async function beginBySending(pair: Pair): Promise<string> {
   return "yes";
 }
 
-async function expectRun(receiver: Program, count: number, largest: number): Promise<void> {
-  receiver.say(`expect ${count} ${largest}`);
-  await receiver.hears(/^expecting$/);
-}
-
-async function runArrives(receiver: Program, millis?: number): Promise<void> {
-  assert.equal(await receiver.hears(/^(received all|wrong|lost)/, millis), "received all", receiver.name);
-}
-
-/** Sends a run each way at the same time; milliseconds until both have arrived. */
-async function runBothWays(
-  { ours, peer }: Pair,
-  count: number,
-  { millis, largest = LARGEST_MESSAGE }: { readonly millis?: number; readonly largest?: number } = {},
-): Promise<number> {
-  await expectRun(ours, count, largest);
-  await expectRun(peer, count, largest);
-  const begun = performance.now();
-  for (const sender of [ours, peer]) sender.say(`bulk ${count} ${largest}`);
-  await Promise.all([runArrives(ours, millis), runArrives(peer, millis)]);
-  return performance.now() - begun;
-}
-
 async function transfer(pair: Pair, count: number): Promise<string> {
   await connect(pair, "ours");
   const took = await runBothWays(pair, count);
@@ -119,6 +84,7 @@ async function transferWithLoss(pair: Pair, percent: number): Promise<string> {
       await pair.lose(percent);
       await connect(pair, "ours", LOSSY_MILLIS);
       const took = await runBothWays(pair, 200, { millis: LOSSY_MILLIS });
+      await greet(pair);
       await close(pair, "ours", LOSSY_MILLIS);
       await pair.loseNothing();
       return attempt === 1 ? seconds(took) : `${seconds(took)} (2), attempt ${attempt}`;
@@ -128,18 +94,6 @@ async function transferWithLoss(pair: Pair, percent: number): Promise<string> {
       await pair.reset();
     }
   }
-}
-
-/** How many chunks of each type came ("in-…") and went ("out-…") since the speaker began. */
-async function chunks(ours: Program): Promise<(name: string) => number> {
-  ours.say("chunks");
-  const counts = JSON.parse((await ours.hears(/^chunks /)).slice("chunks ".length));
-  return (name) => counts[name] ?? 0;
-}
-
-async function set(program: Program, command: string): Promise<void> {
-  program.say(command);
-  await program.hears(/^set$/);
 }
 
 async function ourHeartbeats(pair: Pair): Promise<string> {
@@ -294,8 +248,4 @@ async function overtake(pair: Pair): Promise<string> {
   await close(pair, "ours");
   await pair.restartPeer();
   return "yes";
-}
-
-function seconds(millis: number): string {
-  return `${(millis / 1_000).toFixed(millis < 1_000 ? 2 : 1)} s`;
 }

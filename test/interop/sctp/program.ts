@@ -3,6 +3,16 @@ import { Running } from "../../lab/command.ts";
 /** What a busy machine may take for what is over in milliseconds on an idle one. */
 const DEADLINE_MILLIS = 30_000;
 
+/** What was waited for did not come. */
+export class Silence extends Error {
+  readonly program: Program;
+
+  constructor(program: Program, cause: unknown) {
+    super(`${cause}`, { cause });
+    this.program = program;
+  }
+}
+
 /** A program that takes commands and tells events, line by line: speaker.ts or one of the peers. */
 export class Program {
   readonly name: string;
@@ -31,7 +41,9 @@ export class Program {
       found = lines[index] ?? "";
       return true;
     };
-    await this.#running.output(look, `${this.name} hears ${wanted}`, millis);
+    await this.#running.output(look, `${this.name} hears ${wanted}`, millis).catch((error: unknown) => {
+      throw new Silence(this, error);
+    });
     return found;
   }
 

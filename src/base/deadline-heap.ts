@@ -22,19 +22,25 @@ export class Deadline<Owner, Name extends string> {
   }
 }
 
+/** Children of a place: four make the heap half as deep as two would, and lie side by side in memory. */
+const BRANCHES = 4;
+
 /**
- * Deadlines, the earliest first: a binary heap whose entries know their place. Setting, moving and clearing one of
- * 50,000 costs O(log n), asking for the next O(1), and nothing is allocated.
+ * Deadlines, the earliest first: a heap whose entries know their place. Setting, moving and clearing one of 50,000
+ * costs O(log n), asking for the next O(1), and nothing is allocated. The times stand in an array of their own, so that
+ * comparing them does not touch the entries.
  */
 export class DeadlineHeap<Owner, Name extends string> {
-  readonly #heap: Deadline<Owner, Name>[] = [];
+  readonly #entries: Deadline<Owner, Name>[] = [];
+  readonly #times: Millis[] = [];
 
   /** Sets or moves `deadline`. */
   set(deadline: Deadline<Owner, Name>, at: Millis): void {
     deadline.at = at;
     if (deadline.slot < 0) {
-      deadline.slot = this.#heap.length;
-      this.#heap.push(deadline);
+      deadline.slot = this.#entries.length;
+      this.#entries.push(deadline);
+      this.#times.push(at);
     }
     this.#settle(deadline);
   }
@@ -43,53 +49,65 @@ export class DeadlineHeap<Owner, Name extends string> {
     const { slot } = deadline;
     if (slot < 0) return;
     deadline.slot = -1;
-    const last = this.#heap.pop();
+    const last = this.#entries.pop();
+    this.#times.pop();
     if (last === undefined || last === deadline) return;
-    this.#place(last, slot);
+    last.slot = slot;
     this.#settle(last);
   }
 
   /** The earliest time, or undefined when none is set. */
   next(): Millis | undefined {
-    return this.#heap[0]?.at;
+    return this.#times[0];
   }
 
   /** Removes and returns one deadline that is due at `now`, earliest first. */
   due(now: Millis): Deadline<Owner, Name> | undefined {
-    const first = this.#heap[0];
+    const first = this.#entries[0];
     if (first === undefined || first.at > now) return undefined;
     this.clear(first);
     return first;
   }
 
-  #place(deadline: Deadline<Owner, Name>, slot: number): void {
-    this.#heap[slot] = deadline;
+  /** Moves `deadline` up or down from its place to where it belongs. */
+  #settle(deadline: Deadline<Owner, Name>): void {
+    const { at } = deadline;
+    let { slot } = deadline;
+    while (slot > 0) {
+      const parent = Math.floor((slot - 1) / BRANCHES);
+      if (this.#timeAt(parent) <= at) break;
+      this.#move(parent, slot);
+      slot = parent;
+    }
+    for (let child = this.#earliestChild(slot); this.#timeAt(child) < at; ) {
+      this.#move(child, slot);
+      slot = child;
+      child = this.#earliestChild(slot);
+    }
+    this.#entries[slot] = deadline;
+    this.#times[slot] = at;
     deadline.slot = slot;
   }
 
-  /** Moves `deadline` up or down to where it belongs. */
-  #settle(deadline: Deadline<Owner, Name>): void {
-    let { slot } = deadline;
-    while (slot > 0) {
-      const parent = this.#heap[(slot - 1) >> 1];
-      if (parent === undefined || parent.at <= deadline.at) break;
-      const above = parent.slot;
-      this.#place(parent, slot);
-      slot = above;
-    }
-    for (;;) {
-      const child = this.#earlierChild(slot);
-      if (child === undefined || child.at >= deadline.at) break;
-      const below = child.slot;
-      this.#place(child, slot);
-      slot = below;
-    }
-    this.#place(deadline, slot);
+  #move(from: number, to: number): void {
+    const entry = this.#entries[from];
+    if (entry === undefined) return;
+    this.#entries[to] = entry;
+    this.#times[to] = this.#timeAt(from);
+    entry.slot = to;
   }
 
-  #earlierChild(slot: number): Deadline<Owner, Name> | undefined {
-    const left = this.#heap[2 * slot + 1];
-    const right = this.#heap[2 * slot + 2];
-    return right !== undefined && left !== undefined && right.at < left.at ? right : left;
+  /** Infinity where there is nothing. */
+  #timeAt(slot: number): Millis {
+    return slot < this.#times.length ? (this.#times[slot] ?? Infinity) : Infinity;
+  }
+
+  #earliestChild(slot: number): number {
+    const first = BRANCHES * slot + 1;
+    let earliest = first;
+    for (let child = first + 1; child < first + BRANCHES; child += 1) {
+      if (this.#timeAt(child) < this.#timeAt(earliest)) earliest = child;
+    }
+    return earliest;
   }
 }

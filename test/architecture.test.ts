@@ -133,6 +133,21 @@ test("cores import no part of Node but hashes, and those through base", () => {
   }
 });
 
+test("SQLite is known to one back end", () => {
+  const users = SOURCES.filter(({ imports }) => imports.includes("node:sqlite")).map(({ path }) => path);
+  assert.ok(users.length > 0);
+  for (const path of users)
+    assert.match(path, /^store\/sqlite/, `${path}: all others see the store interface`);
+});
+
+test("stores wait for nothing and read no clock", () => {
+  const reason = "when to write is the ledger's decision, and its tests move the clock";
+  for (const { path, code } of SOURCES.filter(({ room }) => room === "store")) {
+    const pattern = /\basync\b|\bset(Timeout|Interval|Immediate)\(|\bDate\.now\(|\bperformance\./;
+    assert.doesNotMatch(code, pattern, `${path}: ${reason}`);
+  }
+});
+
 test("timers are set only by shells", () => {
   const shells = /^(io|control|service|ctl|tui|bin)\//;
   for (const { path, code } of SOURCES) {

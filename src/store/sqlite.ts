@@ -1,0 +1,131 @@
+import { accessSync, chmodSync, constants, existsSync, mkdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import type { Clock } from "../base/clock.ts";
+import { errorCode, errorText } from "../base/errors.ts";
+import type { LogEntry } from "../base/log.ts";
+import { type RegistryStore, type StoreChange, type StoredState, StoreError } from "../roster/store.ts";
+import { checkChanges } from "../roster/store-check.ts";
+import { salvage, stateOfCopy } from "./sqlite-copy.ts";
+import { asStoreError, storeError } from "./sqlite-faults.ts";
+import { replaceDamaged, resumeReplacement } from "./sqlite-replace.ts";
+import { MIGRATIONS } from "./sqlite-schema.ts";
+import { MAX_FILE_PAGES, type SessionOptions, SqliteSession } from "./sqlite-session.ts";
+
+/** In the state directory; beside it `registry.sqlite-wal` while a registry runs. */
+export const DATABASE_NAME = "registry.sqlite";
+
+export interface SqliteStoreOptions {
+  readonly stateDirectory: string;
+  /** Dates the names of damaged files. */
+  readonly clock: Pick<Clock, "wall">;
+  /** Other than the real ones in tests. */
+  readonly migrations?: readonly string[];
+  /** Of 4,096 bytes; fewer in tests. */
+  readonly maxPages?: number;
+}
+
+export interface OpenedStore {
+  readonly store: RegistryStore;
+  /** What the admin has to know: a damaged file and where it is now, a disk that cannot be written. */
+  readonly log: readonly LogEntry[];
+}
+
+/**
+ * Opens the registry's database, or makes it. A damaged one is set aside and what is sound in it is carried over; from
+ * one that cannot be written it is read, and commits say why they fail until they do not. Throws a StoreError where a
+ * registry should not start at all: "locked", "newer-schema", "no-access", or what cannot even be read.
+ */
+export function openSqliteStore(options: SqliteStoreOptions): OpenedStore {
+  const path = join(options.stateDirectory, DATABASE_NAME);
+  const session = {
+    migrations: options.migrations ?? MIGRATIONS,
+    maxPages: options.maxPages ?? MAX_FILE_PAGES,
+  };
+  const open = (): SqliteSession => openWritable(path, session, options);
+  try {
+    return { store: new SqliteStore(open, open()), log: [] };
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    if (error.fault === "corrupt") return startAnew(path, session, error, options);
+    if (!["full", "read-only", "io"].includes(error.fault)) throw error;
+    const state = stateOfCopy(path, session);
+    const text = `${error.message}; until then no new nicknames`;
+    return { store: new SqliteStore(open, state), log: [{ level: "error", text }] };
+  }
+}
+
+function openWritable(path: string, session: SessionOptions, options: SqliteStoreOptions): SqliteSession {
+  try {
+    mkdirSync(options.stateDirectory, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw asStoreError("make", options.stateDirectory, error);
+  }
+  checkAccess(path, options.stateDirectory);
+  resumeReplacement(path, options.clock.wall());
+  return SqliteSession.open(path, session);
+}
+
+/** SQLite would open what cannot be written read-only without saying so, and read a WAL only where it can write. */
+function checkAccess(path: string, directory: string): void {
+  const isThere = existsSync(path);
+  for (const target of isThere ? [directory, path] : [directory]) {
+    try {
+      accessSync(target, constants.R_OK);
+    } catch (error) {
+      throw asStoreError("read", target, error);
+    }
+    try {
+      accessSync(target, constants.W_OK);
+    } catch (error) {
+      const why = errorCode(error) === "EROFS" ? "the file system is read-only" : errorText(error);
+      throw storeError("write", target, "read-only", why, error);
+    }
+  }
+  if (isThere && (statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o600);
+}
+
+function startAnew(
+  path: string,
+  session: SessionOptions,
+  damage: StoreError,
+  options: SqliteStoreOptions,
+): OpenedStore {
+  const open = (): SqliteSession => openWritable(path, session, options);
+  const state = salvage(path);
+  const saved = `${state.bindings.length} nicknames and ${state.bans.length} bans in it were sound`;
+  try {
+    const aside = replaceDamaged(path, state, session, options.clock.wall());
+    const text = `The registry's database was damaged and is now ${aside}; ${saved} and are kept`;
+    const entry: LogEntry = { level: "error", text, fields: { cause: damage.message } };
+    return { store: new SqliteStore(open, open()), log: [entry] };
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    const text = `${damage.message}, but this failed: ${error.message}; ${saved}; until then no new nicknames`;
+    return { store: new SqliteStore(open, state), log: [{ level: "error", text }] };
+  }
+}
+
+/** Over node:sqlite: an open database, or what was read from one that cannot be opened for writing yet. */
+class SqliteStore implements RegistryStore {
+  readonly #open: () => SqliteSession;
+  #source: SqliteSession | StoredState;
+
+  constructor(open: () => SqliteSession, source: SqliteSession | StoredState) {
+    this.#open = open;
+    this.#source = source;
+  }
+
+  load(): StoredState {
+    return this.#source instanceof SqliteSession ? this.#source.load() : this.#source;
+  }
+
+  commit(changes: readonly StoreChange[]): void {
+    checkChanges(changes);
+    if (!(this.#source instanceof SqliteSession)) this.#source = this.#open();
+    this.#source.commit(changes);
+  }
+
+  close(): void {
+    if (this.#source instanceof SqliteSession) this.#source.close();
+  }
+}

@@ -16,7 +16,7 @@ import { asStoreError, storeError } from "./sqlite-faults.ts";
 import { parseBan, parseBinding } from "./sqlite-rows.ts";
 import { type SessionOptions, SqliteSession } from "./sqlite-session.ts";
 
-const NOTHING: StoredState = { bindings: [], bans: [], lineage: undefined };
+export const NOTHING_STORED: StoredState = { bindings: [], bans: [], lineage: undefined };
 /** No file of ours, nor its WAL, comes near it. */
 const MAX_COPIED_BYTES = 256 * 1_024 * 1_024;
 
@@ -25,7 +25,7 @@ const MAX_COPIED_BYTES = 256 * 1_024 * 1_024;
  * there is none. Throws a StoreError if it cannot be copied.
  */
 export function stateOfCopy(path: string, options: SessionOptions): StoredState {
-  if (!existsSync(path) || statSync(path).size === 0) return NOTHING;
+  if (!existsSync(path) || statSync(path).size === 0) return NOTHING_STORED;
   return withCopy(path, (copy) => {
     let session: SqliteSession;
     try {
@@ -44,13 +44,14 @@ export function stateOfCopy(path: string, options: SessionOptions): StoredState 
 
 /**
  * The bindings and bans of a damaged database whose rows pass their check sums. Not its lineage: it may be an old one,
- * and seq would go back. Leaves the file and its WAL as they are. Nothing where nothing can be read.
+ * and seq would go back. Leaves the file and its WAL as they are. Throws a StoreError if it cannot be copied.
  */
 export function salvage(path: string): StoredState {
   try {
     return salvageFrom(path);
-  } catch {
-    return NOTHING;
+  } catch (error) {
+    if (error instanceof StoreError && error.fault === "corrupt") return NOTHING_STORED;
+    throw error;
   }
 }
 

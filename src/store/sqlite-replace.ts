@@ -33,7 +33,7 @@ export function replaceDamaged(
   }
 }
 
-/** Ends a replacement that has come as far as `.new`. Returns where the damaged database is, if there was one to move. */
+/** Ends a replacement that has come as far as `.new`, if there is one. Returns where the damaged database is then. */
 export function resumeReplacement(path: string, wall: UnixMillis): string | undefined {
   if (!existsSync(`${path}.new`)) return undefined;
   const aside = asideName(path, wall);
@@ -45,7 +45,7 @@ export function resumeReplacement(path: string, wall: UnixMillis): string | unde
     syncDirectory(dirname(path));
     renameSync(`${path}.new`, path);
     syncDirectory(dirname(path));
-    return aside;
+    return existsSync(aside) ? aside : `${path}${DAMAGED}*`;
   } catch (error) {
     throw asStoreError("set aside", path, error);
   }

@@ -9,6 +9,7 @@ import {
   MAX_BINDINGS,
   type StoreChange,
   type StoredState,
+  StoreError,
 } from "../roster/store.ts";
 import { foldNickname } from "../wire/nickname.ts";
 import { asStoreError, storeError } from "./sqlite-faults.ts";
@@ -60,6 +61,8 @@ export class SqliteSession {
   readonly #statements: ReturnType<typeof prepareAll>;
   #bindings: number;
   #bans: number;
+  /** What was read while opening, for whoever loads first; gone with the first change. */
+  #found: StoredState | undefined;
 
   /** Opens the file, mode 0600 if it makes it. Throws a StoreError, and then holds nothing. */
   static open(path: string, options: SessionOptions): SqliteSession {
@@ -72,6 +75,7 @@ export class SqliteSession {
       const check = database.prepare("PRAGMA quick_check(1)").get()?.quick_check;
       if (check !== "ok") throw storeError(what, path, "corrupt", `it is damaged: ${String(check)}`);
       migrate(database, path, options.migrations);
+      checkWritable(database, path, options.migrations.length);
       return new SqliteSession(path, database);
     } catch (error) {
       if (database?.isOpen) database.close();
@@ -83,13 +87,19 @@ export class SqliteSession {
     this.#path = path;
     this.#database = database;
     this.#statements = prepareAll(database);
-    // Everything is read once at the start, since a damaged row is to be found now and not when its owner comes.
-    const { bindings, bans } = this.load();
-    this.#bindings = bindings.length;
-    this.#bans = bans.length;
+    // Everything is read at the start, since a damaged row is to be found now and not when its owner comes.
+    this.#found = this.#read();
+    this.#bindings = this.#found.bindings.length;
+    this.#bans = this.#found.bans.length;
   }
 
   load(): StoredState {
+    const found = this.#found;
+    this.#found = undefined;
+    return found ?? this.#read();
+  }
+
+  #read(): StoredState {
     try {
       const { bindings, bans, lineage } = this.#statements;
       return {
@@ -124,6 +134,7 @@ export class SqliteSession {
   /** See RegistryStore.commit. */
   commit(changes: readonly StoreChange[]): void {
     const before = { bindings: this.#bindings, bans: this.#bans };
+    this.#found = undefined;
     try {
       this.#statements.begin.run();
       for (const change of changes) this.#make(change);
@@ -189,6 +200,18 @@ export class SqliteSession {
     } catch {
       // The error that led here is the one to tell; a transaction that stays open fails the next BEGIN.
     }
+  }
+}
+
+/** The opener has seen that the file can be written; if SQLite says no, then a damaged header forbids it. */
+function checkWritable(database: DatabaseSync, path: string, version: number): void {
+  try {
+    // Only a statement that writes is refused. What is rolled back never comes to the disk.
+    database.exec(`BEGIN IMMEDIATE; PRAGMA user_version = ${version}; ROLLBACK`);
+  } catch (error) {
+    const refusal = asStoreError("open", path, error);
+    if (!(refusal instanceof StoreError) || refusal.fault !== "read-only") throw refusal;
+    throw storeError("open", path, "corrupt", "it is damaged: its header forbids writing", error);
   }
 }
 

@@ -5,7 +5,7 @@ import { errorCode, errorText } from "../base/errors.ts";
 import type { LogEntry } from "../base/log.ts";
 import { type RegistryStore, type StoreChange, type StoredState, StoreError } from "../roster/store.ts";
 import { checkChanges } from "../roster/store-check.ts";
-import { salvage, stateOfCopy } from "./sqlite-copy.ts";
+import { NOTHING_STORED, salvage, stateOfCopy } from "./sqlite-copy.ts";
 import { asStoreError, storeError } from "./sqlite-faults.ts";
 import { replaceDamaged, resumeReplacement } from "./sqlite-replace.ts";
 import { MIGRATIONS } from "./sqlite-schema.ts";
@@ -41,27 +41,37 @@ export function openSqliteStore(options: SqliteStoreOptions): OpenedStore {
     migrations: options.migrations ?? MIGRATIONS,
     maxPages: options.maxPages ?? MAX_FILE_PAGES,
   };
-  const open = (): SqliteSession => openWritable(path, session, options);
+  const log: LogEntry[] = [];
+  const open = (): SqliteSession => openWritable(path, session, options, log);
   try {
-    return { store: new SqliteStore(open, open()), log: [] };
+    return { store: new SqliteStore(open, open()), log };
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
     if (error.fault === "corrupt") return startAnew(path, session, error, options);
     if (!["full", "read-only", "io"].includes(error.fault)) throw error;
     const state = stateOfCopy(path, session);
-    const text = `${error.message}; until then no new nicknames`;
-    return { store: new SqliteStore(open, state), log: [{ level: "error", text }] };
+    log.push({ level: "error", text: `${error.message}; until then no new nicknames` });
+    return { store: new SqliteStore(open, state), log };
   }
 }
 
-function openWritable(path: string, session: SessionOptions, options: SqliteStoreOptions): SqliteSession {
+function openWritable(
+  path: string,
+  session: SessionOptions,
+  options: SqliteStoreOptions,
+  log: LogEntry[],
+): SqliteSession {
   try {
     mkdirSync(options.stateDirectory, { recursive: true, mode: 0o700 });
   } catch (error) {
     throw asStoreError("make", options.stateDirectory, error);
   }
   checkAccess(path, options.stateDirectory);
-  resumeReplacement(path, options.clock.wall());
+  const aside = resumeReplacement(path, options.clock.wall());
+  if (aside !== undefined) {
+    const text = `An earlier start found the registry's database damaged and was cut short; it is now ${aside}`;
+    log.push({ level: "error", text });
+  }
   return SqliteSession.open(path, session);
 }
 
@@ -90,18 +100,23 @@ function startAnew(
   damage: StoreError,
   options: SqliteStoreOptions,
 ): OpenedStore {
-  const open = (): SqliteSession => openWritable(path, session, options);
-  const state = salvage(path);
-  const saved = `${state.bindings.length} nicknames and ${state.bans.length} bans in it were sound`;
+  const log: LogEntry[] = [];
+  const open = (): SqliteSession => openWritable(path, session, options, log);
+  let state = NOTHING_STORED;
+  let saved = "nothing in it could be read";
   try {
+    // Where it cannot even be copied it stays, since an empty one in its place would give all names away.
+    state = salvage(path);
+    saved = `${state.bindings.length} nicknames and ${state.bans.length} bans in it were sound`;
     const aside = replaceDamaged(path, state, session, options.clock.wall());
     const text = `The registry's database was damaged and is now ${aside}; ${saved} and are kept`;
-    const entry: LogEntry = { level: "error", text, fields: { cause: damage.message } };
-    return { store: new SqliteStore(open, open()), log: [entry] };
+    log.push({ level: "error", text, fields: { cause: damage.message } });
+    return { store: new SqliteStore(open, open()), log };
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
     const text = `${damage.message}, but this failed: ${error.message}; ${saved}; until then no new nicknames`;
-    return { store: new SqliteStore(open, state), log: [{ level: "error", text }] };
+    log.push({ level: "error", text });
+    return { store: new SqliteStore(open, state), log };
   }
 }
 

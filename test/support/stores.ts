@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Random } from "../../src/base/clock.ts";
@@ -42,10 +42,16 @@ export function sorted(state: StoredState): StoredState {
   };
 }
 
-export function temporaryDirectory(owner: Owner): string {
-  const directory = mkdtempSync(join(tmpdir(), "multiproto-store-test-"));
+export function temporaryDirectory(owner: Owner, parent = tmpdir()): string {
+  const directory = mkdtempSync(join(parent, "multiproto-store-test-"));
   owner.after(() => rmSync(directory, { recursive: true, force: true }));
   return directory;
+}
+
+/** The same in memory where there is such a place: for what is about bytes, not about a disk. */
+export function memoryDirectory(owner: Owner): string {
+  const shared = "/dev/shm";
+  return temporaryDirectory(owner, existsSync(shared) ? shared : tmpdir());
 }
 
 /** The database of a state directory, closed with its owner. */

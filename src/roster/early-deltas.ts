@@ -1,8 +1,9 @@
 import { baseOf, type Delta, type Seq } from "./listed.ts";
 
 /**
- * Deltas that came before what they build on, by where they begin. At most `capacity` changes: beyond it those furthest
- * ahead go first, since they are of use last.
+ * Deltas that came before what they build on, by where they begin. At most `capacity` changes: beyond it the oldest go
+ * first. A registry fills a gap from the latest that it knows, or with pages that are newer still, so what is latest
+ * here will be of use; what is old may not.
  */
 export class EarlyDeltas {
   readonly #capacity: number;
@@ -26,9 +27,9 @@ export class EarlyDeltas {
     this.#deltas.splice(at, 0, delta);
     this.#changes += delta.changes.length;
     while (this.#changes > this.#capacity) {
-      const furthest = this.#deltas.pop();
-      this.#changes -= furthest?.changes.length ?? 0;
-      if (furthest === delta) return false;
+      const oldest = this.#deltas.shift();
+      this.#changes -= oldest?.changes.length ?? 0;
+      if (oldest === delta) return false;
     }
     return true;
   }

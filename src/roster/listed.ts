@@ -1,4 +1,4 @@
-import { encodeUtf8 } from "../base/text.ts";
+import { utf8Length } from "../base/text.ts";
 import type { Nickname } from "../wire/nickname.ts";
 
 /**
@@ -115,7 +115,7 @@ export const ENTRY_BYTES_AT_MOST = FIXED_BYTES + 4 * 32 + 45 + 4 * 128;
 
 /** The weight in CBOR, a little generous. */
 export function weighListed(item: Listed | Nickname): number {
-  if (typeof item === "string") return FIXED_BYTES + encodeUtf8(item).length;
-  const { nick, address, status } = item;
-  return FIXED_BYTES + encodeUtf8(`${nick}${address}${status ?? ""}`).length;
+  if (typeof item === "string") return FIXED_BYTES + utf8Length(item);
+  const { nick, address, status = "" } = item;
+  return FIXED_BYTES + utf8Length(nick) + utf8Length(address) + utf8Length(status);
 }

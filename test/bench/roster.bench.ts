@@ -1,0 +1,159 @@
+/**
+ * What one change of the roster costs the registry, computed and handed out to every receiver, and the bytes that each
+ * gets for it: mp2's deltas, as they are and sealed, with mp1's push of the whole roster in turn. No sockets.
+ */
+import { Seals } from "../../src/base/seal.ts";
+import { encodeUtf8 } from "../../src/base/text.ts";
+import { DEFAULT_LIMITS } from "../../src/registry/limits.ts";
+import { Pushes } from "../../src/registry/pushes.ts";
+import { type Delta, ENTRY_BYTES_AT_MOST, type Listed, weighListed } from "../../src/roster/listed.ts";
+import { Mirror } from "../../src/roster/mirror.ts";
+import { Publication } from "../../src/roster/publication.ts";
+import { entryKey, Roster } from "../../src/roster/roster.ts";
+import type { Nickname } from "../../src/wire/nickname.ts";
+import { line, millis, ratio, title } from "./figures.ts";
+
+const SIZES = [100, 1_000, 10_000] as const;
+/** Changes measured at each size, after as many that warm up. Few at 10,000: there mp1 takes seconds for one. */
+const ROUNDS = { 100: 400, 1000: 60, 10000: 6 } as const;
+const EPOCH = "00000000000000e1";
+
+interface Cost {
+  /** Processor time of one change, ms. */
+  readonly millis: number;
+  /** Bytes for one receiver. */
+  readonly bytes: number;
+}
+
+/** One way to tell everybody of a change: does it once and returns the bytes for one receiver. */
+type Way = () => number;
+
+function nickname(index: number): Nickname {
+  return `client${index}` as Nickname;
+}
+
+function address(index: number): string {
+  return `10.${index >>> 16}.${(index >>> 8) & 255}.${index & 255}`;
+}
+
+function entry(index: number, round = 0): Listed {
+  const facts = {
+    nick: nickname(index),
+    fingerprint: index.toString(16).padStart(64, "0"),
+    address: address(index),
+    port: 51_234,
+    kind: "mp2",
+    lastSeen: 1_790_000_000_000 + round,
+    session: index.toString(16).padStart(32, "0"),
+  } as const;
+  return round === 0 ? { ...facts, state: "online" } : { ...facts, state: "offline", reason: "lost" };
+}
+
+/** The bytes of a delta as long as nothing encodes it yet: JSON, made once, like the codec's would be. */
+function encoded(delta: Delta): Uint8Array {
+  return encodeUtf8(JSON.stringify(delta));
+}
+
+/** mp2: one delta, encoded once; each receiver gets the same bytes, sealed with its keys where `seals` are given. */
+function deltas(size: number, seals: readonly Seals[] | undefined): Way {
+  const entries = Array.from({ length: size }, (_, index) => entry(index));
+  const publication = new Publication({ epoch: EPOCH, entries });
+  let now = 0;
+  return () => {
+    now += 1_000;
+    const index = (now / 1_000) % size;
+    publication.note(now, nickname(index), entry(index, now));
+    const outputs: { readonly association: number; readonly bytes: Uint8Array }[] = [];
+    for (const delta of publication.advance(now)) {
+      const bytes = encoded(delta);
+      for (let association = 0; association < size; association += 1) {
+        const own = seals === undefined ? bytes : seals[association]?.seal(1, bytes);
+        if (own !== undefined) outputs.push({ association, bytes: own });
+      }
+    }
+    if (outputs.length !== size) throw new Error(`${outputs.length} of ${size} were told`);
+    return outputs[0]?.bytes.length ?? 0;
+  };
+}
+
+/** mp1 as it is: the whole roster, made for each receiver; its budget a push interval is left out of account. */
+function pushes(size: number): Way {
+  const roster = new Roster(size);
+  const limits = { ...DEFAULT_LIMITS, pushBytes: Infinity };
+  const keys = Array.from({ length: size }, (_, index) => {
+    const [port, client] = [51_234, "own"] as const;
+    roster.add({ address: address(index), port, nickname: nickname(index), client }, 0);
+    const key = entryKey(address(index), port);
+    roster.setPresence(key, { state: "online", since: 0 });
+    return key;
+  });
+  const waiting = new Pushes(limits);
+  let now = 0;
+  return () => {
+    now += 1_000;
+    const index = (now / 1_000) % size;
+    const key = keys[index];
+    if (key === undefined) throw new Error(`no client ${index}`);
+    roster.setPresence(key, { state: "offline", since: now, reason: "lost" });
+    for (const other of keys) waiting.mark(other, now);
+    const outputs = [...waiting.due(now, roster)];
+    roster.setPresence(key, { state: "online", since: now });
+    return outputs[0]?.bytes.length ?? 0;
+  };
+}
+
+function cost(rounds: number, way: Way): Cost {
+  let bytes = 0;
+  const before = process.cpuUsage();
+  for (let round = 0; round < rounds; round += 1) bytes = way();
+  const { user, system } = process.cpuUsage(before);
+  return { millis: (user + system) / 1_000 / rounds, bytes };
+}
+
+function session(index: number): Seals {
+  const key = (byte: number) => new Uint8Array(32).fill(byte).fill(index & 255, 0, 1);
+  return new Seals("registry", { toClient: key(1), toRegistry: key(2) });
+}
+
+function told(size: number, name: string, { millis: time, bytes }: Cost, baseline?: Cost): void {
+  const each = `${((time * 1_000) / size).toFixed(2)} µs a receiver`;
+  const against = baseline === undefined ? "the baseline" : `${ratio(baseline.millis, time)} less than mp1`;
+  line(`${size} clients: ${name}`, millis(time), `${each}; ${bytes} bytes each; ${against}`);
+}
+
+function measure(size: (typeof SIZES)[number]): void {
+  const rounds = ROUNDS[size];
+  const sessions = Array.from({ length: size }, (_, index) => session(index));
+  const ways = [pushes(size), deltas(size, undefined), deltas(size, sessions)] as const;
+  for (const way of ways) cost(rounds, way);
+  const [mp1, plain, sealed] = ways.map((way) => cost(rounds, way));
+  if (mp1 === undefined || plain === undefined || sealed === undefined) return;
+  told(size, "mp1, whole roster (cut at 16 KiB)", mp1);
+  told(size, "mp2, delta, computed and handed out", plain, mp1);
+  told(size, "mp2, delta, and sealed for each", sealed, mp1);
+}
+
+/** A snapshot for everybody, and what it is for the one who receives it. */
+function measurePages(size: number): void {
+  const entries = Array.from({ length: size }, (_, index) => entry(index));
+  const publication = new Publication({ epoch: EPOCH, entries });
+  let begun = performance.now();
+  const answer = publication.answer({ type: "roster" });
+  const cut = performance.now() - begun;
+  begun = performance.now();
+  publication.answer({ type: "roster" });
+  const again = performance.now() - begun;
+  const mirror = new Mirror();
+  mirror.begin(0, EPOCH, 0, true);
+  begun = performance.now();
+  for (const message of answer) mirror.receive(0, message);
+  const applied = performance.now() - begun;
+  const weight = entries.reduce((sum, listed) => sum + weighListed(listed), 0);
+  const remark = `${answer.length} pages, ${Math.round(weight / 1_024)} KiB at most; the next one to ask: ${millis(again)}`;
+  line(`${size} clients: the whole roster, cut into pages`, millis(cut), remark);
+  line(`${size} clients: a mirror takes it`, millis(applied));
+}
+
+title(`One change of the roster (an entry has at most ${ENTRY_BYTES_AT_MOST} bytes)`);
+for (const size of SIZES) measure(size);
+for (const size of SIZES) measurePages(size);

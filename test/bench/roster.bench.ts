@@ -6,7 +6,14 @@ import { Seals } from "../../src/base/seal.ts";
 import { encodeUtf8 } from "../../src/base/text.ts";
 import { DEFAULT_LIMITS } from "../../src/registry/limits.ts";
 import { Pushes } from "../../src/registry/pushes.ts";
-import { type Delta, ENTRY_BYTES_AT_MOST, type Listed, weighListed } from "../../src/roster/listed.ts";
+import { EncodedOnce } from "../../src/roster/encoded-once.ts";
+import {
+  type Delta,
+  ENTRY_BYTES_AT_MOST,
+  type Listed,
+  type Page,
+  weighListed,
+} from "../../src/roster/listed.ts";
 import { Mirror } from "../../src/roster/mirror.ts";
 import { Publication } from "../../src/roster/publication.ts";
 import { entryKey, Roster } from "../../src/roster/roster.ts";
@@ -49,15 +56,16 @@ function entry(index: number, round = 0): Listed {
   return round === 0 ? { ...facts, state: "online" } : { ...facts, state: "offline", reason: "lost" };
 }
 
-/** The bytes of a delta as long as nothing encodes it yet: JSON, made once, like the codec's would be. */
-function encoded(delta: Delta): Uint8Array {
-  return encodeUtf8(JSON.stringify(delta));
+/** JSON, as long as no codec is there: some two and a half times what CBOR would take. */
+function json(message: Delta | Page): Uint8Array {
+  return encodeUtf8(JSON.stringify(message));
 }
 
 /** mp2: one delta, encoded once; each receiver gets the same bytes, sealed with its keys where `seals` are given. */
 function deltas(size: number, seals: readonly Seals[] | undefined): Way {
   const entries = Array.from({ length: size }, (_, index) => entry(index));
   const publication = new Publication({ epoch: EPOCH, entries });
+  const encoded = new EncodedOnce(json);
   let now = 0;
   return () => {
     now += 1_000;
@@ -65,8 +73,8 @@ function deltas(size: number, seals: readonly Seals[] | undefined): Way {
     publication.note(now, nickname(index), entry(index, now));
     const outputs: { readonly association: number; readonly bytes: Uint8Array }[] = [];
     for (const delta of publication.advance(now)) {
-      const bytes = encoded(delta);
       for (let association = 0; association < size; association += 1) {
+        const bytes = encoded.of(delta);
         const own = seals === undefined ? bytes : seals[association]?.seal(1, bytes);
         if (own !== undefined) outputs.push({ association, bytes: own });
       }

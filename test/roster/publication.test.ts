@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { ChangeLog } from "../../src/roster/change-log.ts";
+import { EncodedOnce } from "../../src/roster/encoded-once.ts";
 import {
   type Ask,
   baseOf,
@@ -148,6 +149,22 @@ test("a snapshot shows only what has a number, and serves many", () => {
     publication.advance(publication.nextDeadline() ?? 0);
   }
   assert.equal(kinds(publication.answer(ALL)), "page 161", "too many changes since: a new one");
+});
+
+test("a message is encoded once, whoever gets it and why", () => {
+  let times = 0;
+  const encoded = new EncodedOnce(({ seq }) => {
+    times += 1;
+    return Uint8Array.of(seq);
+  });
+  const publication = populated(5);
+  publication.note(0, nick("eva"), listed("eva"));
+  const [told] = publication.advance(0);
+  const [repaired] = publication.answer({ type: "changes", epoch: EPOCH, seq: 5 });
+  assert.ok(told !== undefined && repaired !== undefined);
+  assert.equal(encoded.of(told), encoded.of(repaired));
+  for (let round = 0; round < 3; round += 1) publication.answer(ALL).map((message) => encoded.of(message));
+  assert.equal(times, 2, "one delta, one page");
 });
 
 test("a gap is filled from the log, unless pages cost less or the log is too short", () => {

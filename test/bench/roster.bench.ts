@@ -18,19 +18,16 @@ import { Mirror } from "../../src/roster/mirror.ts";
 import { Publication } from "../../src/roster/publication.ts";
 import { entryKey, Roster } from "../../src/roster/roster.ts";
 import type { Nickname } from "../../src/wire/nickname.ts";
-import { line, millis, ratio, title } from "./figures.ts";
+import { line, millis, ratio, summary, title } from "./figures.ts";
 
 const SIZES = [100, 1_000, 10_000] as const;
-/** Changes measured at each size, after as many that warm up. Few at 10,000: there mp1 takes seconds for one. */
-const ROUNDS = { 100: 400, 1000: 60, 10000: 6 } as const;
+/** Each way has so many turns, one way after the other, the first to warm up; the median counts. */
+const TURNS = 6;
+/** Receivers told in a turn, over as many changes as that takes: some hundred milliseconds each. */
+const TOLD = { mp1: 10_000, plain: 1_000_000, sealed: 20_000 } as const;
 const EPOCH = "00000000000000e1";
 
-interface Cost {
-  /** Processor time of one change, ms. */
-  readonly millis: number;
-  /** Bytes for one receiver. */
-  readonly bytes: number;
-}
+const KEYS = ["mp1", "plain", "sealed"] as const;
 
 /** One way to tell everybody of a change: does it once and returns the bytes for one receiver. */
 type Way = () => number;
@@ -84,7 +81,7 @@ function deltas(size: number, seals: readonly Seals[] | undefined): Way {
   };
 }
 
-/** mp1 as it is: the whole roster, made for each receiver; its budget a push interval is left out of account. */
+/** mp1 as it is: the whole roster up to 16 KiB, made for each receiver; its budget a push interval is left out of account. */
 function pushes(size: number): Way {
   const roster = new Roster(size);
   const limits = { ...DEFAULT_LIMITS, pushBytes: Infinity };
@@ -110,12 +107,12 @@ function pushes(size: number): Way {
   };
 }
 
-function cost(rounds: number, way: Way): Cost {
-  let bytes = 0;
+/** Processor time of one change, ms. */
+function cost(rounds: number, way: Way): number {
   const before = process.cpuUsage();
-  for (let round = 0; round < rounds; round += 1) bytes = way();
+  for (let round = 0; round < rounds; round += 1) way();
   const { user, system } = process.cpuUsage(before);
-  return { millis: (user + system) / 1_000 / rounds, bytes };
+  return (user + system) / 1_000 / rounds;
 }
 
 function session(index: number): Seals {
@@ -123,22 +120,24 @@ function session(index: number): Seals {
   return new Seals("registry", { toClient: key(1), toRegistry: key(2) });
 }
 
-function told(size: number, name: string, { millis: time, bytes }: Cost, baseline?: Cost): void {
-  const each = `${((time * 1_000) / size).toFixed(2)} µs a receiver`;
-  const against = baseline === undefined ? "the baseline" : `${ratio(baseline.millis, time)} less than mp1`;
-  line(`${size} clients: ${name}`, millis(time), `${each}; ${bytes} bytes each; ${against}`);
-}
-
 function measure(size: (typeof SIZES)[number]): void {
-  const rounds = ROUNDS[size];
   const sessions = Array.from({ length: size }, (_, index) => session(index));
-  const ways = [pushes(size), deltas(size, undefined), deltas(size, sessions)] as const;
-  for (const way of ways) cost(rounds, way);
-  const [mp1, plain, sealed] = ways.map((way) => cost(rounds, way));
-  if (mp1 === undefined || plain === undefined || sealed === undefined) return;
-  told(size, "mp1, whole roster (cut at 16 KiB)", mp1);
-  told(size, "mp2, delta, computed and handed out", plain, mp1);
-  told(size, "mp2, delta, and sealed for each", sealed, mp1);
+  const ways = {
+    mp1: { name: "mp1, whole roster", way: pushes(size) },
+    plain: { name: "mp2, computed, handed out", way: deltas(size, undefined) },
+    sealed: { name: "mp2, sealed for each too", way: deltas(size, sessions) },
+  };
+  const costs: Record<keyof typeof ways, number[]> = { mp1: [], plain: [], sealed: [] };
+  for (let turn = 0; turn < TURNS; turn += 1) {
+    for (const key of KEYS) costs[key].push(cost(Math.max(1, TOLD[key] / size), ways[key].way));
+  }
+  const medians = KEYS.map((key) => summary(costs[key].slice(1)).median);
+  for (const [index, key] of KEYS.entries()) {
+    const [time = 0, mp1 = 0] = [medians[index], medians[0]];
+    const each = `${((time * 1_000) / size).toFixed(2)} µs and ${ways[key].way()} bytes a receiver`;
+    const remark = key === "mp1" ? each : `${each}; mp1 takes ${ratio(mp1, time)}`;
+    line(`${size} clients: ${ways[key].name}`, millis(time), remark);
+  }
 }
 
 /** A snapshot for everybody, and what it is for the one who receives it. */

@@ -99,6 +99,18 @@ test("a newer run replaces an older one; deltas that overtake a run end it", () 
   assert.equal(mirror.receive(0, delta(35, changes)), "applied");
   assert.equal(mirror.held, 27);
   assert.equal(mirror.receive(0, page(30, 1, 2, "z")), "idle");
+  assert.equal(mirror.receive(0, page(37, 0, 2, "z")), "kept");
+  assert.equal(mirror.receive(0, delta(37, put("z", "y"))), "applied");
+  assert.equal(mirror.held, mirror.size, "a run that says nothing new is not kept");
+});
+
+test("names are compared folded, in deltas and in pages", () => {
+  const mirror = settled();
+  assert.equal(mirror.receive(0, delta(11, put("OLA"))), "applied");
+  assert.equal(names(mirror), "OLA jan");
+  assert.equal(mirror.find("ola")?.nick, "OLA");
+  assert.equal(mirror.receive(0, page(12, 0, 1, "Ola", "JAN")), "applied");
+  assert.equal(names(mirror), "JAN Ola");
 });
 
 test("asking in vain becomes rare, and quick again when something comes", () => {

@@ -196,6 +196,7 @@ test("a run of pages that broke off goes on while its snapshot is kept", () => {
   const run = publication.answer(ALL);
   const rest: Ask = { type: "pages", epoch: EPOCH, seq: 1_000, from: run.length - 1 };
   assert.deepEqual(publication.answer(rest), run.slice(-1));
+  assert.deepEqual(publication.answer({ ...rest, epoch: "00000000000000e2" }), run, "of another epoch");
   const churn = (times: number) => {
     for (let index = 0; index < times; index += 1) {
       const at = (publication.seq + 1) * 50;

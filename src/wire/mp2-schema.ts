@@ -1,0 +1,397 @@
+import { MisuseError } from "../base/errors.ts";
+import { type CborFault, type CborMap, type CborValue, decodeCbor, encodeCbor } from "./mp2-cbor.ts";
+
+/**
+ * Schema tables of mp2: a message is described once, by a table of its fields, and its encoder and its decoder both
+ * follow from that. Tables are typed by the interface that they describe, so neither can lack a field of the other.
+ */
+
+/** Why bytes are no message of ours. Constant texts, safe to log. */
+export type Reason =
+  | CborFault
+  /** Longer than any message of its family, or a length field says so. */
+  | "too-long"
+  /** No map with an unsigned integer under key 0. */
+  | "not-a-message"
+  /** A type that its family, in its direction, does not have. */
+  | "unknown-type"
+  | "missing-field"
+  /** A field of the wrong CBOR type or outside its bounds. */
+  | "bad-field"
+  /** An enumeration's number that this version does not know. */
+  | "unknown-value"
+  /** A datagram that is not mp2's, or of another version of it. */
+  | "bad-prefix"
+  /** A hello that is not padded to its size. */
+  | "bad-length"
+  | "bad-signature";
+
+/** What a decoder returns: the whole typed value, or why there is none. It never throws and never guesses. */
+export type Decoded<T> =
+  | { readonly ok: true; readonly value: T }
+  | {
+      readonly ok: false;
+      readonly reason: Reason /** The schema's name, "holder.address". */;
+      readonly field?: string;
+    };
+
+/** A refusal on its way up through the schema. */
+export class Fault {
+  readonly reason: Reason;
+  readonly field: string | undefined;
+
+  constructor(reason: Reason, field?: string) {
+    this.reason = reason;
+    this.field = field;
+  }
+
+  within(field: string): Fault {
+    return new Fault(this.reason, this.field === undefined ? field : `${field}.${this.field}`);
+  }
+}
+
+const BAD = new Fault("bad-field");
+const UNKNOWN_VALUE = new Fault("unknown-value");
+
+/** `In` differs from `Out` where a value may be given to the encoder in encoded form already. */
+export interface Codec<Out, In = Out> {
+  /** Throws {@link MisuseError} for a value outside the schema: a bug of ours. */
+  readonly encode: (value: In) => CborValue;
+  readonly decode: (value: CborValue) => Out | Fault;
+}
+
+/** An unsigned integer within bounds, both included. */
+export function uint(least: number, most: number): Codec<number> {
+  const fits = (value: unknown): value is number =>
+    typeof value === "number" && Number.isSafeInteger(value) && value >= least && value <= most;
+  return {
+    encode: (value) => (fits(value) ? value : misuse(`${value} is not within ${least} and ${most}`)),
+    decode: (value) => (fits(value) ? value : BAD),
+  };
+}
+
+export const boolean: Codec<boolean> = {
+  encode: (value) => value,
+  decode: (value) => (typeof value === "boolean" ? value : BAD),
+};
+
+/** A byte string of `least` to `most` bytes. `T` is its branded type, if it has one. */
+export function byteString<T extends Uint8Array = Uint8Array>(least: number, most: number): Codec<T> {
+  const fits = (value: unknown): value is T =>
+    value instanceof Uint8Array && value.length >= least && value.length <= most;
+  return {
+    encode: (value) =>
+      fits(value) ? value : misuse(`${(value as Uint8Array).length} bytes instead of ${least} to ${most}`),
+    decode: (value) => (fits(value) ? value : BAD),
+  };
+}
+
+/** A byte string of exactly `length` bytes that is lower-case hexadecimal inside the program. */
+export function hexString<T extends string>(length: number): Codec<T> {
+  const bytes = byteString(length, length);
+  return {
+    encode: (value) => bytes.encode(new Uint8Array(Buffer.from(value, "hex"))),
+    decode: (value) => {
+      const decoded = bytes.decode(value);
+      return decoded instanceof Fault ? decoded : (Buffer.from(decoded).toString("hex") as T);
+    },
+  };
+}
+
+/** Text with a parser; its branded type carries the proof, so the encoder does not parse again. */
+export function text<T extends string>(parse: (text: string) => T | undefined): Codec<T> {
+  return {
+    encode: (value) => value,
+    decode: (value) => (typeof value === "string" ? (parse(value) ?? BAD) : BAD),
+  };
+}
+
+/** `inner` in another form inside the program; `parse` gives undefined for what has none. */
+export function converted<Inner, T>(
+  inner: Codec<Inner>,
+  form: (value: T) => Inner,
+  parse: (value: Inner) => T | undefined,
+): Codec<T> {
+  return {
+    encode: (value) => inner.encode(form(value)),
+    decode: (value) => {
+      const decoded = inner.decode(value);
+      return decoded instanceof Fault ? decoded : (parse(decoded) ?? BAD);
+    },
+  };
+}
+
+/** Names for numbers. A number without a name is refused, or counts as absent in an optional field. */
+export function choice<T extends string>(numbers: Readonly<Record<T, number>>): Codec<T> {
+  const names = new Map<CborValue, T>();
+  for (const name of Object.keys(numbers) as T[]) names.set(numbers[name], name);
+  return {
+    encode: (value) => numbers[value] ?? misuse(`${value} has no number`),
+    decode: (value) => names.get(value) ?? (isUint(value) ? UNKNOWN_VALUE : BAD),
+  };
+}
+
+/** A choice that later versions may widen: what has no name here is "other", which is number 0. */
+export function openChoice<T extends string>(numbers: Readonly<Record<T, number>>): Codec<T | "other"> {
+  const closed = choice<T | "other">({ ...numbers, other: 0 } as Record<T | "other", number>);
+  return {
+    encode: closed.encode,
+    decode: (value) => {
+      const decoded = closed.decode(value);
+      return decoded === UNKNOWN_VALUE ? "other" : decoded;
+    },
+  };
+}
+
+/** `least` to `most` values of one kind. */
+export function list<Out, In = Out>(
+  codec: Codec<Out, In>,
+  least: number,
+  most: number,
+): Codec<readonly Out[], readonly In[]> {
+  return {
+    encode: (values) =>
+      values.length >= least && values.length <= most
+        ? values.map(codec.encode)
+        : misuse(`${values.length} items instead of ${least} to ${most}`),
+    decode: (value) => {
+      if (!Array.isArray(value) || value.length < least || value.length > most) return BAD;
+      const items: Out[] = [];
+      for (const item of value as readonly CborValue[]) {
+        const decoded = codec.decode(item);
+        if (decoded instanceof Fault) return decoded;
+        items.push(decoded);
+      }
+      return items;
+    },
+  };
+}
+
+/**
+ * A value as a byte string that holds its encoding (RFC 8610 §3.8.4, `.cbor`). So one that goes to many receivers is
+ * encoded once and copied then: the encoder also takes such bytes as they are.
+ */
+export function embedded<Out, In, Bytes extends Uint8Array>(
+  codec: Codec<Out, In>,
+  most: number,
+): Codec<Out, In | Bytes> {
+  const bytes = byteString(1, most);
+  return {
+    encode: (value) =>
+      bytes.encode(value instanceof Uint8Array ? value : encodeCbor(codec.encode(value as In))),
+    decode: (value) => {
+      const held = bytes.decode(value);
+      if (held instanceof Fault) return held;
+      const decoded = decodeCbor(held);
+      return decoded.ok ? codec.decode(decoded.value) : new Fault(decoded.reason);
+    },
+  };
+}
+
+/** What stands in a table of fields beside the key. */
+type Presence = "required" | "optional" | "nullable";
+
+interface Field<Out, In, P extends Presence> {
+  /** Key of the CBOR map. */
+  readonly key: number;
+  readonly codec: Codec<Out, In>;
+  readonly presence: P;
+}
+
+export function required<Out, In>(key: number, codec: Codec<Out, In>): Field<Out, In, "required"> {
+  return { key, codec, presence: "required" };
+}
+
+export function optional<Out, In>(key: number, codec: Codec<Out, In>): Field<Out, In, "optional"> {
+  return { key, codec, presence: "optional" };
+}
+
+/** Null inside the program, absent on the wire. */
+export function nullable<Out, In>(
+  key: number,
+  codec: Codec<Out, In>,
+): Field<Out | null, In | null, "nullable"> {
+  return { key, codec: codec as Codec<Out | null, In | null>, presence: "nullable" };
+}
+
+/** The table that describes `Out`: one field each, optional where `Out`'s is. */
+type Fields<Out, In> = {
+  readonly [Name in Exclude<keyof Out & keyof In, "type">]-?: object extends Pick<Out, Name>
+    ? Field<Exclude<Out[Name], undefined>, Exclude<In[Name], undefined>, "optional">
+    : Field<Out[Name], In[Name], "required" | "nullable">;
+};
+
+/** A field as documentation and tests see it. */
+export interface FieldRow {
+  readonly name: string;
+  readonly key: number;
+  readonly presence: Presence;
+}
+
+/** A rule between fields: the name of the field that breaks it, or undefined. Holds for both directions. */
+type Check<T> = (value: T) => string | undefined;
+
+interface RecordCodec<Out, In> extends Codec<Out, In> {
+  readonly rows: readonly FieldRow[];
+}
+
+/** A map of fields. Keys that it does not know are ignored: later versions may say more. */
+export function record<Out extends object, In extends object = Out>(
+  fields: Fields<Out, In>,
+  check?: Check<Out | In>,
+): RecordCodec<Out, In> {
+  return headedRecord(fields, check, undefined);
+}
+
+/** A record, with `head` as its `type` inside the program and its key 0 on the wire. */
+function headedRecord<Out extends object, In extends object>(
+  fields: Fields<Out, In>,
+  check: Check<Out | In> | undefined,
+  head: { readonly name: string; readonly number: number } | undefined,
+): RecordCodec<Out, In> {
+  const table = tableOf(fields);
+  return {
+    rows: table.map(({ name, key, presence }) => ({ name, key, presence })),
+    encode: (value) => {
+      const broken = check?.(value);
+      if (broken !== undefined) misuse(`${broken} does not fit the other fields`);
+      const map = new Map<number, CborValue>();
+      if (head !== undefined) map.set(0, head.number);
+      return encodeFields(table, value as Values, map);
+    },
+    decode: (value) => {
+      if (!(value instanceof Map)) return BAD;
+      const decoded = decodeFields(table, value as CborMap, head === undefined ? {} : { type: head.name });
+      if (decoded instanceof Fault) return decoded;
+      const broken = check?.(decoded as Out);
+      return broken === undefined ? (decoded as Out) : new Fault("bad-field", broken);
+    },
+  };
+}
+
+type Values = { [name: string]: unknown };
+type Row = FieldRow & { readonly codec: Codec<unknown> };
+
+function tableOf(fields: object): readonly Row[] {
+  const rows = Object.entries(fields).map(([name, field]) => ({ name, ...(field as Omit<Row, "name">) }));
+  let last = 0;
+  for (const { name, key } of rows) {
+    if (!Number.isSafeInteger(key) || key <= last) misuse(`key ${key} of ${name} does not ascend`);
+    last = key;
+  }
+  return rows;
+}
+
+function encodeFields(table: readonly Row[], value: Readonly<Values>, map: Map<number, CborValue>): CborMap {
+  for (const { name, key, codec, presence } of table) {
+    const item = value[name];
+    if (presence === "optional" && item === undefined) continue;
+    if (presence === "nullable" && item === null) continue;
+    map.set(key, codec.encode(item));
+  }
+  return map;
+}
+
+function decodeFields(table: readonly Row[], map: CborMap, into: Values): Values | Fault {
+  for (const { name, key, codec, presence } of table) {
+    const item = map.get(key);
+    if (item === undefined) {
+      if (presence === "required") return new Fault("missing-field", name);
+      if (presence === "nullable") into[name] = null;
+      continue;
+    }
+    const decoded = codec.decode(item);
+    if (!(decoded instanceof Fault)) into[name] = decoded;
+    else if (decoded !== UNKNOWN_VALUE || presence !== "optional") return decoded.within(name);
+  }
+  return into;
+}
+
+/** One message type: a record whose key 0 is its number. */
+export interface Message<Out, In = Out> extends Codec<Out, In> {
+  readonly name: string;
+  readonly number: number;
+  readonly rows: readonly FieldRow[];
+}
+
+export function message<Out extends { readonly type: string }, In extends { readonly type: string } = Out>(
+  name: Out["type"] & In["type"],
+  number: number,
+  fields: Fields<Out, In>,
+  check?: Check<Out | In>,
+): Message<Out, In> {
+  return { name, number, ...headedRecord<Out, In>(fields, check, { name, number }) };
+}
+
+type AnyMessage = Message<unknown, never>;
+type OutOf<M> = M extends Message<infer Out, never> ? Out : never;
+type InOf<M> = M extends Message<unknown, infer In> ? In : never;
+
+/** One of several messages, told apart by key 0. */
+export function union<M extends readonly AnyMessage[]>(
+  ...messages: M
+): Codec<OutOf<M[number]>, InOf<M[number]>> {
+  const byName = new Map(messages.map((one) => [one.name, one]));
+  const byNumber = new Map<CborValue | undefined, AnyMessage>(messages.map((one) => [one.number, one]));
+  if (byName.size < messages.length || byNumber.size < messages.length) misuse("a message type stands twice");
+  return {
+    encode: (value) => {
+      const one = byName.get((value as { readonly type: string }).type);
+      return one === undefined ? misuse("no message of this family") : one.encode(value as never);
+    },
+    decode: (value) => {
+      if (!(value instanceof Map)) return new Fault("not-a-message");
+      const number = (value as CborMap).get(0);
+      const one = byNumber.get(number);
+      if (one === undefined) return new Fault(isUint(number) ? "unknown-type" : "not-a-message");
+      return one.decode(value) as OutOf<M[number]> | Fault;
+    },
+  };
+}
+
+/** A codec of whole messages: what one side may send on one channel. */
+export interface Family<Out, In = Out> {
+  /** The most bytes that {@link decode} looks at and {@link encode} makes. */
+  readonly limit: number;
+  /** Deterministic bytes. Throws {@link MisuseError} for a value outside the schema, or longer than the limit. */
+  encode(value: In): Uint8Array;
+  decode(bytes: Uint8Array): Decoded<Out>;
+}
+
+/** The messages of `codec` in at most `limit` bytes, each behind `prefix`. */
+export function family<Out, In>(
+  codec: Codec<Out, In>,
+  limit: number,
+  prefix: Uint8Array = new Uint8Array(),
+): Family<Out, In> {
+  return {
+    limit,
+    encode: (value) => {
+      const bytes = Buffer.concat([prefix, encodeCbor(codec.encode(value))]);
+      if (bytes.length > limit) misuse(`a message of ${bytes.length} bytes, more than ${limit}`);
+      return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+    },
+    decode: (bytes) => {
+      if (bytes.length > limit) return { ok: false, reason: "too-long" };
+      if (!prefix.every((byte, at) => bytes[at] === byte)) return { ok: false, reason: "bad-prefix" };
+      return decodeWhole(codec, bytes.subarray(prefix.length));
+    },
+  };
+}
+
+/** Decodes `bytes`, whose length the caller has bounded, as exactly one value of `codec`. */
+export function decodeWhole<Out, In>(codec: Codec<Out, In>, bytes: Uint8Array): Decoded<Out> {
+  const cbor = decodeCbor(bytes);
+  if (!cbor.ok) return cbor;
+  const value = codec.decode(cbor.value);
+  if (!(value instanceof Fault)) return { ok: true, value };
+  return { ok: false, reason: value.reason, ...(value.field === undefined ? {} : { field: value.field }) };
+}
+
+function isUint(value: CborValue | undefined): boolean {
+  return typeof value === "number" && value >= 0;
+}
+
+function misuse(text: string): never {
+  throw new MisuseError(`Cannot encode for mp2: ${text}`);
+}

@@ -15,13 +15,13 @@ export type CborMap = ReadonlyMap<number, CborValue>;
 
 /** Why bytes are not a CBOR value of ours. */
 export type CborFault =
-  /** Not CBOR, cut short, or in a longer form than necessary. */
+  /** Not CBOR, cut short, in a longer form than necessary, of indefinite length, or a number beyond the safe range. */
   | "malformed"
   /** Bytes after the value. */
   | "trailing-bytes"
   /** Nested deeper than {@link MAX_DEPTH}. */
   | "too-deep"
-  /** A float, null, another simple value, a tag, or an indefinite length. */
+  /** A float, null or a tag. */
   | "forbidden-item"
   /** A map key that is no unsigned integer. */
   | "bad-key"
@@ -69,12 +69,11 @@ export function encodeCbor(value: CborValue): Uint8Array {
   return encode(value);
 }
 
-/** Unwinds the recursion; cborg throws as well, so one `catch` serves both. */
-class Refusal extends Error {
+/** Unwinds the recursion; cborg throws as well, so one `catch` serves both. No Error: a stack costs ten decodings. */
+class Refusal {
   readonly reason: CborFault;
 
   constructor(reason: CborFault) {
-    super(reason);
     this.reason = reason;
   }
 }
@@ -91,7 +90,8 @@ function readValue(tokens: Tokenizer, total: number, depth: number): CborValue {
     case "bytes":
       return token.value;
     case "string":
-      return readText(token.byteValue);
+      // cborg has one token for all empty text, without bytes.
+      return token.value === "" ? "" : readText(token.byteValue);
     case "array":
       return readArray(tokens, total, depth + 1, token.value);
     case "map":

@@ -1,5 +1,5 @@
 /** Ed25519 (RFC 8032) as pure functions of node:crypto: same input, same output, no I/O and no randomness. */
-import { createHash, createPublicKey, verify } from "node:crypto";
+import { createPublicKey, verify } from "node:crypto";
 
 export const ED25519_KEY_BYTES = 32;
 export const ED25519_SIGNATURE_BYTES = 64;
@@ -10,11 +10,6 @@ const SPKI_HEAD = Buffer.from("302a300506032b6570032100", "hex");
 /** SubjectPublicKeyInfo (DER, 44 bytes) of a raw public key. */
 export function ed25519Spki(publicKey: Uint8Array): Uint8Array {
   return new Uint8Array(Buffer.concat([SPKI_HEAD, publicKey]));
-}
-
-/** SHA-256 of the SubjectPublicKeyInfo: 64 lower-case hexadecimal digits. */
-export function ed25519Fingerprint(publicKey: Uint8Array): string {
-  return createHash("sha256").update(SPKI_HEAD).update(publicKey).digest("hex");
 }
 
 /** Whether `signature` is the raw public key's over `bytes`; false for whatever is no key or no signature. */

@@ -1,9 +1,6 @@
-import {
-  ED25519_KEY_BYTES,
-  ED25519_SIGNATURE_BYTES,
-  ed25519Fingerprint,
-  verifyEd25519,
-} from "../base/ed25519.ts";
+import type { UnixMillis } from "../base/clock.ts";
+import { ED25519_KEY_BYTES, ED25519_SIGNATURE_BYTES, ed25519Spki, verifyEd25519 } from "../base/ed25519.ts";
+import { fingerprintOfSpki } from "../base/fingerprint.ts";
 import { encodeUtf8 } from "../base/text.ts";
 import { encodeCbor } from "./mp2-cbor.ts";
 import { DATAGRAM_BYTES, DATAGRAM_PREFIX } from "./mp2-discovery.ts";
@@ -22,7 +19,7 @@ import {
   union,
 } from "./mp2-schema.ts";
 import { MESSAGE_TYPES } from "./mp2-types.ts";
-import type { Epoch, Fingerprint, Realm, Seq, UnixMillis } from "./mp2-values.ts";
+import type { Epoch, Fingerprint, Realm, Seq } from "./mp2-values.ts";
 
 /**
  * What a registry tells the whole group, signed: beacon at start and every 10 s, bye when it goes away.
@@ -109,7 +106,7 @@ export const BYE_BODY = record<Omit<Bye, "type">>({
   epoch: required(1, epoch),
   seq: required(2, seq),
   sent: required(3, unixMillis),
-  reason: required(4, openChoice({ restart: 1, stop: 2 })),
+  reason: required(4, openChoice({ other: 0, restart: 1, stop: 2 }, "other")),
   backIn: optional(5, millis),
 });
 
@@ -137,7 +134,7 @@ export function decodeAnnouncement(
   const inner = type === "beacon" ? typed(type, BEACON_BODY, body) : typed(type, BYE_BODY, body);
   if (!inner.ok) return inner;
   if (!verify(publicKey, signedBytes(type, body), signature)) return { ok: false, reason: "bad-signature" };
-  const fingerprint = ed25519Fingerprint(publicKey) as Fingerprint;
+  const fingerprint = fingerprintOfSpki(ed25519Spki(publicKey));
   return { ok: true, value: { announcement: inner.value, publicKey, fingerprint } };
 }
 

@@ -1,3 +1,4 @@
+import type { UnixMillis } from "../base/clock.ts";
 import { capabilities, messageId, messageText, nickname, notice, unixMillis } from "./mp2-fields.ts";
 import {
   boolean,
@@ -12,12 +13,12 @@ import {
   union,
 } from "./mp2-schema.ts";
 import { MESSAGE_TYPES } from "./mp2-types.ts";
-import type { Capability, MessageId, MessageText, Notice, UnixMillis } from "./mp2-values.ts";
+import type { Capability, MessageId, MessageText, Notice } from "./mp2-values.ts";
 import type { Nickname } from "./nickname.ts";
 
 /**
  * mp2 chat: the frames between two clients, TLS 1.3 with both certificates, ALPN "mp2-chat". Both send a greeting
- * first; afterwards either sends what it likes. Who the other is, his certificate tells: each side holds its
+ * first; afterwards either sends what it likes. Who the other is, the certificate tells: each side holds its
  * fingerprint against its roster and its pins. Replay within a connection is TLS's to prevent; redelivery over
  * connections is harmless by message ids.
  */
@@ -125,7 +126,10 @@ export const PONG = message<Pong>("pong", MESSAGE_TYPES.pong, { token: required(
 export const CLOSE = message<Close>("close", MESSAGE_TYPES.close, {
   reason: required(
     1,
-    openChoice({ duplicate: 1, untrusted: 2, unknown: 3, busy: 4, leaving: 5, protocol: 6 }),
+    openChoice(
+      { other: 0, duplicate: 1, untrusted: 2, unknown: 3, busy: 4, leaving: 5, protocol: 6 },
+      "other",
+    ),
   ),
   text: optional(2, notice),
 });

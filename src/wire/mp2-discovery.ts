@@ -24,11 +24,11 @@ import type { Fingerprint, Nonce } from "./mp2-values.ts";
 /** What every datagram begins with: "mp2" and the version of discovery. mp1's begin with "SERVER DISCOVERY". */
 export const DATAGRAM_PREFIX: Uint8Array = Uint8Array.of(0x6d, 0x70, 0x32, 0x01);
 
-/** No datagram is longer: fits every link (RFC 8200 §5: 1280) with room for what tunnels add. */
+/**
+ * No datagram is longer: it fits every link (RFC 8200 §5: 1280) with room for what tunnels add. A hello is padded to
+ * exactly this, so that no answer is longer than what it answers.
+ */
 export const DATAGRAM_BYTES = 512;
-
-/** A hello is exactly this long, so that its answer may be as long. */
-export const HELLO_BYTES = DATAGRAM_BYTES;
 
 /** "Who is a registry here?", to a group or to an address, repeated until answered. */
 export interface Hello {
@@ -88,7 +88,7 @@ interface PaddedHello extends Hello {
 
 export const HELLO = message<PaddedHello>("hello", MESSAGE_TYPES.hello, {
   nonce: required(1, nonce),
-  padding: required(15, byteString(256, HELLO_BYTES)),
+  padding: required(15, byteString(256, DATAGRAM_BYTES)),
 });
 
 export const COOKIE = message<Cookie>("cookie", MESSAGE_TYPES.cookie, {
@@ -106,14 +106,14 @@ export const JOIN = message<Join>("join", MESSAGE_TYPES.join, {
 export const BLOCKED = message<Blocked>("blocked", MESSAGE_TYPES.blocked, {
   cookie: required(1, cookieBytes),
   port: required(2, clientPort),
-  reason: required(3, openChoice({ refused: 1, timeout: 2, unreachable: 3, tls: 4 })),
+  reason: required(3, openChoice({ other: 0, refused: 1, timeout: 2, unreachable: 3, tls: 4 }, "other")),
 });
 
 const toRegistry = family(union(HELLO, JOIN), DATAGRAM_BYTES, DATAGRAM_PREFIX);
 const NO_PADDING = new Uint8Array(256);
 const padding = new Uint8Array(
   256 +
-    HELLO_BYTES -
+    DATAGRAM_BYTES -
     toRegistry.encode({ type: "hello", nonce: new Uint8Array(16) as Nonce, padding: NO_PADDING }).length,
 );
 
@@ -134,7 +134,7 @@ export const DISCOVERY_TO_CLIENT: Family<Cookie | Blocked> = family(
 /** What the padding holds is not looked at, how long it makes the datagram is. */
 function withoutPadding(decoded: Decoded<PaddedHello | Join>, length: number): Decoded<Hello | Join> {
   if (!decoded.ok || decoded.value.type !== "hello") return decoded as Decoded<Join>;
-  if (length !== HELLO_BYTES) return { ok: false, reason: "bad-length" };
+  if (length !== DATAGRAM_BYTES) return { ok: false, reason: "bad-length" };
   return { ok: true, value: { type: "hello", nonce: decoded.value.nonce } };
 }
 

@@ -30,7 +30,7 @@ import { type Nickname, parseNickname } from "./nickname.ts";
 export const fingerprint: Codec<Fingerprint> = hexString(FINGERPRINT_BYTES);
 export const epoch: Codec<Epoch> = hexString(EPOCH_BYTES);
 export const messageId: Codec<MessageId> = hexString(MESSAGE_ID_BYTES);
-export const session: Codec<SessionId> = byteString(SESSION_BYTES, SESSION_BYTES);
+export const session: Codec<SessionId> = hexString(SESSION_BYTES);
 export const nonce: Codec<Nonce> = byteString(NONCE_BYTES, NONCE_BYTES);
 
 export const seq: Codec<number> = uint(0, Number.MAX_SAFE_INTEGER);

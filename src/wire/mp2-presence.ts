@@ -1,16 +1,14 @@
+import type { UnixMillis } from "../base/clock.ts";
 import { epoch, millis, notice, seq, session, statusText, unixMillis } from "./mp2-fields.ts";
 import type { Availability } from "./mp2-registration.ts";
-import { type Change, change, END, type EncodedEntry, PAGE, type RosterEntry } from "./mp2-roster.ts";
-import { boolean, family, list, message, openChoice, optional, required, union } from "./mp2-schema.ts";
+import { CHANGES, DELTA, PAGE, PAGES, ROSTER } from "./mp2-roster.ts";
+import { boolean, family, message, openChoice, optional, required, union } from "./mp2-schema.ts";
 import { MESSAGE_TYPES } from "./mp2-types.ts";
-import type { Epoch, Notice, Seq, SessionId, UnixMillis } from "./mp2-values.ts";
+import type { Epoch, Notice, Seq, SessionId } from "./mp2-values.ts";
 
 /**
  * mp2 presence: SCTP messages between a registered client and its registry, each sealed. Here is what is inside the
- * seal. attach → attached, then deltas as they happen; ask → the deltas that are missing, or a snapshot.
- *
- * A lost, repeated or late delta does no harm: each says from where to where it leads. A client at `s` applies one with
- * from ≤ s < seq, ignores one with seq ≤ s, and asks when from > s or the epoch is another.
+ * seal. attach → attached, then deltas as they happen; a question of mp2-roster.ts → deltas or pages.
  */
 
 /** Payload protocol identifier of mp2's messages: "mp2" and its version. mp1's have 0, so the first message tells. */
@@ -18,11 +16,11 @@ export const MP2_PPID = 0x6d_70_32_01;
 
 /** SCTP streams by purpose: what is long must not hold up what is urgent. */
 export const STREAMS = {
-  /** attach, attached, ask, status, leave, ended. */
+  /** All but what the other two carry. */
   control: 0,
   /** delta. */
   deltas: 1,
-  /** page, end. */
+  /** page. */
   pages: 2,
 } as const;
 
@@ -41,23 +39,6 @@ export interface Attached {
   readonly seq: Seq;
   /** As in `registered`. */
   readonly time: UnixMillis;
-}
-
-/** What happened between two seqs, at most {@link MAX_CHANGES}; an entry that changed twice may stand once. */
-export interface Delta<Entry = RosterEntry> {
-  readonly type: "delta";
-  readonly epoch: Epoch;
-  readonly from: Seq;
-  /** Greater than `from`. */
-  readonly seq: Seq;
-  readonly changes: readonly Change<Entry>[];
-}
-
-/** "I am at seq; send what I lack." Seq 0: everything. */
-export interface Ask {
-  readonly type: "ask";
-  readonly epoch: Epoch;
-  readonly seq: Seq;
 }
 
 /** "I am away", "I am back", "this is what I do". */
@@ -92,9 +73,6 @@ export interface Ended {
   readonly backIn?: number;
 }
 
-/** As many as always fit a message, however large each is: 64 · (ENTRY_BYTES + 8) < 65,536. */
-export const MAX_CHANGES = 64;
-
 export const ATTACH = message<Attach>("attach", MESSAGE_TYPES.attach, {
   session: required(1, session),
   epoch: required(2, epoch),
@@ -107,23 +85,6 @@ export const ATTACHED = message<Attached>("attached", MESSAGE_TYPES.attached, {
   time: required(3, unixMillis),
 });
 
-export const DELTA = message<Delta, Delta<RosterEntry | EncodedEntry>>(
-  "delta",
-  MESSAGE_TYPES.delta,
-  {
-    epoch: required(1, epoch),
-    from: required(2, seq),
-    seq: required(3, seq),
-    changes: required(4, list(change, 0, MAX_CHANGES)),
-  },
-  (delta) => (delta.from < delta.seq ? undefined : "from"),
-);
-
-export const ASK = message<Ask>("ask", MESSAGE_TYPES.ask, {
-  epoch: required(1, epoch),
-  seq: required(2, seq),
-});
-
 export const STATUS = message<Status>("status", MESSAGE_TYPES.status, {
   away: required(1, boolean),
   status: optional(2, statusText),
@@ -132,7 +93,10 @@ export const STATUS = message<Status>("status", MESSAGE_TYPES.status, {
 export const LEAVE = message<Leave>("leave", MESSAGE_TYPES.leave, {});
 
 export const ENDED = message<Ended>("ended", MESSAGE_TYPES.ended, {
-  reason: required(1, openChoice({ kicked: 1, banned: 2, superseded: 3, expired: 4, restart: 5, stop: 6 })),
+  reason: required(
+    1,
+    openChoice({ other: 0, kicked: 1, banned: 2, superseded: 3, expired: 4, restart: 5, stop: 6 }, "other"),
+  ),
   text: optional(2, notice),
   backIn: optional(3, millis),
 });
@@ -143,7 +107,10 @@ export const CLIENT_MESSAGE_BYTES = 4_096;
 export const REGISTRY_MESSAGE_BYTES = 65_536;
 
 /** What a client sends. */
-export const PRESENCE_TO_REGISTRY = family(union(ATTACH, ASK, STATUS, LEAVE), CLIENT_MESSAGE_BYTES);
+export const PRESENCE_TO_REGISTRY = family(
+  union(ATTACH, CHANGES, PAGES, ROSTER, STATUS, LEAVE),
+  CLIENT_MESSAGE_BYTES,
+);
 
 /** What a registry sends. */
-export const PRESENCE_TO_CLIENT = family(union(ATTACHED, DELTA, PAGE, END, ENDED), REGISTRY_MESSAGE_BYTES);
+export const PRESENCE_TO_CLIENT = family(union(ATTACHED, DELTA, PAGE, ENDED), REGISTRY_MESSAGE_BYTES);

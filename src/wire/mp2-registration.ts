@@ -1,3 +1,4 @@
+import type { UnixMillis } from "../base/clock.ts";
 import {
   address,
   anyPort,
@@ -14,7 +15,7 @@ import {
   statusText,
   unixMillis,
 } from "./mp2-fields.ts";
-import { END, PAGE } from "./mp2-roster.ts";
+import { PAGE } from "./mp2-roster.ts";
 import {
   boolean,
   family,
@@ -38,13 +39,12 @@ import type {
   Seq,
   SessionId,
   StatusText,
-  UnixMillis,
 } from "./mp2-values.ts";
 import type { Nickname } from "./nickname.ts";
 
 /**
  * mp2 registration: the frames of the dial-back, TLS 1.3 with both certificates, ALPN "mp2-registry".
- * challenge → register → registered, page…, end; or → refused.
+ * challenge → register → registered, then the roster in pages, then the end of the connection; or → refused.
  *
  * The keys are proven by TLS before the first frame. Versions are negotiated by ALPN, which TLS protects against
  * downgrade (RFC 7301 §3.2 within RFC 8446 §4.4.4's transcript): nothing that the unprotected datagrams said counts.
@@ -61,7 +61,7 @@ export interface Challenge {
   readonly capabilities: ReadonlySet<Capability>;
 }
 
-/** What somebody says of himself, at registration and later. */
+/** What somebody says of themselves, at registration and later. */
 export interface Availability {
   readonly away: boolean;
   /** Absent: nothing. */
@@ -75,7 +75,7 @@ export interface Register extends Availability {
   readonly capabilities: ReadonlySet<Capability>;
 }
 
-/** "You are." Pages and end follow, then the connection's end. */
+/** "You are." The pages of the roster at `seq` follow, at least one, then the connection's end. */
 export interface Registered {
   readonly type: "registered";
   readonly session: SessionId;
@@ -173,16 +173,20 @@ export const HOLDER = record<Holder>({
 export const REFUSED = message<Refused>("refused", MESSAGE_TYPES.refused, {
   code: required(
     1,
-    openChoice({
-      "nick-taken": 1,
-      "nick-invalid": 2,
-      "registry-full": 3,
-      banned: 4,
-      "too-many": 5,
-      unsupported: 6,
-      stopping: 7,
-      storage: 8,
-    }),
+    openChoice(
+      {
+        other: 0,
+        "nick-taken": 1,
+        "nick-invalid": 2,
+        "registry-full": 3,
+        banned: 4,
+        "too-many": 5,
+        unsupported: 6,
+        stopping: 7,
+        storage: 8,
+      },
+      "other",
+    ),
   ),
   text: required(2, notice),
   holder: optional(3, HOLDER),
@@ -200,6 +204,6 @@ export const REGISTRATION_TO_REGISTRY = family(union(REGISTER), CLIENT_FRAME_BYT
 
 /** What a registry sends. */
 export const REGISTRATION_TO_CLIENT = family(
-  union(CHALLENGE, REGISTERED, REFUSED, PAGE, END),
+  union(CHALLENGE, REGISTERED, REFUSED, PAGE),
   REGISTRY_FRAME_BYTES,
 );

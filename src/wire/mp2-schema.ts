@@ -53,11 +53,11 @@ export class Fault {
 const BAD = new Fault("bad-field");
 const UNKNOWN_VALUE = new Fault("unknown-value");
 
-/** `In` differs from `Out` where a value may be given to the encoder in encoded form already. */
-export interface Codec<Out, In = Out> {
+/** One kind of value, both ways. */
+export interface Codec<T> {
   /** Throws {@link MisuseError} for a value outside the schema: a bug of ours. */
-  readonly encode: (value: In) => CborValue;
-  readonly decode: (value: CborValue) => Out | Fault;
+  readonly encode: (value: T) => CborValue;
+  readonly decode: (value: CborValue) => T | Fault;
 }
 
 /** An unsigned integer within bounds, both included. */
@@ -90,7 +90,10 @@ export function byteString<T extends Uint8Array = Uint8Array>(least: number, mos
 export function hexString<T extends string>(length: number): Codec<T> {
   const bytes = byteString(length, length);
   return {
-    encode: (value) => bytes.encode(new Uint8Array(Buffer.from(value, "hex"))),
+    encode: (value) =>
+      value.length === 2 * length
+        ? bytes.encode(new Uint8Array(Buffer.from(value, "hex")))
+        : misuse(`${value.length} hexadecimal digits instead of ${2 * length}`),
     decode: (value) => {
       const decoded = bytes.decode(value);
       return decoded instanceof Fault ? decoded : (Buffer.from(decoded).toString("hex") as T);
@@ -121,7 +124,7 @@ export function converted<Inner, T>(
   };
 }
 
-/** Names for numbers. A number without a name is refused, or counts as absent in an optional field. */
+/** Names for numbers. A number without a name is refused. */
 export function choice<T extends string>(numbers: Readonly<Record<T, number>>): Codec<T> {
   const names = new Map<CborValue, T>();
   for (const name of Object.keys(numbers) as T[]) names.set(numbers[name], name);
@@ -131,24 +134,23 @@ export function choice<T extends string>(numbers: Readonly<Record<T, number>>): 
   };
 }
 
-/** A choice that later versions may widen: what has no name here is "other", which is number 0. */
-export function openChoice<T extends string>(numbers: Readonly<Record<T, number>>): Codec<T | "other"> {
-  const closed = choice<T | "other">({ ...numbers, other: 0 } as Record<T | "other", number>);
+/** A choice that later versions may widen: a number without a name is taken for `otherwise`. */
+export function openChoice<T extends string>(
+  numbers: Readonly<Record<T, number>>,
+  otherwise: NoInfer<T>,
+): Codec<T> {
+  const closed = choice<T>(numbers);
   return {
     encode: closed.encode,
     decode: (value) => {
       const decoded = closed.decode(value);
-      return decoded === UNKNOWN_VALUE ? "other" : decoded;
+      return decoded === UNKNOWN_VALUE ? otherwise : decoded;
     },
   };
 }
 
 /** `least` to `most` values of one kind. */
-export function list<Out, In = Out>(
-  codec: Codec<Out, In>,
-  least: number,
-  most: number,
-): Codec<readonly Out[], readonly In[]> {
+export function list<T>(codec: Codec<T>, least: number, most: number): Codec<readonly T[]> {
   return {
     encode: (values) =>
       values.length >= least && values.length <= most
@@ -156,7 +158,7 @@ export function list<Out, In = Out>(
         : misuse(`${values.length} items instead of ${least} to ${most}`),
     decode: (value) => {
       if (!Array.isArray(value) || value.length < least || value.length > most) return BAD;
-      const items: Out[] = [];
+      const items: T[] = [];
       for (const item of value as readonly CborValue[]) {
         const decoded = codec.decode(item);
         if (decoded instanceof Fault) return decoded;
@@ -167,58 +169,34 @@ export function list<Out, In = Out>(
   };
 }
 
-/**
- * A value as a byte string that holds its encoding (RFC 8610 §3.8.4, `.cbor`). So one that goes to many receivers is
- * encoded once and copied then: the encoder also takes such bytes as they are.
- */
-export function embedded<Out, In, Bytes extends Uint8Array>(
-  codec: Codec<Out, In>,
-  most: number,
-): Codec<Out, In | Bytes> {
-  const bytes = byteString(1, most);
-  return {
-    encode: (value) =>
-      bytes.encode(value instanceof Uint8Array ? value : encodeCbor(codec.encode(value as In))),
-    decode: (value) => {
-      const held = bytes.decode(value);
-      if (held instanceof Fault) return held;
-      const decoded = decodeCbor(held);
-      return decoded.ok ? codec.decode(decoded.value) : new Fault(decoded.reason);
-    },
-  };
-}
-
 /** What stands in a table of fields beside the key. */
 type Presence = "required" | "optional" | "nullable";
 
-interface Field<Out, In, P extends Presence> {
+interface Field<T, P extends Presence> {
   /** Key of the CBOR map. */
   readonly key: number;
-  readonly codec: Codec<Out, In>;
+  readonly codec: Codec<T>;
   readonly presence: P;
 }
 
-export function required<Out, In>(key: number, codec: Codec<Out, In>): Field<Out, In, "required"> {
+export function required<T>(key: number, codec: Codec<T>): Field<T, "required"> {
   return { key, codec, presence: "required" };
 }
 
-export function optional<Out, In>(key: number, codec: Codec<Out, In>): Field<Out, In, "optional"> {
+export function optional<T>(key: number, codec: Codec<T>): Field<T, "optional"> {
   return { key, codec, presence: "optional" };
 }
 
 /** Null inside the program, absent on the wire. */
-export function nullable<Out, In>(
-  key: number,
-  codec: Codec<Out, In>,
-): Field<Out | null, In | null, "nullable"> {
-  return { key, codec: codec as Codec<Out | null, In | null>, presence: "nullable" };
+export function nullable<T>(key: number, codec: Codec<T>): Field<T | null, "nullable"> {
+  return { key, codec: codec as Codec<T | null>, presence: "nullable" };
 }
 
-/** The table that describes `Out`: one field each, optional where `Out`'s is. */
-type Fields<Out, In> = {
-  readonly [Name in Exclude<keyof Out & keyof In, "type">]-?: object extends Pick<Out, Name>
-    ? Field<Exclude<Out[Name], undefined>, Exclude<In[Name], undefined>, "optional">
-    : Field<Out[Name], In[Name], "required" | "nullable">;
+/** The table that describes `T`: one field each, optional where `T`'s is. */
+type Fields<T> = {
+  readonly [Name in Exclude<keyof T, "type">]-?: object extends Pick<T, Name>
+    ? Field<Exclude<T[Name], undefined>, "optional">
+    : Field<T[Name], "required" | "nullable">;
 };
 
 /** A field as documentation and tests see it. */
@@ -231,24 +209,21 @@ export interface FieldRow {
 /** A rule between fields: the name of the field that breaks it, or undefined. Holds for both directions. */
 type Check<T> = (value: T) => string | undefined;
 
-interface RecordCodec<Out, In> extends Codec<Out, In> {
+interface RecordCodec<T> extends Codec<T> {
   readonly rows: readonly FieldRow[];
 }
 
 /** A map of fields. Keys that it does not know are ignored: later versions may say more. */
-export function record<Out extends object, In extends object = Out>(
-  fields: Fields<Out, In>,
-  check?: Check<Out | In>,
-): RecordCodec<Out, In> {
+export function record<T extends object>(fields: Fields<T>, check?: Check<T>): RecordCodec<T> {
   return headedRecord(fields, check, undefined);
 }
 
 /** A record, with `head` as its `type` inside the program and its key 0 on the wire. */
-function headedRecord<Out extends object, In extends object>(
-  fields: Fields<Out, In>,
-  check: Check<Out | In> | undefined,
+function headedRecord<T extends object>(
+  fields: Fields<T>,
+  check: Check<T> | undefined,
   head: { readonly name: string; readonly number: number } | undefined,
-): RecordCodec<Out, In> {
+): RecordCodec<T> {
   const table = tableOf(fields);
   return {
     rows: table.map(({ name, key, presence }) => ({ name, key, presence })),
@@ -263,8 +238,8 @@ function headedRecord<Out extends object, In extends object>(
       if (!(value instanceof Map)) return BAD;
       const decoded = decodeFields(table, value as CborMap, head === undefined ? {} : { type: head.name });
       if (decoded instanceof Fault) return decoded;
-      const broken = check?.(decoded as Out);
-      return broken === undefined ? (decoded as Out) : new Fault("bad-field", broken);
+      const broken = check?.(decoded as T);
+      return broken === undefined ? (decoded as T) : new Fault("bad-field", broken);
     },
   };
 }
@@ -301,36 +276,33 @@ function decodeFields(table: readonly Row[], map: CborMap, into: Values): Values
       continue;
     }
     const decoded = codec.decode(item);
-    if (!(decoded instanceof Fault)) into[name] = decoded;
-    else if (decoded !== UNKNOWN_VALUE || presence !== "optional") return decoded.within(name);
+    if (decoded instanceof Fault) return decoded.within(name);
+    into[name] = decoded;
   }
   return into;
 }
 
 /** One message type: a record whose key 0 is its number. */
-export interface Message<Out, In = Out> extends Codec<Out, In> {
+export interface Message<T> extends RecordCodec<T> {
   readonly name: string;
   readonly number: number;
-  readonly rows: readonly FieldRow[];
 }
 
-export function message<Out extends { readonly type: string }, In extends { readonly type: string } = Out>(
-  name: Out["type"] & In["type"],
+export function message<T extends { readonly type: string }>(
+  name: T["type"],
   number: number,
-  fields: Fields<Out, In>,
-  check?: Check<Out | In>,
-): Message<Out, In> {
-  return { name, number, ...headedRecord<Out, In>(fields, check, { name, number }) };
+  fields: Fields<T>,
+  check?: Check<T>,
+): Message<T> {
+  return { name, number, ...headedRecord<T>(fields, check, { name, number }) };
 }
 
-type AnyMessage = Message<unknown, never>;
-type OutOf<M> = M extends Message<infer Out, never> ? Out : never;
-type InOf<M> = M extends Message<unknown, infer In> ? In : never;
+/** Any message: what it decodes is something, what it encodes only its own type tells. */
+type AnyMessage = Omit<Message<unknown>, "encode"> & { readonly encode: (value: never) => CborValue };
+type ValueOf<M> = M extends Message<infer T> ? T : never;
 
 /** One of several messages, told apart by key 0. */
-export function union<M extends readonly AnyMessage[]>(
-  ...messages: M
-): Codec<OutOf<M[number]>, InOf<M[number]>> {
+export function union<M extends readonly AnyMessage[]>(...messages: M): Codec<ValueOf<M[number]>> {
   const byName = new Map(messages.map((one) => [one.name, one]));
   const byNumber = new Map<CborValue | undefined, AnyMessage>(messages.map((one) => [one.number, one]));
   if (byName.size < messages.length || byNumber.size < messages.length) misuse("a message type stands twice");
@@ -344,32 +316,30 @@ export function union<M extends readonly AnyMessage[]>(
       const number = (value as CborMap).get(0);
       const one = byNumber.get(number);
       if (one === undefined) return new Fault(isUint(number) ? "unknown-type" : "not-a-message");
-      return one.decode(value) as OutOf<M[number]> | Fault;
+      return one.decode(value) as ValueOf<M[number]> | Fault;
     },
   };
 }
 
 /** A codec of whole messages: what one side may send on one channel. */
-export interface Family<Out, In = Out> {
+export interface Family<T> {
   /** The most bytes that {@link decode} looks at and {@link encode} makes. */
   readonly limit: number;
   /** Deterministic bytes. Throws {@link MisuseError} for a value outside the schema, or longer than the limit. */
-  encode(value: In): Uint8Array;
-  decode(bytes: Uint8Array): Decoded<Out>;
+  encode(value: T): Uint8Array;
+  decode(bytes: Uint8Array): Decoded<T>;
 }
 
 /** The messages of `codec` in at most `limit` bytes, each behind `prefix`. */
-export function family<Out, In>(
-  codec: Codec<Out, In>,
-  limit: number,
-  prefix: Uint8Array = new Uint8Array(),
-): Family<Out, In> {
+export function family<T>(codec: Codec<T>, limit: number, prefix: Uint8Array = new Uint8Array()): Family<T> {
   return {
     limit,
     encode: (value) => {
-      const bytes = Buffer.concat([prefix, encodeCbor(codec.encode(value))]);
-      if (bytes.length > limit) misuse(`a message of ${bytes.length} bytes, more than ${limit}`);
-      return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+      const body = encodeCbor(codec.encode(value));
+      const bytes = new Uint8Array(prefix.length + body.length);
+      bytes.set(prefix);
+      bytes.set(body, prefix.length);
+      return bytes.length <= limit ? bytes : misuse(`a message of ${bytes.length} bytes, more than ${limit}`);
     },
     decode: (bytes) => {
       if (bytes.length > limit) return { ok: false, reason: "too-long" };
@@ -380,7 +350,7 @@ export function family<Out, In>(
 }
 
 /** Decodes `bytes`, whose length the caller has bounded, as exactly one value of `codec`. */
-export function decodeWhole<Out, In>(codec: Codec<Out, In>, bytes: Uint8Array): Decoded<Out> {
+export function decodeWhole<T>(codec: Codec<T>, bytes: Uint8Array): Decoded<T> {
   const cbor = decodeCbor(bytes);
   if (!cbor.ok) return cbor;
   const value = codec.decode(cbor.value);

@@ -19,15 +19,16 @@ export const MESSAGE_TYPES = {
   refused: 19,
 
   page: 24,
-  end: 25,
+  delta: 25,
+  changes: 26,
+  pages: 27,
+  roster: 28,
 
   attach: 32,
   attached: 33,
-  delta: 34,
-  ask: 35,
-  status: 36,
-  leave: 37,
-  ended: 38,
+  status: 34,
+  leave: 35,
+  ended: 36,
 
   greeting: 48,
   msg: 49,

@@ -1,3 +1,4 @@
+import type { Fingerprint } from "../base/fingerprint.ts";
 import { isIpv4 } from "./mp1-roster.ts";
 import { isVisible } from "./nickname.ts";
 
@@ -12,20 +13,19 @@ export const MP2_GROUP_IPV6 = "ff02::4d50:1";
 export const ALPN_REGISTRY = "mp2-registry";
 export const ALPN_CHAT = "mp2-chat";
 
-/** SHA-256 of a public key's SubjectPublicKeyInfo (DER): 64 lower-case hexadecimal digits. */
-export type Fingerprint = string & { readonly __fingerprint: unique symbol };
+export type { Fingerprint };
 
-/** One registration of one client: 16 random bytes. It names, it does not authenticate: rosters carry it. */
-export type SessionId = Uint8Array & { readonly __sessionId: unique symbol };
+/**
+ * One registration of one client: 16 random bytes, 32 lower-case hexadecimal digits inside, as a map key needs it. It
+ * names, it does not authenticate: rosters carry it.
+ */
+export type SessionId = string & { readonly __sessionId: unique symbol };
 
 /** The lineage of a registry's state: 64 random bits, 16 lower-case hexadecimal digits. Under another, no seq counts. */
 export type Epoch = string & { readonly __epoch: unique symbol };
 
 /** Roster changes so far in this epoch: a non-negative safe integer. */
 export type Seq = number;
-
-/** Milliseconds since 1970 on somebody's wall clock, within the range of `Date`. */
-export type UnixMillis = number;
 
 /** 16 random bytes that tie an answer to its question. */
 export type Nonce = Uint8Array & { readonly __nonce: unique symbol };
@@ -36,7 +36,7 @@ export type MessageId = string & { readonly __messageId: unique symbol };
 /** The registry's name for humans: 1–64 visible characters without white space. */
 export type Realm = string & { readonly __realm: unique symbol };
 
-/** What somebody says of himself: 1–128 characters on one line. Saying nothing is the field's absence. */
+/** What somebody says of themselves: 1–128 characters on one line. Saying nothing is the field's absence. */
 export type StatusText = string & { readonly __statusText: unique symbol };
 
 /** A line from one program to the other's user: 1–256 characters. */
@@ -64,12 +64,8 @@ export const MAX_REALM_CHARACTERS = 64;
 export const MAX_STATUS_CHARACTERS = 128;
 export const MAX_NOTICE_CHARACTERS = 256;
 export const MAX_MESSAGE_TEXT_BYTES = 16_384;
-/** ECMA-262, "Time Values and Time Range". */
+/** The last moment of `Date` (ECMA-262, "Time Values and Time Range"): no time from a peer makes formatting throw. */
 export const MAX_UNIX_MILLIS = 8_640_000_000_000_000;
-
-export function parseFingerprint(text: string): Fingerprint | undefined {
-  return /^[0-9a-f]{64}$/.test(text) ? (text as Fingerprint) : undefined;
-}
 
 export function parseEpoch(text: string): Epoch | undefined {
   return /^[0-9a-f]{16}$/.test(text) ? (text as Epoch) : undefined;
@@ -79,17 +75,12 @@ export function parseMessageId(text: string): MessageId | undefined {
   return /^[0-9a-f]{32}$/.test(text) ? (text as MessageId) : undefined;
 }
 
-export function parseSessionId(bytes: Uint8Array): SessionId | undefined {
-  return bytes.length === SESSION_BYTES ? (bytes as SessionId) : undefined;
+export function parseSessionId(text: string): SessionId | undefined {
+  return /^[0-9a-f]{32}$/.test(text) ? (text as SessionId) : undefined;
 }
 
 export function parseNonce(bytes: Uint8Array): Nonce | undefined {
   return bytes.length === NONCE_BYTES ? (bytes as Nonce) : undefined;
-}
-
-/** The session as a map key: 32 hexadecimal digits. */
-export function sessionKey(session: SessionId): string {
-  return Buffer.from(session).toString("hex");
 }
 
 /** Takes text that is a realm as it stands; trimming and normalising is the business of whoever reads it from a user. */

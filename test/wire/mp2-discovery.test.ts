@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { createPrivateKey, createPublicKey, type KeyObject, sign } from "node:crypto";
 import { test } from "node:test";
 import fc from "fast-check";
-import { ed25519Fingerprint, ed25519Spki, verifyEd25519 } from "../../src/base/ed25519.ts";
+import { ed25519Spki, verifyEd25519 } from "../../src/base/ed25519.ts";
+import { fingerprintOfSpki } from "../../src/base/fingerprint.ts";
 import { encodeHello, parseHello } from "../../src/wire/mp1-discovery.ts";
 import { decodeAnnouncement, encodeAnnouncement, signedBytes } from "../../src/wire/mp2-announcement.ts";
 import { type CborValue, encodeCbor } from "../../src/wire/mp2-cbor.ts";
@@ -11,7 +12,6 @@ import {
   DATAGRAM_PREFIX,
   DISCOVERY_TO_CLIENT,
   DISCOVERY_TO_REGISTRY,
-  HELLO_BYTES,
   isMp2Datagram,
 } from "../../src/wire/mp2-discovery.ts";
 import type { Epoch, Fingerprint, Nonce, Realm } from "../../src/wire/mp2-values.ts";
@@ -35,9 +35,11 @@ const PUBLIC = new Uint8Array(
 );
 const signer = (bytes: Uint8Array): Uint8Array => new Uint8Array(sign(null, bytes, PRIVATE));
 
+const fingerprintOf = (publicKey: Uint8Array) => fingerprintOfSpki(ed25519Spki(publicKey));
+
 test("a hello is exactly 512 bytes, begins with mp2 and its version, and is padded with zeros", () => {
-  assert.equal(HELLO.length, HELLO_BYTES);
-  assert.equal(HELLO_BYTES, 512);
+  assert.equal(HELLO.length, DATAGRAM_BYTES);
+  assert.equal(DATAGRAM_BYTES, 512);
   const start = `6d703201 a3 0001 0150${Buffer.from(NONCE).toString("hex")} 0f5901e3`.replaceAll(" ", "");
   assert.equal(Buffer.from(HELLO).toString("hex"), start + "00".repeat(483));
 });
@@ -67,7 +69,7 @@ test("no answer is longer than what it answers", () => {
       const request = DISCOVERY_TO_REGISTRY.encode(value);
       const { nonce, fingerprint, cookie } = value;
       const answer = DISCOVERY_TO_CLIENT.encode({ type: "cookie", nonce, fingerprint, cookie });
-      assert.ok(answer.length <= HELLO_BYTES);
+      assert.ok(answer.length <= DATAGRAM_BYTES);
       const blocked = DISCOVERY_TO_CLIENT.encode({ type: "blocked", cookie, port: 65_534, reason });
       assert.ok(blocked.length < request.length, `${blocked.length} < ${request.length}`);
     },
@@ -104,7 +106,7 @@ test("announcements come back with whose they are, within a datagram", () => {
   const check = fc.property(announcement, (value) => {
     const bytes = encodeAnnouncement(value, PUBLIC, signer);
     assert.ok(bytes.length <= DATAGRAM_BYTES);
-    const fingerprint = ed25519Fingerprint(PUBLIC);
+    const fingerprint = fingerprintOf(PUBLIC);
     const decoded = decodeAnnouncement(Buffer.from(bytes));
     assert.deepEqual(decoded, { ok: true, value: { announcement: value, publicKey: PUBLIC, fingerprint } });
   });
@@ -174,11 +176,11 @@ test("the verifier may refuse keys that nobody waits for", () => {
   const bytes = encodeAnnouncement(BEACON, PUBLIC, signer);
   const asked: string[] = [];
   const decoded = decodeAnnouncement(bytes, (publicKey) => {
-    asked.push(ed25519Fingerprint(publicKey));
+    asked.push(fingerprintOf(publicKey));
     return false;
   });
   assert.deepEqual(decoded, { ok: false, reason: "bad-signature" });
-  assert.deepEqual(asked, [ed25519Fingerprint(PUBLIC)]);
+  assert.deepEqual(asked, [fingerprintOf(PUBLIC)]);
 });
 
 test("Ed25519: RFC 8032's vector holds, the SPKI is Node's, nonsense is no signature", () => {

@@ -3,21 +3,10 @@ import { ED25519_KEY_BYTES, ED25519_SIGNATURE_BYTES, ed25519Spki, verifyEd25519 
 import { fingerprintOfSpki } from "../base/fingerprint.ts";
 import { encodeUtf8 } from "../base/text.ts";
 import { encodeCbor } from "./mp2-cbor.ts";
+import { byteString, type Codec, type Decoded, openChoice } from "./mp2-codec.ts";
 import { DATAGRAM_BYTES, DATAGRAM_PREFIX } from "./mp2-discovery.ts";
 import { epoch, millis, realm, seq, unixMillis } from "./mp2-fields.ts";
-import {
-  byteString,
-  type Codec,
-  type Decoded,
-  decodeWhole,
-  family,
-  message,
-  openChoice,
-  optional,
-  record,
-  required,
-  union,
-} from "./mp2-schema.ts";
+import { decodeWhole, family, message, optional, record, required, union } from "./mp2-schema.ts";
 import { MESSAGE_TYPES } from "./mp2-types.ts";
 import type { Epoch, Fingerprint, Realm, Seq } from "./mp2-values.ts";
 

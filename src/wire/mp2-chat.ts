@@ -1,17 +1,7 @@
 import type { UnixMillis } from "../base/clock.ts";
+import { boolean, choice, list, openChoice, uint } from "./mp2-codec.ts";
 import { capabilities, messageId, messageText, nickname, notice, unixMillis } from "./mp2-fields.ts";
-import {
-  boolean,
-  choice,
-  family,
-  list,
-  message,
-  openChoice,
-  optional,
-  required,
-  uint,
-  union,
-} from "./mp2-schema.ts";
+import { family, message, optional, required, union } from "./mp2-schema.ts";
 import { MESSAGE_TYPES } from "./mp2-types.ts";
 import type { Capability, MessageId, MessageText, Notice } from "./mp2-values.ts";
 import type { Nickname } from "./nickname.ts";

@@ -1,14 +1,6 @@
+import { byteString, type Decoded, openChoice } from "./mp2-codec.ts";
 import { clientPort, fingerprint, nonce } from "./mp2-fields.ts";
-import {
-  byteString,
-  type Decoded,
-  type Family,
-  family,
-  message,
-  openChoice,
-  required,
-  union,
-} from "./mp2-schema.ts";
+import { type Family, family, message, required, union } from "./mp2-schema.ts";
 import { MESSAGE_TYPES } from "./mp2-types.ts";
 import type { Fingerprint, Nonce } from "./mp2-values.ts";
 

@@ -1,4 +1,4 @@
-import { byteString, type Codec, converted, hexString, list, text, uint } from "./mp2-schema.ts";
+import { byteString, type Codec, converted, hexString, list, text, uint } from "./mp2-codec.ts";
 import {
   type Address,
   type Capability,

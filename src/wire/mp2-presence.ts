@@ -1,8 +1,9 @@
 import type { UnixMillis } from "../base/clock.ts";
+import { boolean, openChoice } from "./mp2-codec.ts";
 import { epoch, millis, notice, seq, session, statusText, unixMillis } from "./mp2-fields.ts";
 import type { Availability } from "./mp2-registration.ts";
 import { CHANGES, DELTA, PAGE, PAGES, ROSTER } from "./mp2-roster.ts";
-import { boolean, family, message, openChoice, optional, required, union } from "./mp2-schema.ts";
+import { family, message, optional, required, union } from "./mp2-schema.ts";
 import { MESSAGE_TYPES } from "./mp2-types.ts";
 import type { Epoch, Notice, Seq, SessionId } from "./mp2-values.ts";
 

@@ -1,4 +1,5 @@
 import type { UnixMillis } from "../base/clock.ts";
+import { boolean, openChoice, uint } from "./mp2-codec.ts";
 import {
   address,
   anyPort,
@@ -16,17 +17,7 @@ import {
   unixMillis,
 } from "./mp2-fields.ts";
 import { PAGE } from "./mp2-roster.ts";
-import {
-  boolean,
-  family,
-  message,
-  openChoice,
-  optional,
-  record,
-  required,
-  uint,
-  union,
-} from "./mp2-schema.ts";
+import { family, message, optional, record, required, union } from "./mp2-schema.ts";
 import { MESSAGE_TYPES } from "./mp2-types.ts";
 import type {
   Address,

@@ -1,4 +1,5 @@
 import type { UnixMillis } from "../base/clock.ts";
+import { type Codec, choice, list, openChoice, uint } from "./mp2-codec.ts";
 import {
   address,
   clientPort,
@@ -10,19 +11,7 @@ import {
   statusText,
   unixMillis,
 } from "./mp2-fields.ts";
-import {
-  type Codec,
-  choice,
-  list,
-  message,
-  nullable,
-  openChoice,
-  optional,
-  record,
-  required,
-  uint,
-  union,
-} from "./mp2-schema.ts";
+import { message, nullable, optional, record, required, union } from "./mp2-schema.ts";
 import { MESSAGE_TYPES } from "./mp2-types.ts";
 import type {
   Address,

@@ -72,7 +72,7 @@ export interface Blocked {
 }
 
 /** As much as a keyed hash, a key number and a time need. */
-const cookieBytes = byteString(8, 64);
+const cookieBytes = byteString(16, 64);
 
 interface PaddedHello extends Hello {
   readonly padding: Uint8Array;

@@ -88,6 +88,7 @@ test("mp1 and mp2 tell each other's datagrams apart, and versions of mp2", () =>
   later[3] = 2;
   assert.ok(isMp2Datagram(later) && isMp2Datagram(HELLO));
   assert.deepEqual(DISCOVERY_TO_REGISTRY.decode(later), { ok: false, reason: "bad-prefix" });
+  assert.ok(!isMp2Datagram(Buffer.from("mp3\x01")));
   for (let length = 0; length < 4; length += 1) assert.ok(!isMp2Datagram(HELLO.subarray(0, length)));
 });
 

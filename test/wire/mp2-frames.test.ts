@@ -76,6 +76,15 @@ test("a peer that sends byte by byte has no more kept than it has sent", () => {
   assert.equal(reader.pending, 0);
 });
 
+test("what a length promises costs nothing before it comes", () => {
+  const before = process.memoryUsage().arrayBuffers;
+  const readers = Array.from({ length: 1_000 }, () => new FrameReader(65_536));
+  for (const reader of readers) reader.push(Buffer.from("00010000ff", "hex"));
+  const each = (process.memoryUsage().arrayBuffers - before) / readers.length;
+  assert.ok(each < 4_096, `${each} bytes a reader`);
+  assert.ok(readers.every(({ pending }) => pending === 5));
+});
+
 test("no bytes change nothing", () => {
   const reader = new FrameReader(LIMIT);
   reader.push(Uint8Array.of(0, 0));

@@ -285,7 +285,7 @@ test("the same contradictions on the wire are refused", () => {
 test("encoders refuse what decoders would: numbers out of bounds, identifiers of another length", () => {
   const changes = (seq: number) => () => PRESENCE_TO_REGISTRY.encode({ type: "changes", epoch: EPOCH, seq });
   for (const seq of [-1, 0.5, Number.NaN, 2 ** 53]) assert.throws(changes(seq), MisuseError);
-  for (const session of ["", "00".repeat(15), "zz".repeat(16)]) {
+  for (const session of ["", "00".repeat(15), "0".repeat(33), "zz".repeat(16)]) {
     const attach = { type: "attach", session: session as SessionId, epoch: EPOCH, seq: 1 } as const;
     assert.throws(() => PRESENCE_TO_REGISTRY.encode(attach), MisuseError);
   }

@@ -15,6 +15,7 @@ usage="usage: scripts/test.sh [check|unit|interop|chat|systemd|bench|install|fuz
 # The fuzz tier runs what the unit tier runs, longer; who sets these wants it otherwise.
 fuzz_rounds=${FUZZ_ROUNDS:-4000}
 pair_seeds=${PAIR_SEEDS:-20000}
+mirror_seeds=${MIRROR_SEEDS:-10000}
 liveness_minutes=${LIVENESS_MINUTES:-240}
 
 # Debian packages by tier.
@@ -37,7 +38,7 @@ tier_files() {
         -not -path 'test/install/*' -not -path 'test/bench/*' -not -path test/architecture.test.ts
       ;;
     chat) find test/terminal -name '*.test.ts' ;;
-    fuzz) find test/sctp -name 'fuzz-*.test.ts' -o -name pair-seeds.test.ts -o -name liveness.test.ts ;;
+    fuzz) find test/sctp test/roster -name 'fuzz-*.test.ts' -o -name '*-seeds.test.ts' -o -name liveness.test.ts ;;
     *) find "test/$1" -name '*.test.ts' ;;
   esac 2>/dev/null | sort
 }
@@ -72,6 +73,7 @@ run_node_tests() {
     fuzz)
       parallel=2
       export FUZZ_ROUNDS=$fuzz_rounds PAIR_SEEDS=$pair_seeds LIVENESS_MINUTES=$liveness_minutes
+      export MIRROR_SEEDS=$mirror_seeds
       ;;
   esac
   "$node" --test --test-concurrency=$parallel --test-timeout=1800000 \

@@ -1,11 +1,16 @@
 /** The pure parts of node:crypto that cores need: same input, same output, no I/O and no randomness. */
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 
 /** HMAC-SHA-256 over the parts joined; 32 bytes. */
 export function hmacSha256(key: Uint8Array, ...parts: readonly (Uint8Array | string)[]): Uint8Array {
   const hmac = createHmac("sha256", key);
   for (const part of parts) hmac.update(part);
   return hmac.digest();
+}
+
+/** SHA-256; 32 bytes. */
+export function sha256(bytes: Uint8Array): Uint8Array {
+  return createHash("sha256").update(bytes).digest();
 }
 
 /** Equality in a time that does not tell where the bytes differ. */

@@ -60,6 +60,18 @@ export function encodeUtf8(text: string): Uint8Array {
   return encoder.encode(text);
 }
 
+/** How many bytes `text` takes in UTF-8, without making them; a surrogate without its partner counts as two. */
+export function utf8Length(text: string): number {
+  let bytes = text.length;
+  for (let index = 0; index < text.length; index += 1) {
+    const unit = text.charCodeAt(index);
+    if (unit < 0x80) continue;
+    // Both halves of a character beyond U+FFFF count two.
+    bytes += unit < 0x800 || (unit >= 0xd800 && unit < 0xe000) ? 1 : 2;
+  }
+  return bytes;
+}
+
 /** "2 h", "3 min", "12 s", "85 ms": one unit, for people. */
 export function durationText(milliseconds: number): string {
   const units: readonly [number, string][] = [

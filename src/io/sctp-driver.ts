@@ -22,7 +22,7 @@ export type PacketSink = (path: Path, bytes: Uint8Array) => void;
 
 /**
  * How late a deadline of the core may be met, so that those of many associations share a wake-up: heartbeats of 20,000
- * leave 40 at a time. Far below the shortest of the core's timers (100 ms between two probes of a suspect).
+ * leave 40 at a time. Far below the shortest of the core's timers (61 ms between two probes of a suspect).
  */
 const GRACE_MILLIS = 20;
 /** Packets that time has made due and that leave in a row; then what has come in meanwhile is read. */

@@ -55,9 +55,12 @@ export function offlineLine(entry: Entry, reason: OfflineReason, detail: string)
   const reasons: Readonly<Record<OfflineReason, Line>> = {
     left: ["info", "left"],
     lost: ["info", `lost${detail === "" ? "" : ` (${detail})`}`],
+    superseded: ["info", "registered again elsewhere with the same key"],
+    kicked: ["info", "kicked by the admin"],
+    "registry-restart-expired": ["info", "did not come back after the registry's restart"],
     "never-attached": [
       "warn",
-      `its SCTP association never came up (is ${entry.client === "own" ? "UDP encapsulation" : "IP protocol 132"} blocked?)`,
+      `its SCTP association never came up (is ${entry.client === "original" ? "IP protocol 132" : "UDP encapsulation"} blocked?)`,
     ],
   };
   const [level, text] = reasons[reason];

@@ -27,7 +27,7 @@ export function judgeClaim(roster: Roster, newcomer: NewEntry, holderChecked: bo
     const other = roster.holderOf(candidate);
     return other === undefined || other.presence.state === "offline";
   });
-  return client === "own"
-    ? { verdict: "taken", holder, suggestion: free }
-    : { verdict: "numbered", nickname: free, holder };
+  return client === "original"
+    ? { verdict: "numbered", nickname: free, holder }
+    : { verdict: "taken", holder, suggestion: free };
 }

@@ -2,6 +2,7 @@ import type { Millis } from "../base/clock.ts";
 import { encodeUtf8 } from "../base/text.ts";
 import { encodeRosterItem } from "../wire/mp1-roster.ts";
 import { foldNickname, type Nickname } from "../wire/nickname.ts";
+import type { AbsenceReason } from "./listed.ts";
 
 /** "ADDRESS:PORT": where a client is reached, and what names it as long as it has no key. */
 export type EntryKey = string & { readonly __entryKey: unique symbol };
@@ -11,10 +12,7 @@ export function entryKey(address: string, port: number): EntryKey {
 }
 
 export type OfflineReason =
-  /** It shut its association down. */
-  | "left"
-  /** It stopped answering, or its machine aborted the association. */
-  | "lost"
+  | AbsenceReason
   /** It registered, but no association came up. */
   | "never-attached";
 
@@ -25,24 +23,39 @@ export type Presence =
   | { readonly state: "suspect"; readonly since: Millis }
   | { readonly state: "offline"; readonly since: Millis; readonly reason: OfflineReason };
 
+/** What is known of an mp2 client besides. */
+export interface Profile {
+  /** SHA-256 of its key's SPKI, 64 lower-case hex digits. */
+  readonly fingerprint: string;
+  /** Hex digits. */
+  readonly session: string;
+  /** What its user says of itself; "" is nothing. */
+  readonly away: boolean;
+  readonly status: string;
+}
+
 export interface Entry {
   readonly key: EntryKey;
   readonly address: string;
   readonly port: number;
   readonly nickname: Nickname;
-  /** An original client, or ours over mp1. Neither has a key: both are unverified. */
-  readonly client: "original" | "own";
+  /** An original client, or ours over mp1: neither has a key, both are unverified. An mp2 client has a profile. */
+  readonly client: "original" | "own" | "mp2";
+  readonly profile?: Profile;
   readonly presence: Presence;
   /** The mp1 form, made once a change. */
   readonly json: string;
   readonly bytes: number;
 }
 
-export type NewEntry = Pick<Entry, "address" | "port" | "nickname" | "client">;
+export type NewEntry = Pick<Entry, "address" | "port" | "nickname" | "client" | "profile">;
+
+/** Whoever holds `nickname` stands otherwise now, or nobody holds it any more. */
+export type Touched = (nickname: Nickname) => void;
 
 /**
- * Who is there. Pure bookkeeping with two invariants: one entry a key, one entry a folded nickname. Bounded: a newcomer
- * beyond `capacity` takes the place of whoever has been offline longest; when all are online, `add` refuses.
+ * Who is there, over whatever protocol. Pure bookkeeping with three invariants: one entry an address and port, one a
+ * folded nickname, one a fingerprint. Bounded: a newcomer beyond `capacity` takes the place of whoever has been offline longest; when all are online, `add` refuses.
  */
 export class Roster {
   readonly #capacity: number;
@@ -52,10 +65,13 @@ export class Roster {
   /** `#others` the other way round, made once a change: a roster is read once for each client. */
   #othersLatestFirst: readonly Entry[] | undefined;
   readonly #byName = new Map<string, EntryKey>();
+  readonly #byFingerprint = new Map<string, EntryKey>();
+  readonly #touched: Touched;
   #joining = 0;
 
-  constructor(capacity: number) {
+  constructor(capacity: number, touched: Touched = () => undefined) {
     this.#capacity = capacity;
+    this.#touched = touched;
   }
 
   get counts(): { readonly online: number; readonly offline: number } {
@@ -72,6 +88,12 @@ export class Roster {
     return key === undefined ? undefined : this.find(key);
   }
 
+  /** The client whose key has `fingerprint`. */
+  withFingerprint(fingerprint: string): Entry | undefined {
+    const key = this.#byFingerprint.get(fingerprint);
+    return key === undefined ? undefined : this.find(key);
+  }
+
   /**
    * Online entries first, in the order in which they came; then the rest, the latest change first: where a list must be
    * cut, who has just left is told rather than who left long ago.
@@ -82,14 +104,15 @@ export class Roster {
     yield* this.#othersLatestFirst;
   }
 
-  /** Puts a newcomer in as "joining", in place of its key's and its name's former entries. False when full. */
+  /** Puts a newcomer in as "joining", in place of its address', its name's and its key's former entries. False when full. */
   add(newcomer: NewEntry, now: Millis): boolean {
     const key = entryKey(newcomer.address, newcomer.port);
     const holder = this.holderOf(newcomer.nickname);
     if (holder !== undefined) this.#remove(holder.key);
+    const former = newcomer.profile && this.withFingerprint(newcomer.profile.fingerprint);
+    if (former !== undefined) this.#remove(former.key);
     this.#remove(key);
     if (this.#online.size + this.#others.size >= this.#capacity && !this.#evictOldestOffline()) return false;
-    this.#byName.set(foldNickname(newcomer.nickname), key);
     this.#put(withJson({ ...newcomer, key, presence: { state: "joining", since: now }, json: "", bytes: 0 }));
     return true;
   }
@@ -98,15 +121,27 @@ export class Roster {
   setPresence(key: EntryKey, presence: Presence): Entry | undefined {
     const entry = this.find(key);
     if (entry === undefined) return undefined;
-    const moved = withJson({ ...entry, presence });
+    return this.#replace(entry, { ...entry, presence });
+  }
+
+  /** The user of an mp2 client says something else of itself. */
+  describe(key: EntryKey, said: Pick<Profile, "away" | "status">): Entry | undefined {
+    const entry = this.find(key);
+    if (entry?.profile === undefined) return undefined;
+    return this.#replace(entry, { ...entry, profile: { ...entry.profile, ...said } });
+  }
+
+  #replace(entry: Entry, changed: Entry): Entry {
+    const moved = withJson(changed);
     // An online entry keeps its place when it is merely suspected.
-    if (!(isOnline(entry.presence) && isOnline(presence))) this.#take(entry);
+    if (!(isOnline(entry.presence) && isOnline(changed.presence))) this.#take(entry);
     this.#put(moved);
     return moved;
   }
 
   /**
-   * The client of `key` is reached at another address now: its entry moves. Returns it as it then stands, in place of whoever has been there before; undefined if there is none.
+   * The client of `key` is reached at another address now: its entry moves. Returns it as it then stands, in place of
+   * whoever has been there before; undefined if there is none.
    */
   move(key: EntryKey, address: string): Entry | undefined {
     const entry = this.find(key);
@@ -114,13 +149,15 @@ export class Roster {
     const moved = withJson({ ...entry, key: entryKey(address, entry.port), address });
     this.#remove(moved.key);
     this.#take(entry);
-    this.#byName.set(foldNickname(entry.nickname), moved.key);
     this.#put(moved);
     return moved;
   }
 
   #put(entry: Entry): void {
     this.#othersLatestFirst = undefined;
+    this.#byName.set(foldNickname(entry.nickname), entry.key);
+    if (entry.profile !== undefined) this.#byFingerprint.set(entry.profile.fingerprint, entry.key);
+    this.#touched(entry.nickname);
     if (isOnline(entry.presence)) this.#online.set(entry.key, entry);
     else {
       this.#others.set(entry.key, entry);
@@ -140,6 +177,8 @@ export class Roster {
     if (entry === undefined) return;
     this.#take(entry);
     this.#byName.delete(foldNickname(entry.nickname));
+    if (entry.profile !== undefined) this.#byFingerprint.delete(entry.profile.fingerprint);
+    this.#touched(entry.nickname);
   }
 
   #evictOldestOffline(): boolean {

@@ -1,5 +1,6 @@
 import type { Millis, Random } from "../base/clock.ts";
 import { equalInConstantTime, hmacSha256 } from "../base/hash.ts";
+import { RotatingKeys } from "../base/rotating-keys.ts";
 import type { Path } from "./api.ts";
 import { COOKIE_LIFE } from "./constants.ts";
 
@@ -35,29 +36,21 @@ export interface OpenedCookie extends CookieContents {
 const LOCAL_TAG_AT = 5;
 const SEALED = 36;
 const SEAL = 16;
-const KEY = 32;
 
 export class CookieSeal {
-  readonly #random: Random;
   readonly #localPort: number;
-  #epoch = 0;
-  #rotatedAt: Millis;
-  #current: Uint8Array;
-  #previous: Uint8Array;
+  readonly #keys: RotatingKeys;
 
   constructor(random: Random, localPort: number, now: Millis) {
-    this.#random = random;
     this.#localPort = localPort;
-    this.#rotatedAt = now;
-    this.#current = random.bytes(KEY);
-    this.#previous = random.bytes(KEY);
+    this.#keys = new RotatingKeys(random, COOKIE_LIFE, now);
   }
 
   seal(now: Millis, path: Path, remotePort: number, contents: CookieContents): Uint8Array {
-    this.#rotate(now);
+    const { number, key } = this.#keys.current(now);
     const cookie = new Uint8Array(SEALED + SEAL);
     const view = new DataView(cookie.buffer);
-    view.setUint8(0, this.#epoch);
+    view.setUint8(0, number);
     view.setUint32(1, now >>> 0);
     view.setUint32(LOCAL_TAG_AT, contents.localTag);
     view.setUint32(9, contents.localTsn);
@@ -68,7 +61,7 @@ export class CookieSeal {
     view.setUint32(27, contents.localTieTag);
     view.setUint32(31, contents.peerTieTag);
     view.setUint8(35, contents.interleaves ? 1 : 0);
-    cookie.set(this.#sealOf(this.#current, path, remotePort, cookie.subarray(0, SEALED)), SEALED);
+    cookie.set(this.#sealOf(key, path, remotePort, cookie.subarray(0, SEALED)), SEALED);
     return cookie;
   }
 
@@ -86,8 +79,7 @@ export class CookieSeal {
     if (cookie.length !== SEALED + SEAL) return undefined;
     const view = new DataView(cookie.buffer, cookie.byteOffset, cookie.length);
     if (view.getUint32(LOCAL_TAG_AT) !== tag) return undefined;
-    this.#rotate(now);
-    const key = this.#keyOf(cookie[0] ?? 0);
+    const key = this.#keys.find(cookie[0] ?? 0, now);
     if (key === undefined) return undefined;
     const seal = this.#sealOf(key, path, remotePort, cookie.subarray(0, SEALED));
     if (!equalInConstantTime(seal, cookie.subarray(SEALED))) return undefined;
@@ -106,23 +98,8 @@ export class CookieSeal {
     };
   }
 
-  #keyOf(epoch: number): Uint8Array | undefined {
-    if (epoch === this.#epoch) return this.#current;
-    return epoch === ((this.#epoch - 1) & 0xff) ? this.#previous : undefined;
-  }
-
   #sealOf(key: Uint8Array, path: Path, remotePort: number, sealed: Uint8Array): Uint8Array {
     const bound = `${path.via} ${path.address} ${path.outerPort} ${remotePort} ${this.#localPort} `;
     return hmacSha256(key, bound, sealed).subarray(0, SEAL);
-  }
-
-  /** A key seals for one cookie life and opens for two at least, so a fresh cookie always opens. */
-  #rotate(now: Millis): void {
-    if (now - this.#rotatedAt < COOKIE_LIFE) return;
-    const missedOne = now - this.#rotatedAt >= 2 * COOKIE_LIFE;
-    this.#previous = missedOne ? this.#random.bytes(KEY) : this.#current;
-    this.#current = this.#random.bytes(KEY);
-    this.#epoch = (this.#epoch + 1) & 0xff;
-    this.#rotatedAt = now;
   }
 }

@@ -25,6 +25,11 @@ export class RoundTrip {
     this.smoothed = 0.875 * this.smoothed + 0.125 * millis;
   }
 
+  /** New data were acknowledged: the path works, also where nothing could be measured (Karn), as TCP in Linux has it. */
+  worksAgain(): void {
+    this.#backOff = 1;
+  }
+
   /** §6.3.3 E2. */
   backOff(): void {
     this.#backOff = Math.min(this.#backOff * 2, RTO_MAX);

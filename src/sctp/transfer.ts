@@ -143,7 +143,10 @@ export class Transfer implements Waiter, Holder {
     this.#unanswered = 0;
     if (result.roundTrip !== undefined) this.#link.roundTrip.measure(result.roundTrip);
     // §6.3.2 R2, R3: `send` sets it again while anything is unacknowledged.
-    if (result.advanced) this.#link.clearTimer("t3");
+    if (result.advanced) {
+      this.#link.roundTrip.worksAgain();
+      this.#link.clearTimer("t3");
+    }
     this.#account();
     this.#tellWritable();
     return undefined;

@@ -40,9 +40,13 @@ function nicknameFault(name: string): NicknameFault | undefined {
   if (name.length > 2 * MAX_NICKNAME_CHARACTERS || [...name].length > MAX_NICKNAME_CHARACTERS)
     return "too-long";
   if (/\s/u.test(name)) return "white-space";
-  // A name of combining marks alone would sit on its neighbour.
-  if (/^\p{M}/u.test(name) || INVISIBLE.test(name.replace(EMOJI_JOINING, ""))) return "not-visible";
-  return undefined;
+  return isVisible(name) ? undefined : "not-visible";
+}
+
+/** Whether every character shows; blanks count as visible here. */
+export function isVisible(text: string): boolean {
+  // A text that begins with combining marks would sit on its neighbour.
+  return !/^\p{M}/u.test(text) && !INVISIBLE.test(text.replace(EMOJI_JOINING, ""));
 }
 
 /** The form under which two nicknames are the same (RFC 8266 §2.4: case-mapped, then NFKC). */

@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { decodeUtf8, durationText, escapeJson, escapeText } from "../../src/base/text.ts";
+import {
+  decodeUtf8,
+  durationText,
+  encodeUtf8,
+  escapeJson,
+  escapeText,
+  utf8Length,
+} from "../../src/base/text.ts";
 
 const ESCAPES: readonly (readonly [string, string])[] = [
   ["plain text, Größe 東京 👍🏽 👩‍💻", "plain text, Größe 東京 👍🏽 👩‍💻"],
@@ -52,6 +59,15 @@ test("invalid UTF-8 is not text", () => {
   assert.equal(decodeUtf8(Uint8Array.of(0xc3, 0x28)), undefined);
   assert.equal(decodeUtf8(Uint8Array.of(0xed, 0xa0, 0x80)), undefined);
   assert.equal(decodeUtf8(Uint8Array.of(0xc3, 0xa4)), "ä");
+});
+
+test("the length in UTF-8 is that of the bytes", () => {
+  for (const text of ["", "ola", "Größe", "東京", "👩‍💻", "\u07ff\u0800\uffff\u{10000}"]) {
+    assert.equal(utf8Length(text), encodeUtf8(text).length, text);
+  }
+  fc.assert(
+    fc.property(fc.string({ unit: "binary" }), (text) => utf8Length(text) === encodeUtf8(text).length),
+  );
 });
 
 test("durations are told in one unit", () => {

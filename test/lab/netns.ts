@@ -3,7 +3,8 @@ import { type Finished, must, Running, type RunOptions, run } from "./command.ts
 import { isAbandoned, labName } from "./names.ts";
 
 /**
- * A LAN of network namespaces: each host has one interface `eth0` on a bridge, with multicast, in 10.98.0.0/24.
+ * A LAN of network namespaces: each host has one interface `eth0` on a bridge, with multicast, in 10.98.0.0/24 and
+ * fd98::/64.
  * Nothing of it reaches the machine's own network.
  */
 export class Lan {
@@ -33,7 +34,9 @@ export class Lan {
   async host(name: string, address = `10.98.0.${this.#hosts.size + 1}`): Promise<LanHost> {
     const namespace = `${this.#name}-${name}`;
     const port = `p${this.#hosts.size + 1}`;
-    const host = new LanHost(name, address, namespace, this.#switch, port);
+    const ipv6Address = `fd98::${this.#hosts.size + 1}`;
+    const switchNamespace = this.#switch;
+    const host = new LanHost({ name, address, ipv6Address, namespace, switchNamespace, port });
     this.#hosts.set(name, host);
     const inside = ["ip", "-n", namespace];
     await must(["ip", "netns", "add", namespace]);
@@ -55,6 +58,8 @@ export class Lan {
     await must(["ip", "-n", this.#switch, "link", "set", port, "master", "br0", "up"]);
     await must([...inside, "link", "set", "lo", "up"]);
     await must([...inside, "addr", "add", `${address}/24`, "dev", "eth0"]);
+    // Nobody else has it: no time is spent on finding that out.
+    await must([...inside, "addr", "add", `${ipv6Address}/64`, "dev", "eth0", "nodad"]);
     await must([...inside, "link", "set", "eth0", "up"]);
     await must([...inside, "route", "add", "224.0.0.0/4", "dev", "eth0"]);
     return host;
@@ -83,17 +88,26 @@ export type Matching = "" | "ip protocol 132" | `udp dport ${number}` | `ip sadd
 export class LanHost {
   readonly name: string;
   readonly address: string;
+  readonly ipv6Address: string;
   /** Name of its network namespace: /run/netns/NAMESPACE. */
   readonly namespace: string;
   readonly #switch: string;
   readonly #port: string;
 
-  constructor(name: string, address: string, namespace: string, switchNamespace: string, port: string) {
-    this.name = name;
-    this.address = address;
-    this.namespace = namespace;
-    this.#switch = switchNamespace;
-    this.#port = port;
+  constructor(place: {
+    name: string;
+    address: string;
+    ipv6Address: string;
+    namespace: string;
+    switchNamespace: string;
+    port: string;
+  }) {
+    this.name = place.name;
+    this.address = place.address;
+    this.ipv6Address = place.ipv6Address;
+    this.namespace = place.namespace;
+    this.#switch = place.switchNamespace;
+    this.#port = place.port;
   }
 
   /** The command line that runs `argv` on this host. */

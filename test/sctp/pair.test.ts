@@ -74,3 +74,29 @@ function names(host: Host): string {
     .map((event) => (event.type === "lost" ? `lost ${event.reason} ${event.detail}` : event.type))
     .join(" ");
 }
+
+test("20% loss slows data down and stalls nothing: 400 messages each way, never 5 s without one", () => {
+  const longest: number[] = [];
+  for (let seed = 1; seed <= 30; seed += 1) {
+    const network = new Network(seed);
+    const { client, server, clientId, serverId } = associated(network);
+    network.conditions = { loss: 0.2, duplication: 0, delay: [0.1, 0.4] };
+    let last = network.now;
+    let pause = 0;
+    server.onEvent = (event) => {
+      if (event.type !== "message") return;
+      pause = Math.max(pause, network.now - last);
+      last = network.now;
+    };
+    const random = new SeededRandom(seed);
+    const [up, down] = [randomMessages(random, 400), randomMessages(random, 400)];
+    sendAll(network, client, clientId, up);
+    sendAll(network, server, serverId, down);
+    const all = (): boolean => server.of("message").length === 400 && client.of("message").length === 400;
+    assert.ok(network.runFor(300_000, all), `seed ${seed}`);
+    longest.push(pause);
+  }
+  longest.sort((one, other) => one - other);
+  const median = longest[15] ?? Infinity;
+  assert.ok(median < 1_500 && (longest.at(-1) ?? Infinity) < 5_000, `pauses ${longest.map(Math.round)}`);
+});

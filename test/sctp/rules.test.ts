@@ -80,7 +80,7 @@ test("§6.1 A: one chunk probes a closed window, the rest waits until it opens",
   send(target, 100);
   target.hit(tag, encode.encodeSack(tsn, 0, [], []));
   assert.deepEqual(tsns(send(target, 3_000), tsn), [1]);
-  assert.deepEqual(tsns(target.pass(100), tsn), []);
+  assert.deepEqual(tsns(target.pass(90), tsn), []);
   assert.ok(tsns(target.pass(10_000), tsn).every((number) => number === 1));
   const opened = target.hit(tag, encode.encodeSack(tsn + 1, 100_000, [], []));
   assert.deepEqual(tsns(opened, tsn), [2, 3]);
@@ -235,4 +235,45 @@ test("§6.7: the chunk that fills the last gap is acknowledged at once", () => {
   assert.deepEqual(types(target.hit(tag, data(OUR_TSN + 2, { ssn: 2 }))), ["sack"]);
   const [sack] = chunksOf(target.hit(tag, data(OUR_TSN + 1, { ssn: 1 })));
   assert.ok(sack?.type === "sack" && sack.cumulativeTsn === OUR_TSN + 2 && sack.gaps.length === 0);
+});
+
+test("RFC 7053 §4.1: the last chunk that may leave asks for its SACK at once, those before it do not", () => {
+  const target = new Target(NEVER_LOST);
+  const { tag, tsn } = associate(target);
+  const asking = (answers: Answers): boolean[] =>
+    chunksOf(answers).flatMap((chunk) => (chunk.type === "data" ? [chunk.immediate] : []));
+  // Five packets' worth: the window lets four leave at first.
+  assert.deepEqual(asking(send(target, 5_000)), [false, false, false, false]);
+  assert.deepEqual(asking(target.hit(tag, encode.encodeSack(tsn + 3, 100_000, [], []))), [true]);
+  assert.deepEqual(asking(send(target, 10)), [true]);
+});
+
+test("RFC 5827 §3: of three chunks with nothing behind them, two SACKs that miss the first are enough", () => {
+  const target = new Target(NEVER_LOST);
+  const { tag, tsn } = associate(target);
+  assert.deepEqual(tsns(send(target, 3_000), tsn), [0, 1, 2]);
+  const misses = (end: number): Uint8Array => encode.encodeSack(tsn - 1, 100_000, [{ start: 2, end }], []);
+  assert.deepEqual(target.hit(tag, misses(2)), []);
+  assert.deepEqual(tsns(target.hit(tag, misses(3)), tsn), [0]);
+});
+
+test("RFC 8985: what was sent again and is overtaken again is sent once more, without waiting for T3", () => {
+  const target = new Target(NEVER_LOST);
+  const { tag, tsn } = associate(target);
+  target.hit(tag, encode.encodeSack(tsn - 1, 100_000, [], []));
+  send(target, 40_000);
+  let sent = 4;
+  const resent: number[] = [];
+  // The first is never acknowledged; everything sent after it is, one by one.
+  for (let arrived = 1; arrived < 30; arrived += 1) {
+    target.pass(1);
+    const gap = { start: 2, end: arrived + 1 };
+    const again = tsns(target.hit(tag, encode.encodeSack(tsn - 1, 100_000, [gap], [])), tsn);
+    for (const number of again) {
+      if (number < sent) resent.push(number);
+      else sent = number + 1;
+    }
+    if (arrived >= sent - 1) break;
+  }
+  assert.ok(resent.length >= 2 && resent.every((number) => number === 0), `sent again: ${resent}`);
 });

@@ -30,6 +30,11 @@ export class Transmission {
   #markedFrom = 0;
   /** §7.2.4: fast recovery lasts until this TSN is acknowledged. */
   #recoveryEnds: number | undefined;
+  /** The number of the last sending, and the highest among those that the present SACK newly acknowledges. */
+  #sendings = 0;
+  #latestArrived = 0;
+  /** The shortest round trip seen: what is acknowledged sooner was sent before. */
+  #shortestRoundTrip = Number.POSITIVE_INFINITY;
   /** §7.2.4 (3): one packet of fast retransmission goes out whatever the window says. */
   #beyondWindow = 0;
 
@@ -70,17 +75,18 @@ export class Transmission {
     if (count < 0) return { type: "old" };
     if (count > this.#sent.length) return { type: "violation" };
     const flightBefore = this.#flight;
+    this.#latestArrived = 0;
     const front = this.#removeFront(now, count);
-    const gaps = this.#applyGaps(sack);
+    const gapBytes = this.#applyGaps(now, sack);
     const advanced = count > 0;
     const wasRecovering = this.#recoveryEnds !== undefined;
     if (wasRecovering && tsnDistance(this.#recoveryEnds ?? 0, sack.cumulativeTsn) >= 0) {
       this.#recoveryEnds = undefined;
     }
-    const bytes = front.bytes + gaps.bytes;
+    const bytes = front.bytes + gapBytes;
     this.#window.acknowledge({ bytes, advanced, flightBefore, flight: this.#flight }, wasRecovering);
     this.#peerWindow = Math.max(0, sack.window - this.#flight);
-    this.#countMissing(wasRecovering && advanced ? gaps.last : gaps.newest);
+    this.#countMissing();
     return { type: "taken", advanced, roundTrip: front.roundTrip };
   }
 
@@ -121,7 +127,7 @@ export class Transmission {
     if (fragment === undefined) return undefined;
     const encoded = this.#encode(fragment, tsnPlus(this.#firstTsn, this.#sent.length));
     const cost = fragment.bytes.length + (fragment.ends ? queuedCost(NOTHING) : 0);
-    const chunk: Sent = { encoded, cost, sentAt: now, sendings: 0, missed: 0, state: "marked" };
+    const chunk: Sent = { encoded, cost, sentAt: now, sendings: 0, latest: 0, missed: 0, state: "marked" };
     this.#sent.push(chunk);
     this.#launch(now, chunk);
     this.#peerWindow = Math.max(0, this.#peerWindow - encoded.length);
@@ -136,11 +142,25 @@ export class Transmission {
   }
 
   #launch(now: number, chunk: Sent): void {
+    this.#sendings += 1;
     chunk.state = "in-flight";
     chunk.sentAt = now;
     chunk.sendings += 1;
+    chunk.latest = this.#sendings;
     chunk.missed = 0;
     this.#flight += chunk.encoded.length;
+    this.#askForSack(chunk);
+  }
+
+  /**
+   * RFC 7053 §4.1: nothing more can leave before this one is acknowledged, so the peer had better not wait. (Of many in
+   * flight it acknowledges every second packet anyway.)
+   */
+  #askForSack({ encoded }: Sent): void {
+    const isLast = this.#marked === 0 && this.#queue.isEmpty;
+    const isStuck = this.#flight >= this.#window.size && this.#flight <= 3 * PACKET_LIMIT;
+    const flags = (encoded[1] ?? 0) & ~IMMEDIATE;
+    encoded[1] = isLast || isStuck ? flags | IMMEDIATE : flags;
   }
 
   #mark(chunk: Sent): void {
@@ -155,6 +175,7 @@ export class Transmission {
     let roundTrip: number | undefined;
     for (const chunk of this.#sent.splice(0, count)) {
       this.#queuedBytes -= chunk.cost;
+      if (chunk.state !== "acknowledged") this.#arrived(now, chunk);
       if (chunk.state === "acknowledged") this.#gapAcknowledged -= 1;
       else bytes += chunk.encoded.length;
       if (chunk.state === "in-flight") {
@@ -169,31 +190,27 @@ export class Transmission {
   }
 
   /**
-   * Marks what the gap blocks acknowledge, and takes back what earlier ones did and these do not (§6.2.1 D iii).
-   * The blocks are ascending and apart, so this is one walk over what is unacknowledged.
+   * Marks what the gap blocks acknowledge, and takes back what earlier ones did and these do not (§6.2.1 D iii). The
+   * blocks are ascending and apart, so this is one walk over what is unacknowledged. Returns the bytes newly acknowledged.
    */
-  #applyGaps(sack: SackChunk): { bytes: number; newest: number; last: number } {
-    if (sack.gaps.length === 0 && this.#gapAcknowledged === 0) return { bytes: 0, newest: -1, last: -1 };
+  #applyGaps(now: number, sack: SackChunk): number {
+    if (sack.gaps.length === 0 && this.#gapAcknowledged === 0) return 0;
     let bytes = 0;
-    let newest = -1;
-    let last = -1;
     let index = 0;
     for (const gap of sack.gaps) {
       const start = gap.start - 1;
       for (; index < start && index < this.#sent.length; index += 1) this.#renege(this.#sent[index]);
       for (; index < gap.end && index < this.#sent.length; index += 1) {
-        last = index;
-        const acknowledged = this.#acknowledgeByGap(this.#sent[index]);
-        if (acknowledged > 0) newest = index;
-        bytes += acknowledged;
+        bytes += this.#acknowledgeByGap(now, this.#sent[index]);
       }
     }
     for (; index < this.#sent.length; index += 1) this.#renege(this.#sent[index]);
-    return { bytes, newest, last };
+    return bytes;
   }
 
-  #acknowledgeByGap(chunk: Sent | undefined): number {
+  #acknowledgeByGap(now: number, chunk: Sent | undefined): number {
     if (chunk === undefined || chunk.state === "acknowledged") return 0;
+    this.#arrived(now, chunk);
     if (chunk.state === "marked") this.#marked -= 1;
     else this.#flight -= chunk.encoded.length;
     chunk.state = "acknowledged";
@@ -208,14 +225,29 @@ export class Transmission {
     this.#flight += chunk.encoded.length;
   }
 
-  /** §7.2.4: a chunk that three SACKs reported missing below `newest` is sent again at once, but only once so. */
-  #countMissing(newest: number): void {
+  /** `chunk` is newly acknowledged: whatever was sent before it should have arrived too. */
+  #arrived(now: number, chunk: Sent): void {
+    const roundTrip = now - chunk.sentAt;
+    if (chunk.sendings === 1) this.#shortestRoundTrip = Math.min(this.#shortestRoundTrip, roundTrip);
+    // Sooner than any answer has come: it is an earlier sending that is acknowledged.
+    else if (roundTrip < this.#shortestRoundTrip) return;
+    this.#latestArrived = Math.max(this.#latestArrived, chunk.latest);
+  }
+
+  /**
+   * §7.2.4: a chunk that three SACKs reported missing is sent again at once. It counts as missing when something that was
+   * sent later has arrived: for first sendings that is the RFC's rule (HTNA). The RFC leaves a chunk that was sent again
+   * and got lost again to T3; here it may be missed again, as in RFC 8985 (RACK), or 20% loss would mean waiting.
+   */
+  #countMissing(): void {
+    if (this.#latestArrived === 0) return;
+    const enough = this.#missesToRetransmit();
     let fast = false;
-    for (let index = 0; index < newest; index += 1) {
+    for (let index = 0; index < this.#sent.length; index += 1) {
       const chunk = this.#sent[index];
-      if (chunk?.state !== "in-flight") continue;
+      if (chunk?.state !== "in-flight" || chunk.latest > this.#latestArrived) continue;
       chunk.missed += 1;
-      if (chunk.missed !== 3 || chunk.sendings > 1) continue;
+      if (chunk.missed < enough) continue;
       this.#mark(chunk);
       this.#markedFrom = Math.min(this.#markedFrom, index);
       fast = true;
@@ -225,9 +257,18 @@ export class Transmission {
     this.#recoveryEnds = tsnPlus(this.#firstTsn, this.#sent.length - 1);
     this.#beyondWindow = PACKET_LIMIT;
   }
+
+  /** Three, or fewer where so little is outstanding that three SACKs will not come (Early Retransmit, RFC 5827 §3). */
+  #missesToRetransmit(): number {
+    const outstanding = this.#sent.length;
+    const nothingFollows = this.#queue.isEmpty || this.#flight >= this.#window.size;
+    return outstanding < 4 && nothingFollows ? Math.max(1, outstanding - 1) : 3;
+  }
 }
 
 const NOTHING = new Uint8Array(0);
+/** The I bit, RFC 7053 §3. */
+const IMMEDIATE = 0x08;
 
 interface Sent {
   readonly encoded: EncodedChunk;
@@ -235,6 +276,8 @@ interface Sent {
   readonly cost: number;
   sentAt: number;
   sendings: number;
+  /** Number of its last sending among all sendings. */
+  latest: number;
   missed: number;
   state: "in-flight" | "acknowledged" | "marked";
 }

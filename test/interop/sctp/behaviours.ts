@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import type { Pair, Side } from "./pair.ts";
 import { type Program, Silence } from "./program.ts";
 import {
+  type BothWays,
+  bothSeconds,
   chunks,
   close,
   connect,
@@ -75,14 +77,14 @@ async function transfer(pair: Pair, count: number): Promise<string> {
   const took = await runBothWays(pair, count);
   await greet(pair);
   await close(pair, "ours");
-  return seconds(took);
+  return bothSeconds(took);
 }
 
 async function transferWithLoss(pair: Pair, percent: number): Promise<string> {
   for (let attempt = 1; ; attempt++) {
     await pair.lose(percent);
     await connect(pair, "ours", LOSSY_MILLIS);
-    let took: number;
+    let took: BothWays;
     try {
       took = await runBothWays(pair, 200, { millis: LOSSY_MILLIS });
     } catch (error) {
@@ -95,7 +97,8 @@ async function transferWithLoss(pair: Pair, percent: number): Promise<string> {
     await greet(pair);
     await close(pair, "ours", LOSSY_MILLIS);
     await pair.loseNothing();
-    return attempt === 1 ? seconds(took) : `${seconds(took)}, attempt ${attempt} (2)`;
+    const figures = bothSeconds(took);
+    return attempt === 1 ? figures : `${figures}, attempt ${attempt} (2)`;
   }
 }
 
@@ -226,7 +229,7 @@ async function interleave(pair: Pair): Promise<string> {
     assert.equal(after(`${direction}-data`), before(`${direction}-data`), `DATA ${direction}`);
   }
   await pair.restartPeer();
-  return seconds(took);
+  return bothSeconds(took);
 }
 
 async function overtake(pair: Pair): Promise<string> {

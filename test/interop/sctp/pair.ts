@@ -7,7 +7,12 @@ export const OUR_PORT = 10_001;
 export const PEER_PORT = 50_000;
 export const ENCAPSULATION_PORT = 9_899;
 
-export type Via = "udp" | "raw";
+export type Via = "udp" | "udp-ipv6" | "raw";
+
+/** Where a host of the LAN is reached that way. */
+export function addressOf(host: LanHost, via: Via): string {
+  return via === "udp-ipv6" ? host.ipv6Address : host.address;
+}
 
 /** What differs between the peers: how they come up, die and are cut off. */
 export interface PeerStack {
@@ -73,12 +78,12 @@ export class Pair {
   /** Sends INIT; the peers' `connect` does not wait for the answer. */
   initiate(who: Side): void {
     if (who === "ours") this.ours.say(`connect ${this.#peerHost.address} ${PEER_PORT}`);
-    else this.peer.say(`connect ${this.#ourHost.address} ${OUR_PORT}`);
+    else this.peer.say(`connect ${addressOf(this.#ourHost, this.stack.via)} ${OUR_PORT}`);
   }
 
   /** As an original client begins: its message travels with COOKIE ECHO. */
   initiateBySending(): void {
-    this.peer.say(`first ${this.#ourHost.address} ${OUR_PORT}`);
+    this.peer.say(`first ${addressOf(this.#ourHost, this.stack.via)} ${OUR_PORT}`);
   }
 
   async restartPeer(options?: { readonly interleaving: boolean }): Promise<void> {

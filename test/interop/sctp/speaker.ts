@@ -1,7 +1,7 @@
 /**
  * Our endpoint as a program, for the interoperability tests: the product's shells, driven by lines.
  *
- *   speaker.ts udp|raw PORT [ENCAPSULATION_PORT]
+ *   speaker.ts udp|udp-ipv6|raw PORT [ENCAPSULATION_PORT]
  *
  * Commands on standard input, for the association that came up last; the peers (usrsctp-peer.c, kernel_peer.py) take
  * the same:
@@ -105,7 +105,8 @@ async function openTransport(): Promise<SctpTransport> {
     driver.receive(path, bytes);
   };
   if (via === "raw") return RawIp.open({ sink, onError: (error) => console.error(error) });
-  return UdpEncapsulation.open({ address: "0.0.0.0", port: Number(encapsulation), sink });
+  const port = Number(encapsulation);
+  return UdpEncapsulation.open({ address: "0.0.0.0", ipv6Address: "::", port, sink });
 }
 
 function counted(transport: SctpTransport): SctpTransport {

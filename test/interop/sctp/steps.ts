@@ -44,14 +44,30 @@ export async function runBothWays(
   { ours, peer }: Pair,
   count: number,
   { millis, largest = LARGEST_MESSAGE }: { readonly millis?: number; readonly largest?: number } = {},
-): Promise<number> {
+): Promise<BothWays> {
   await expectRun(ours, count, largest);
   await expectRun(peer, count, largest);
   const begun = performance.now();
   for (const sender of [ours, peer]) sender.say(`bulk ${count} ${largest}`);
-  await runArrives(peer, millis);
-  await runArrives(ours, millis);
-  return performance.now() - begun;
+  const arrives = async (receiver: Program): Promise<number> => {
+    await runArrives(receiver, millis);
+    return performance.now() - begun;
+  };
+  const [sent, received] = await Promise.allSettled([arrives(peer), arrives(ours)]);
+  // In this order: a peer that has not got all of ours is our failure, whatever else it lacks.
+  if (sent.status === "rejected") throw sent.reason;
+  if (received.status === "rejected") throw received.reason;
+  return { sent: sent.value, received: received.value };
+}
+
+/** Milliseconds until the peer had all of ours, and until we had all of its. */
+export interface BothWays {
+  readonly sent: number;
+  readonly received: number;
+}
+
+export function bothSeconds({ sent, received }: BothWays): string {
+  return `${seconds(sent)}, ${seconds(received)}`;
 }
 
 /** How many chunks of each type came ("in-…") and went ("out-…") since the speaker began. */

@@ -4,8 +4,14 @@ import { join } from "node:path";
 import { must } from "../../lab/command.ts";
 import type { Lan, LanHost } from "../../lab/netns.ts";
 import type { Owner } from "../../support/until.ts";
-import { ENCAPSULATION_PORT, PEER_PORT, type PeerHost, type PeerStack, type Via } from "./pair.ts";
+import { addressOf, ENCAPSULATION_PORT, PEER_PORT, type PeerHost, type PeerStack, type Via } from "./pair.ts";
 import { Program } from "./program.ts";
+
+const TITLES: Readonly<Record<Via, string>> = {
+  udp: "usrsctp over UDP",
+  "udp-ipv6": "usrsctp over UDP on IPv6",
+  raw: "usrsctp over raw IP",
+};
 
 /** usrsctp as Debian packages it, in a program of ours on a host of the LAN. */
 export class Usrsctp implements PeerStack {
@@ -18,7 +24,7 @@ export class Usrsctp implements PeerStack {
 
   constructor(via: Via) {
     this.via = via;
-    this.title = via === "udp" ? "usrsctp over UDP" : "usrsctp over raw IP";
+    this.title = TITLES[via];
   }
 
   version(): string {
@@ -61,7 +67,7 @@ class UsrsctpHost implements PeerHost {
   }
 
   get address(): string {
-    return this.#host.address;
+    return addressOf(this.#host, this.#via);
   }
 
   get program(): Program {
@@ -83,7 +89,7 @@ class UsrsctpHost implements PeerHost {
   }
 
   #start(options: readonly string[]): Program {
-    const udpPort = this.#via === "udp" ? `${ENCAPSULATION_PORT}` : "0";
+    const udpPort = this.#via === "raw" ? "0" : `${ENCAPSULATION_PORT}`;
     const words = [this.#path, this.address, `${PEER_PORT}`, udpPort, udpPort, ...options];
     return new Program("usrsctp", this.#host.on(words));
   }

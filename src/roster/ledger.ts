@@ -1,17 +1,16 @@
 import type { Millis, Random, UnixMillis } from "../base/clock.ts";
+import type { Fingerprint } from "../base/fingerprint.ts";
+import type { Epoch, Seq } from "../wire/mp2-values.ts";
 import { foldNickname, type Nickname } from "../wire/nickname.ts";
 import { SeqReserve } from "./seq-reserve.ts";
 import {
   type Ban,
   type Binding,
-  type Epoch,
-  type Fingerprint,
   MAX_BAN_REASON_LENGTH,
   MAX_BANS,
   MAX_BINDINGS,
   MAX_CHANGES_PER_COMMIT,
   type RegistryStore,
-  type Seq,
   type StoreChange,
   StoreError,
 } from "./store.ts";

@@ -1,5 +1,6 @@
 import type { Random } from "../base/clock.ts";
-import type { Epoch, Lineage, Seq } from "./store.ts";
+import type { Epoch, Seq } from "../wire/mp2-values.ts";
+import type { Lineage } from "./store.ts";
 
 /** A commit in so many roster changes, and so many numbers skipped at each start: 2^53 of them last for ever. */
 export const SEQ_BLOCK = 65_536;

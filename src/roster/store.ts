@@ -4,16 +4,9 @@
  */
 import type { UnixMillis } from "../base/clock.ts";
 import { SystemError } from "../base/errors.ts";
+import type { Fingerprint } from "../base/fingerprint.ts";
+import type { Epoch, Seq } from "../wire/mp2-values.ts";
 import type { Nickname } from "../wire/nickname.ts";
-
-/** SHA-256 of a public key's SPKI (DER): 64 lower-case hex digits. */
-export type Fingerprint = string & { readonly __fingerprint: unique symbol };
-
-/** The lineage of a registry's sequence numbers, 16 lower-case hex digits: another epoch means "your seq means nothing". */
-export type Epoch = string & { readonly __epoch: unique symbol };
-
-/** Number of a roster change within its epoch: a non-negative safe integer. */
-export type Seq = number;
 
 /** More than a LAN has people, few enough to be loaded in a fraction of a second and held in some 20 MiB. */
 export const MAX_BINDINGS = 50_000;

@@ -1,8 +1,8 @@
 import { MisuseError } from "../base/errors.ts";
+import type { Fingerprint } from "../base/fingerprint.ts";
 import {
   type Ban,
   type Binding,
-  type Fingerprint,
   type Lineage,
   MAX_BANS,
   MAX_BINDINGS,

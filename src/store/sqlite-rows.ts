@@ -1,14 +1,9 @@
 /** Rows of the database and what they mean. A row that does not mean anything, or fails its sum, parses to undefined. */
 import type { SQLOutputValue } from "node:sqlite";
 import { crc32 } from "node:zlib";
-import {
-  type Ban,
-  type Binding,
-  type Epoch,
-  type Fingerprint,
-  type Lineage,
-  MAX_BAN_REASON_LENGTH,
-} from "../roster/store.ts";
+import type { Fingerprint } from "../base/fingerprint.ts";
+import { type Ban, type Binding, type Lineage, MAX_BAN_REASON_LENGTH } from "../roster/store.ts";
+import type { Epoch } from "../wire/mp2-values.ts";
 import { foldNickname, parseNickname } from "../wire/nickname.ts";
 
 type Row = Readonly<Record<string, SQLOutputValue>>;

@@ -2,8 +2,10 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Random } from "../../src/base/clock.ts";
-import type { Ban, Binding, Epoch, Fingerprint, StoredState } from "../../src/roster/store.ts";
+import type { Fingerprint } from "../../src/base/fingerprint.ts";
+import type { Ban, Binding, StoredState } from "../../src/roster/store.ts";
 import { type OpenedStore, openSqliteStore, type SqliteStoreOptions } from "../../src/store/sqlite.ts";
+import type { Epoch } from "../../src/wire/mp2-values.ts";
 import { foldNickname, type Nickname, parseNickname } from "../../src/wire/nickname.ts";
 import type { Owner } from "./until.ts";
 

@@ -6,7 +6,7 @@ import * as encode from "../../src/sctp/encode.ts";
 import type { Path } from "../../src/sctp/index.ts";
 import { RetiredTags } from "../../src/sctp/retired-tags.ts";
 import { SeededRandom } from "./random.ts";
-import { Scene, type Write } from "./scene.ts";
+import { Scene, type Situation, type Write } from "./scene.ts";
 import { OUR_TAG, Target } from "./target.ts";
 import { PORT } from "./wire.ts";
 
@@ -132,6 +132,45 @@ test("§5.2.4 A: a cookie tied to the association as it was two restarts ago is 
   restart(scene, OUR_TAG);
   assert.equal(echo(scene, tied), UNUSED);
   scene.assertGoesOnAs("established");
+});
+
+/** Where a peer may start anew, and what is sent and told then. */
+const RESTARTS: readonly [situation: Situation, happens: string, then: Situation][] = [
+  ["established", "-> cookie-ack; restarted", "established"],
+  ["shutdown-pending", "-> cookie-ack + shutdown; restarted", "shutdown-sent"],
+  ["shutdown-sent", "-> cookie-ack + shutdown; restarted", "shutdown-sent"],
+  ["shutdown-received", "-> cookie-ack; restarted", "established"],
+];
+
+for (const [situation, happens, then] of RESTARTS) {
+  test(`§5.2.4 A: a restart in ${situation.toUpperCase()} begins with nothing, and the user's close still counts`, () => {
+    const scene = new Scene(situation);
+    const asked = scene.askCookie(OUR_TAG + 1);
+    assert.equal(echo(scene, asked), happens);
+    scene.tag = asked.tag;
+    assert.equal(scene.target.endpoint.status(scene.id)?.queuedBytes, 0);
+    if (then === "established")
+      assert.deepEqual(scene.target.pass(100_000), [], "no timer from before is left");
+    scene.assertGoesOnAs(then);
+  });
+}
+
+test("§5.2.4 A: a restart forgets the round trip and the question to another address", () => {
+  const scene = new Scene("established");
+  const { target } = scene;
+  const away = { ...target.path, address: "192.168.7.7" };
+  scene.say();
+  target.now += 40;
+  scene.give((to) => to.sack(scene.lastTsn, 100_000, []));
+  assert.equal(target.endpoint.status(scene.id)?.rttMillis, 40);
+  const probe: Write = (to) => to.heartbeat(4, new Uint8Array(20));
+  assert.equal(scene.give(probe, scene.tag, away), "-> heartbeat; #wrong-path");
+  const question = scene.answers[0]?.packet.chunks[0];
+  assert.ok(question?.type === "heartbeat");
+  restart(scene, OUR_TAG + 1);
+  assert.equal(target.endpoint.status(scene.id)?.rttMillis, undefined);
+  const answer: Write = (to) => to.heartbeat(5, question.info);
+  assert.equal(scene.give(answer, scene.tag, away), "-> heartbeat; #wrong-path", "it is asked anew");
 });
 
 test("§5.1.3: the cookie from before a restart raises nothing once that association has ended, too", () => {

@@ -105,6 +105,13 @@ test("§6.3.3: what T1 backed off does not count for DATA", () => {
   assert.equal(target.pass(500).length, 1);
 });
 
+test("§6.2.1 D ii: what is in flight has its room in the window that a SACK tells", () => {
+  const peer = new Peer();
+  assert.deepEqual(sent(peer.send(65_536), peer), [0, 1, 2, 3]);
+  assert.deepEqual(sent(peer.acknowledge(1, [], 3 * 1_188 + 1_187), peer), []);
+  assert.deepEqual(sent(peer.acknowledge(1, [], 3 * 1_188 + 1_188), peer), [4]);
+});
+
 /** Full chunks are 12 bytes shorter than a packet, and the window counts in packets: one more leaves each time. */
 const ONE_TOO_MANY = { todo: "the window is counted in packets of 1,200 bytes where full chunks have 1,188" };
 
@@ -128,6 +135,13 @@ test("§6.1 D: what one SACK sets free leaves in few packets", () => {
 test("§6.1 D: what one SACK sets free leaves in four packets at most", ONE_TOO_MANY, () => {
   const { peer, acknowledged, flying } = wideOpen();
   assert.equal(sent(peer.acknowledge(acknowledged + flying), peer).length, 4);
+});
+
+test("§7.2.3: when T3 expires, few packets leave, the oldest first", () => {
+  const { peer, acknowledged } = wideOpen();
+  const [first, ...more] = sent(peer.pass(600), peer);
+  assert.equal(first, acknowledged);
+  assert.ok(more.length <= 1);
 });
 
 test("§6.3.3 E3, §7.2.3: when T3 expires, one packet leaves", ONE_TOO_MANY, () => {

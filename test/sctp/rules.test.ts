@@ -128,6 +128,23 @@ test("§3.2, §3.3.7: of an unknown chunk and of a reason to abort 128 bytes are
   assert.ok(abort?.type === "abort" && abort.causes[0]?.bytes.length === 128);
 });
 
+test("§6.10: what is bundled fits into packets of 1,200 bytes, and nothing is left out", () => {
+  const target = new Target(NEVER_LOST);
+  const { tag } = associate(target);
+  const unknown = Buffer.alloc(128);
+  unknown.writeUInt16BE(0xff00, 0);
+  unknown.writeUInt16BE(128, 2);
+  const answers = target.hit(
+    tag,
+    Array.from({ length: 20 }, () => unknown),
+  );
+  assert.deepEqual(
+    types(answers),
+    Array.from({ length: 20 }, () => "error"),
+  );
+  for (const { bytes } of answers) assert.ok(bytes.length <= 1_200, `${bytes.length} bytes`);
+});
+
 test("§8.3: a HEARTBEAT is answered from the address of ours that it reached", () => {
   const target = new Target(NEVER_LOST);
   const { tag } = associate(target);

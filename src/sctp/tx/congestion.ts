@@ -22,6 +22,7 @@ export class CongestionWindow {
     const utilised = event.flightBefore + PACKET_LIMIT > this.size;
     if (!event.advanced || inFastRecovery) return;
     if (this.size <= this.#threshold) {
+      // §7.2.1
       if (utilised) this.size += Math.min(event.bytes, PACKET_LIMIT);
       return;
     }

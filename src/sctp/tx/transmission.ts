@@ -79,7 +79,9 @@ export class Transmission {
     }
     const bytes = front.bytes + gaps.bytes;
     this.#window.acknowledge({ bytes, advanced, flightBefore, flight: this.#flight }, wasRecovering);
+    // §6.2.1 D ii
     this.#peerWindow = Math.max(0, sack.window - this.#flight);
+    // §7.2.4: below what is newly acknowledged (HTNA); in fast recovery all, if the cumulative TSN moved.
     this.#countMissing(wasRecovering && advanced ? gaps.last : gaps.newest);
     return { type: "taken", advanced, roundTrip: front.roundTrip };
   }
@@ -99,6 +101,7 @@ export class Transmission {
   }
 
   #takeMarked(now: number, room: number): EncodedChunk | undefined {
+    // §6.1 B, and §7.2.4 (3).
     if (this.#flight >= this.#window.size && this.#beyondWindow <= 0) return undefined;
     const { length } = this.#sent;
     while (this.#markedFrom < length && this.#sent[this.#markedFrom]?.state !== "marked")
@@ -112,6 +115,7 @@ export class Transmission {
   }
 
   #takeNew(now: number, room: number): EncodedChunk | undefined {
+    // §6.1 B
     if (this.#queue.isEmpty || this.#flight >= this.#window.size) return undefined;
     const size = this.#queue.nextSize + (this.#interleaves ? I_DATA_HEADER : DATA_HEADER);
     if (((size + 3) & ~3) > room) return undefined;

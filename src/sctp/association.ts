@@ -73,6 +73,7 @@ export class Association {
     this.#finish(now);
   }
 
+  /** §9.1 */
   abort(text: string): void {
     this.#sendAbort({ code: CAUSE.userAbort, bytes: Buffer.from(text).subarray(0, REPORT_LIMIT) });
     this.#end();
@@ -270,7 +271,7 @@ export class Association {
     return true;
   }
 
-  /** The peer has asked for the end and forgotten us: of the agreed end only its last word was lost. */
+  /** §9.1. A peer that has asked for the end and forgotten us: of the agreed end only its last word was lost. */
   #takeAbort(reflected: boolean, causes: readonly Cause[]): void {
     if (reflected && this.link.state.name === "shutdown-ack-sent") this.#closed();
     else this.#lost("aborted", describeCauses(causes) || "no reason given");

@@ -26,7 +26,7 @@ export class Closing {
     this.proceed(now);
   }
 
-  /** What the user has asked for begins, if it can by now. */
+  /** What the user has asked for begins, if it can by now, under T5-shutdown-guard (§9.2). */
   proceed(now: Millis): void {
     if (!this.#asked || this.#link.step({ type: "close" }) === undefined) return;
     this.#link.setTimer("guard", now + SHUTDOWN_GUARD);
@@ -68,7 +68,7 @@ export class Closing {
     this.#link.setTimer("t2", now + this.#link.roundTrip.timeout);
   }
 
-  /** T2 expired. "closed": the peer has everything and asked for the end; only its last word is missing. */
+  /** T2 expired (§9.2, §6.3.3). "closed": the peer has everything and asked for the end; only its last word is missing. */
   sendAgain(now: Millis): Failure | "closed" | undefined {
     const { state, roundTrip } = this.#link;
     if (!("sendings" in state) || state.sendings > SHUTDOWN_RETRANSMITS) {

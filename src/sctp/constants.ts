@@ -6,6 +6,8 @@
 /** Largest SCTP packet sent, with its common header: fits IPv6's 1,280 with room for IP, UDP and a tunnel. */
 export const PACKET_LIMIT = 1_200;
 export const COMMON_HEADER = 12;
+/** Chunks in one packet, bytes: the unit of congestion control, which counts chunks and not headers. */
+export const CHUNKS_LIMIT = PACKET_LIMIT - COMMON_HEADER;
 export const DATA_HEADER = 16;
 /** RFC 8260 §2.1. */
 export const I_DATA_HEADER = 20;
@@ -52,6 +54,11 @@ export const INIT_RETRANSMITS = 10;
  * RFC's 10 would end a healthy association once in 27,000 such rows; 0.36²⁰ is 1.3·10⁻⁹. Heartbeats find the dead.
  */
 export const DATA_RETRANSMITS = 20;
+/**
+ * The window after T3. §7.2.3 has one packet; here a second one may leave, too. Of one alone nothing but another T3 can
+ * tell that it was lost as well, and at 20% loss the longest pauses would be twice as long.
+ */
+export const LOSS_WINDOW = CHUNKS_LIMIT + 1;
 /** Max.Burst (§6.1 D), packets that one SACK may set free beyond what is in flight. */
 export const MAX_BURST = 4;
 /** SHUTDOWN and SHUTDOWN ACK: T2 expiries in a row (0.36⁹ at 20% loss: once in 10,000 a peer seems not to answer). */

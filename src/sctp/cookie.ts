@@ -85,6 +85,7 @@ export class CookieSeal {
     if (!equalInConstantTime(seal, cookie.subarray(SEALED))) return undefined;
     const age = ((now >>> 0) - view.getUint32(1)) >>> 0;
     return {
+      // §5.1.5 (4): Valid.Cookie.Life.
       staleBy: Math.max(0, age - COOKIE_LIFE),
       localTag: view.getUint32(LOCAL_TAG_AT),
       localTsn: view.getUint32(9),
@@ -99,6 +100,7 @@ export class CookieSeal {
   }
 
   #sealOf(key: Uint8Array, path: Path, remotePort: number, sealed: Uint8Array): Uint8Array {
+    // §5.1.3, §5.1.5 (2), (3): worth something only where the INIT came from.
     const bound = `${path.via} ${path.address} ${path.outerPort} ${remotePort} ${this.#localPort} `;
     return hmacSha256(key, bound, sealed).subarray(0, SEAL);
   }

@@ -30,6 +30,7 @@ export function takeInitAck(link: Link, now: Millis, init: InitChunk): Peer | Fa
   // §3.3.2.1.4
   if (init.namesHost) return violation("INIT ACK names a host", UNRESOLVABLE);
   const { tag, window, inboundStreams, outboundStreams, initialTsn, interleaves } = init;
+  // §3.3.3
   if (tag === 0 || outboundStreams === 0 || inboundStreams === 0 || init.cookie === undefined) {
     return violation("INIT ACK lacks its tag, streams or cookie");
   }
@@ -42,7 +43,7 @@ export function takeInitAck(link: Link, now: Millis, init: InitChunk): Peer | Fa
   return { tag, window, inboundStreams, initialTsn, interleaves };
 }
 
-/** T1 expired. */
+/** T1 expired (§5.1 A, C; §6.3.3): once more, up to Max.Init.Retransmits times. */
 export function sendSetUpAgain(link: Link, now: Millis): Failure | undefined {
   const { state, roundTrip } = link;
   if (!("sendings" in state) || state.sendings > INIT_RETRANSMITS) {

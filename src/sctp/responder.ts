@@ -82,6 +82,7 @@ export class Responder {
     }
     const existing = this.#directory.byPeer(path, remotePort);
     const known = existing?.link.localTag === cookie.localTag && existing.link.peerTag === cookie.peerTag;
+    // §5.1.5 (4), and §5.2.4: where both tags match, a stale one is taken.
     if (cookie.staleBy > 0 && !known) {
       this.#reply(path, remotePort, cookie.peerTag, encodeError(staleCookie(cookie.staleBy)));
       return;
@@ -190,6 +191,7 @@ export class Responder {
 function refusalOf(init: InitChunk): EncodedChunk | undefined {
   // §3.3.2.1.4: names are not looked up for strangers.
   if (init.namesHost) return encodeAbort(false, UNRESOLVABLE);
+  // §3.3.2
   return init.outboundStreams === 0 || init.inboundStreams === 0 ? encodeAbort(false, NO_STREAMS) : undefined;
 }
 

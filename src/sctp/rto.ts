@@ -14,6 +14,7 @@ export class RoundTrip {
     this.#backOff = 1;
   }
 
+  /** C2 for the first, C3 for all others. */
   measure(millis: number): void {
     this.#backOff = 1;
     if (this.smoothed === undefined) {
@@ -35,7 +36,7 @@ export class RoundTrip {
     this.#backOff = Math.min(this.#backOff * 2, RTO_MAX);
   }
 
-  /** RTO for T1, T2 and T3. */
+  /** RTO for T1, T2 and T3, between RTO.Min (C6) and RTO.Max (C7). */
   get timeout(): number {
     return Math.min(RTO_MAX, Math.max(RTO_MIN, this.#plain(RTO_INITIAL)) * this.#backOff);
   }

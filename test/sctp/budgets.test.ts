@@ -1,12 +1,15 @@
 /** What all associations share: probes, memory, and what strangers may cost. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { type Holder, KeepBudget, SendBudget } from "../../src/sctp/budgets.ts";
 import * as encode from "../../src/sctp/encode.ts";
-import { DEFAULT_SCTP_SETTINGS, HEARTBEATS_PER_SECOND } from "../../src/sctp/index.ts";
+import { Gate } from "../../src/sctp/gate.ts";
+import { DEFAULT_SCTP_SETTINGS, HEARTBEATS_PER_SECOND, type SctpSettings } from "../../src/sctp/index.ts";
 import { Crowd } from "../../src/sctp/liveness/crowd.ts";
 import { Supervision } from "../../src/sctp/liveness/supervision.ts";
 import { associated, Network } from "./pair.ts";
-import { askCookie, associate, INIT, Target } from "./target.ts";
+import { askCookie, associate, data, INIT, OUR_TSN, Target } from "./target.ts";
+import { packet } from "./wire.ts";
 
 const SECOND = 1_000;
 const ONLY_ANSWERS = { heartbeatMillis: 100_000, lostAfterMillis: 1_000_000 };
@@ -189,4 +192,102 @@ test("§3.3.2.1.4: an INIT that names a host is refused with ABORT", () => {
   const [answer] = target.hit(0, init);
   const abort = answer?.packet.chunks[0];
   assert.ok(abort?.type === "abort" && abort.causes[0]?.code === encode.CAUSE.unresolvableAddress);
+});
+
+test("an address that asks while all INITs are used up keeps its share for later", () => {
+  const gate = new Gate(0);
+  const init = packet(0, INIT);
+  const tries = (now: number, address: string, count: number): number => {
+    let taken = 0;
+    for (let index = 0; index < count; index += 1) {
+      if (gate.turnsAway(now, address, init, () => false) === undefined) taken += 1;
+    }
+    return taken;
+  };
+  for (const address of ["a", "b", "c", "d"]) assert.equal(tries(0, address, 5_000), 5_000);
+  assert.equal(tries(0, "e", 5_000), 0);
+  assert.equal(tries(SECOND, "e", 1_500), 1_500);
+});
+
+/** Two associations of one endpoint, from two addresses; the tags under which it knows them. */
+function two(settings: Partial<SctpSettings>) {
+  const target = new Target({ ...ONLY_ANSWERS, ...settings });
+  const paths = [target.path, { ...target.path, address: "10.0.0.10" }] as const;
+  const [one, other] = paths.map((path) => {
+    const { tag, cookie } = askCookie(target, path);
+    target.hit(tag, encode.encodeCookieEcho(cookie), path);
+    return tag;
+  });
+  assert.ok(one !== undefined && other !== undefined);
+  return { target, one, other, paths };
+}
+
+test("who was refused for the others' sake hears of room as soon as one ends, by a packet or by time", () => {
+  for (const how of ["a packet", "time"]) {
+    const { target, one } = two({ maxHeldBytes: 200_000, maxQueuedBytes: 150_000 });
+    for (const id of [1, 2]) {
+      while (target.endpoint.send(target.now, id, 0, 0, new Uint8Array(10_000)) === "queued");
+    }
+    target.drain();
+    if (how === "a packet") target.hit(one, encode.encodeAbort(false, undefined));
+    else {
+      target.endpoint.watch(target.now, 1, { heartbeatMillis: 50, lostAfterMillis: 100 });
+      target.pass(400);
+    }
+    assert.deepEqual(target.kinds().slice(-2), ["lost", "writable"], how);
+  }
+});
+
+test("with all room taken, the peer that makes us keep most is told so and goes", () => {
+  const { target, one, other, paths } = two({ maxHeldBytes: 140_000 });
+  const begun = (index: number) =>
+    data(OUR_TSN + index, { begins: index === 0, ends: false, bytes: new Uint8Array(600) });
+  for (let index = 0; index < 100; index += 1) target.hit(one, begun(index), paths[0]);
+  const answers = Array.from({ length: 100 }, (_, index) => target.hit(other, begun(index), paths[1])).flat();
+  assert.deepEqual(target.kinds(), ["up", "up", "lost"]);
+  const lost = target.events.at(-1);
+  assert.ok(lost?.type === "lost" && lost.id === 1 && lost.reason === "overload");
+  const abort = answers.find((answer) => answer.path === paths[0])?.packet.chunks[0];
+  assert.ok(abort?.type === "abort" && abort.causes[0]?.code === encode.CAUSE.outOfResource);
+});
+
+test("room is made by whoever keeps most of those who have kept longest, never by the one who asks", () => {
+  const evicted: string[] = [];
+  const budget = new KeepBudget(100);
+  const keep = (name: string, bytes: number): Holder => {
+    const holder: Holder = {
+      evict: () => {
+        evicted.push(name);
+        budget.set(holder, 0);
+      },
+    };
+    budget.set(holder, bytes);
+    return holder;
+  };
+  keep("little", 20);
+  const most = keep("most", 50);
+  keep("some", 30);
+  assert.equal(budget.makeRoom(most, 1), false);
+  assert.deepEqual(evicted, []);
+  const newcomer: Holder = { evict: () => assert.fail("it keeps nothing") };
+  assert.equal(budget.makeRoom(newcomer, 60), true);
+  assert.deepEqual(evicted.splice(0), ["most", "some"]);
+  // Sixteen are looked at, so that many holders cost little.
+  for (let index = 2; index <= 16; index += 1) keep(`number ${index}`, 2);
+  keep("the seventeenth", 50);
+  assert.equal(budget.makeRoom(newcomer, 10), true);
+  assert.deepEqual(evicted, ["little"]);
+});
+
+test("who waits for room is called once a quarter is free", () => {
+  const budget = new SendBudget(100);
+  let called = 0;
+  budget.waits({ othersGaveWay: () => (called += 1) });
+  budget.add(80);
+  budget.callWaiters();
+  assert.equal(called, 0);
+  budget.add(-5);
+  budget.callWaiters();
+  budget.callWaiters();
+  assert.equal(called, 1);
 });

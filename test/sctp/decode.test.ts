@@ -142,6 +142,11 @@ const CHUNKS: readonly [name: string, hex: string, meaning: object][] = [
     "03 00 0018 00000005 00000006 0002 0000 0002 0009 0003 0005",
     { type: "sack", cumulativeTsn: 5, window: 6, gaps: [] },
   ],
+  [
+    "SACK whose blocks share a TSN: none of them count",
+    "03 00 0018 00000005 00000006 0002 0000 0002 0003 0003 0005",
+    { type: "sack", cumulativeTsn: 5, window: 6, gaps: [] },
+  ],
   ["HEARTBEAT", "04 00 000c 0001 0008 01020304", { type: "heartbeat", info: bytes("01020304") }],
   ["HEARTBEAT ACK", "05 00 0009 0001 0005 01", { type: "heartbeat-ack", info: bytes("01") }],
   ["ABORT, bare, reflected", "06 01 0004", { type: "abort", reflected: true, causes: [] }],
@@ -149,6 +154,11 @@ const CHUNKS: readonly [name: string, hex: string, meaning: object][] = [
     "ABORT with a cause and one of length 0 behind it",
     "06 00 0010 000c 0006 6869 0000 000d 0000",
     { type: "abort", reflected: false, causes: [{ code: 12, bytes: bytes("6869") }] },
+  ],
+  [
+    "ABORT with a cause longer than the chunk",
+    "06 00 000a 000c 0020 6869",
+    { type: "abort", reflected: false, causes: [] },
   ],
   ["SHUTDOWN", "07 00 0008 00000009", { type: "shutdown", cumulativeTsn: 9 }],
   ["SHUTDOWN ACK", "08 00 0004", { type: "shutdown-ack" }],
@@ -180,6 +190,10 @@ const MALFORMED: readonly [name: string, hex: string][] = [
   ["INIT with a parameter of length 3", "01 00 0018 00000001 00010000 000a 0010 00000002 8000 0003"],
   ["INIT with a parameter beyond its end", "01 00 0018 00000001 00010000 000a 0010 00000002 8000 0005"],
   ["INIT with half a parameter header", "01 00 0016 00000001 00010000 000a 0010 00000002 8000"],
+  [
+    "INIT ACK with a cookie longer than any",
+    `02 00 1019 00000001 00010000 000a 0010 00000002 0007 1005 ${"00".repeat(4097)}`,
+  ],
   ["SACK with fewer blocks than it says", "03 00 0014 00000005 00000006 0002 0000 0002 0003"],
   ["SACK with 65,535 blocks and none", "03 00 0010 00000005 00000006 ffff ffff"],
   ["SACK with more than it says", "03 00 0014 00000005 00000006 0000 0000 0002 0003"],
@@ -199,6 +213,13 @@ for (const [name, hex] of MALFORMED) {
     assert.equal(decodePacket(packet(1, fromHex(hex)), PORT), "bad-chunk");
   });
 }
+
+test("§3.3.4: 360 gap blocks of a SACK are read, what a packet of 1,500 bytes holds", () => {
+  const gaps = Array.from({ length: 400 }, (_, index) => ({ start: 2 * index + 2, end: 2 * index + 2 }));
+  const sack = decodeChunk(encode.encodeSack(5, 6, gaps, []));
+  assert.ok(sack?.type === "sack");
+  assert.deepEqual(sack.gaps, gaps.slice(0, 360));
+});
 
 const COOKIE_ACK = "0b000004";
 

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { crc32 } from "node:zlib";
+import { encodeInitAck } from "../../src/sctp/encode.ts";
 import { Scene, SITUATIONS, type Write } from "./scene.ts";
 import { OUR_TAG, OUR_TSN } from "./target.ts";
 import { crc32c, setChecksum } from "./wire.ts";
@@ -130,6 +131,18 @@ test("nothing reflected counts while the peer's tag is not known: not even tag 0
       scene.assertGoesOnAs("cookie-wait");
     }
   }
+});
+
+test("with the T bit the peer's tag counts from the peer's address only, even if both have one tag (§8.5.1 B, C)", () => {
+  const scene = new Scene("cookie-wait");
+  const peer = { tag: scene.tag, window: 9_000, outboundStreams: 5, inboundStreams: 5, initialTsn: 1 };
+  scene.target.hit(scene.tag, encodeInitAck(peer, Uint8Array.of(1), []));
+  scene.give((to) => to.bare(11));
+  for (const [name, write] of REFLECTED) {
+    const away = { ...scene.target.path, address: "192.168.7.7" };
+    assert.equal(scene.give(write, scene.tag, away), "#bad-tag", name);
+  }
+  scene.assertGoesOnAs("established");
 });
 
 test("ABORT with the T bit and the tag that the peer has: the peer knows no association (§8.5.1 B)", () => {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as encode from "../../src/sctp/encode.ts";
+import { nextMid } from "../../src/sctp/serial.ts";
 import { associated, Network, PERFECT } from "./pair.ts";
 import { askCookie, OUR_TAG, OUR_TSN, Target } from "./target.ts";
 
@@ -173,4 +174,21 @@ test("messages that never end are kept up to the window, in TSN order and out of
     assert.deepEqual(target.kinds(), ["up"]);
     assert.ok(target.count("data-dropped") > 1_000, `${target.count("data-dropped")} dropped`);
   }
+});
+
+test("the window told counts what collecting a message costs, once, and each of its fragments (§6.2)", () => {
+  const target = new Target();
+  const tag = associateInterleaving(target);
+  const windows = [0, 1, 2].map((fsn) => {
+    const fragment = idata(fsn, { fsn, begins: fsn === 0, ends: fsn === 2, bytes: new Uint8Array(100) });
+    fragment[1] = (fragment[1] ?? 0) | 8;
+    const sack = target.hit(tag, fragment)[0]?.packet.chunks[0];
+    assert.ok(sack?.type === "sack");
+    return 262_144 - sack.window;
+  });
+  assert.deepEqual(windows, [256 + 356, 256 + 2 * 356, 0]);
+});
+
+test("message identifiers wrap after 2^32 - 1 (§2.1)", () => {
+  assert.deepEqual([0, 0xffff, 0xfffffffe, 0xffffffff].map(nextMid), [1, 0x10000, 0xffffffff, 0]);
 });

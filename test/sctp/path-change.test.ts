@@ -123,3 +123,27 @@ test("an address that another association has is not taken over", () => {
   target.hit(tag, encode.encodeHeartbeatAck(info), AWAY);
   assert.deepEqual(target.kinds(), ["up", "up"]);
 });
+
+test("a peer that moved is found where it is and not where it was, and its round trip there is a new one", () => {
+  const target = new Target();
+  const { tag } = associate(target);
+  const untilAsked = (target.endpoint.nextDeadline() ?? 0) - target.now;
+  const [asked] = target.pass(untilAsked).flatMap((answer) => [...answer.packet.chunks]);
+  assert.ok(asked?.type === "heartbeat");
+  target.now += 100;
+  target.hit(tag, encode.encodeHeartbeatAck(asked.info));
+  assert.equal(Math.round(target.endpoint.status(1)?.rttMillis ?? 0), 100);
+  const info = challengeTo(AWAY, target.hit(tag, HELLO, AWAY));
+  target.now += 7;
+  target.hit(tag, encode.encodeHeartbeatAck(info), AWAY);
+  assert.equal(Math.round(target.endpoint.status(1)?.rttMillis ?? 0), 7);
+  assert.equal(target.count("bad-heartbeat-ack"), 0, "the answer was no answer of the path before");
+  // Who sets up from there is the peer, started anew; who sets up from where it was is somebody else.
+  for (const path of [AWAY, HOME]) {
+    const init = { tag: 5, window: 9_000, outboundStreams: 1, inboundStreams: 1, initialTsn: 1 };
+    const initAck = target.hit(0, encode.encodeInit(init), path)[0]?.packet.chunks[0];
+    assert.ok(initAck?.type === "init-ack" && initAck.cookie !== undefined);
+    target.hit(initAck.tag, encode.encodeCookieEcho(initAck.cookie), path);
+  }
+  assert.deepEqual(target.kinds(), ["up", "moved", "restarted", "up"]);
+});

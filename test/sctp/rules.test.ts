@@ -115,6 +115,46 @@ test("§3.2: the highest bits of an unknown chunk say whether to go on and wheth
   }
 });
 
+test("§3.2, §3.3.7: of an unknown chunk and of a reason to abort 128 bytes are told", () => {
+  const target = new Target(NEVER_LOST);
+  const { tag } = associate(target);
+  const unknown = Buffer.alloc(1_000);
+  unknown.writeUInt16BE(0xff00, 0);
+  unknown.writeUInt16BE(1_000, 2);
+  const [error] = chunksOf(target.hit(tag, unknown));
+  assert.ok(error?.type === "error" && error.causes[0]?.bytes.length === 128);
+  target.endpoint.abort(target.now, idOf(target), "x".repeat(1_000));
+  const [abort] = chunksOf(target.drain());
+  assert.ok(abort?.type === "abort" && abort.causes[0]?.bytes.length === 128);
+});
+
+test("§6.10: what is bundled fits into packets of 1,200 bytes, and nothing is left out", () => {
+  const target = new Target(NEVER_LOST);
+  const { tag } = associate(target);
+  const unknown = Buffer.alloc(128);
+  unknown.writeUInt16BE(0xff00, 0);
+  unknown.writeUInt16BE(128, 2);
+  const answers = target.hit(
+    tag,
+    Array.from({ length: 20 }, () => unknown),
+  );
+  assert.deepEqual(
+    types(answers),
+    Array.from({ length: 20 }, () => "error"),
+  );
+  for (const { bytes } of answers) assert.ok(bytes.length <= 1_200, `${bytes.length} bytes`);
+});
+
+test("§8.3: a HEARTBEAT is answered from the address of ours that it reached", () => {
+  const target = new Target(NEVER_LOST);
+  const { tag } = associate(target);
+  for (const local of ["10.0.0.1", "10.0.0.2"]) {
+    const heartbeat = encode.encodeHeartbeat(Uint8Array.of(1));
+    const [answer] = target.hit(tag, heartbeat, { ...target.path, local });
+    assert.equal(answer?.path.local, local);
+  }
+});
+
 test("§5.2.4: a cookie from before the association, with other tags, is no restart", () => {
   const target = new Target(NEVER_LOST);
   const [answer] = target.hit(0, OTHER_INIT);
@@ -194,6 +234,54 @@ test("§9.2: closing ends even if the peer acknowledges for ever and takes nothi
   }
   const last = target.events.at(-1);
   assert.ok(last?.type === "lost" && last.detail === "closing took too long", target.kinds().join());
+});
+
+test("§9.2: closing ends even if it is the peer who asked for it and takes nothing", () => {
+  const target = new Target(NEVER_LOST);
+  const { tag, tsn } = associate(target);
+  target.hit(tag, encode.encodeSack(tsn - 1, 0, [], []));
+  send(target, 3_000);
+  target.hit(tag, encode.encodeShutdown(tsn - 1));
+  const began = target.now;
+  while (target.endpoint.status(idOf(target)) !== undefined && target.now < began + 70_000) {
+    if (target.pass(100).length > 0) target.hit(tag, encode.encodeSack(tsn - 1, 0, [], []));
+  }
+  const last = target.events.at(-1);
+  assert.ok(last?.type === "lost" && last.detail === "closing took too long", target.kinds().join());
+  assert.equal(target.now - began, 60_000);
+});
+
+test("§9.2: DATA that cross our SHUTDOWN start its count anew, and are acknowledged at once", () => {
+  const target = new Target(NEVER_LOST);
+  const { tag } = associate(target);
+  target.hit(tag, data(OUR_TSN));
+  const shutdowns = types(close(target)).length + types(target.pass(10_000)).length;
+  assert.ok(shutdowns > 5);
+  assert.deepEqual(types(target.hit(tag, data(OUR_TSN + 1, { ssn: 1 }))), ["sack", "shutdown"]);
+  const again = types(target.pass(100_000));
+  assert.deepEqual(again, [...Array.from({ length: 8 }, () => "shutdown"), "abort"]);
+});
+
+test("§9.2: a peer that has asked for the end and forgotten us has ended, by agreement", () => {
+  const target = new Target(NEVER_LOST);
+  const { tag, tsn } = associate(target);
+  assert.deepEqual(types(target.hit(tag, encode.encodeShutdown(tsn - 1))), ["shutdown-ack"]);
+  target.hit(OUR_TAG, encode.encodeAbort(true, undefined));
+  assert.deepEqual(target.kinds(), ["up", "closed"]);
+});
+
+test("§5.1.1: a peer may grant more streams than we asked for, and gets no more", () => {
+  const target = new Target(NEVER_LOST);
+  const id = target.endpoint.connect(target.now, target.path, PORT);
+  const init = chunksOf(target.drain())[0];
+  assert.ok(init?.type === "init" && init.outboundStreams === 16);
+  const fields = { tag: OUR_TAG, window: 100_000, outboundStreams: 1, inboundStreams: 100, initialTsn: 1 };
+  target.hit(init.tag, encode.encodeInitAck(fields, Uint8Array.of(1, 2), []));
+  target.hit(init.tag, encode.encodeCookieAck());
+  const results = [15, 16, 99].map((stream) =>
+    target.endpoint.send(target.now, id, stream, 0, Uint8Array.of(1)),
+  );
+  assert.deepEqual(results, ["queued", "no-stream", "no-stream"]);
 });
 
 test("§5.1.1: a peer may grant fewer streams; messages for others are dropped", () => {

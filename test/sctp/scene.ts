@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { Random } from "../../src/base/clock.ts";
 import type { Chunk } from "../../src/sctp/decode/chunks.ts";
 import type { Path, SctpEvent, SctpSettings } from "../../src/sctp/index.ts";
 import { CountingRandom, SeededRandom } from "./random.ts";
@@ -37,6 +38,8 @@ export interface SceneOptions {
   /** The endpoint's first TSN, about. */
   readonly theirTsn?: number;
   readonly settings?: Partial<SctpSettings>;
+  /** What the endpoint draws; a seeded one unless told. */
+  readonly random?: Random;
   /** We offer, or take up, interleaving (RFC 8260 §2.2.1). */
   readonly interleaves?: boolean;
 }
@@ -63,7 +66,7 @@ export class Scene {
     this.#extensions = options.interleaves === true ? INTERLEAVES : NONE;
     this.situation = situation;
     this.ourTsn = ourTsn;
-    const random = theirTsn === undefined ? new SeededRandom(1) : new CountingRandom(theirTsn);
+    const { random = theirTsn === undefined ? new SeededRandom(1) : new CountingRandom(theirTsn) } = options;
     this.target = new Target({ ...QUIET, ...settings }, random);
     if (situation === "cookie-wait" || situation === "cookie-echoed") this.#connect();
     else if (situation !== "stranger") this.#associate();

@@ -91,7 +91,7 @@ export class Liveness {
     this.#link.host.emit({ type: "recovered", id: this.#link.id, rttMillis });
   }
 
-  /** HEARTBEAT ACK. */
+  /** HEARTBEAT ACK (§8.3): it counts if it is an answer to us, and its time if it can be true. */
   answered(now: Millis, info: Uint8Array): void {
     const heartbeat = decodeInfo(info);
     if (heartbeat === undefined || heartbeat.nonce !== this.#nonce) {

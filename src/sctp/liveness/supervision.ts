@@ -62,7 +62,7 @@ export class Supervision {
     return this.#probes;
   }
 
-  /** A sign of life; true when the user has asked for one. */
+  /** A sign of life, which clears the error counter (§8.1, §8.2); true when the user has asked for one. */
   sign(now: Millis, limits: LivenessLimits): boolean {
     this.#lastSign = now;
     const asked = this.#asked;
@@ -88,7 +88,10 @@ export class Supervision {
     this.nextLook = this.#probes > 0 ? Math.min(this.nextLook, now + timing.answerWithin) : now;
   }
 
-  /** What to do at `nextLook` or later; sets the next one. "suspect": the first probe was missed, send another. */
+  /**
+   * What to do at `nextLook` or later; sets the next one. "suspect": the first probe was missed, send another. The
+   * probes that are unanswered are the path's error counter (§8.2), which with one path is the association's (§8.1).
+   */
   look(now: Millis, timing: Timing): "wait" | "probe" | "suspect" | "lost" {
     if (this.#probes === 0) return this.#lookAfterHealthy(now, timing);
     const end = this.#lastSign + timing.lostAfterMillis;

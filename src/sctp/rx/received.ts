@@ -21,6 +21,7 @@ export class ReceivedTsns {
 
   add(tsn: number): "new" | "duplicate" | "too-far" {
     const ahead = tsnDistance(this.cumulative, tsn);
+    // §6.2: what came before is told again, what is beyond the window is dropped.
     if (ahead <= 0) return "duplicate";
     if (ahead > TSN_WINDOW) return "too-far";
     if (ahead === 1) {

@@ -101,12 +101,13 @@ export class Reception {
     this.#duplicates = NONE;
     this.#unacknowledged = 0;
     this.#urgent = false;
+    // §6.2: a_rwnd.
     const window = Math.max(0, RECEIVE_WINDOW - this.heldBytes);
     return encodeSack(this.#received.cumulative, window, this.#received.gaps(), duplicates);
   }
 
   /**
-   * What is next in TSN order may go beyond the window: without it nothing that is kept could leave, and the sender
+   * §6.2: what does not fit is dropped. What is next in TSN order may go beyond the window: without it nothing that is kept could leave, and the sender
    * does not know what keeping costs.
    */
   #mayKeep(chunk: AnyData): boolean {

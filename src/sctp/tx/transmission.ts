@@ -1,4 +1,4 @@
-import { DATA_HEADER, I_DATA_HEADER, PACKET_LIMIT } from "../constants.ts";
+import { CHUNKS_LIMIT, DATA_HEADER, I_DATA_HEADER } from "../constants.ts";
 import type { SackChunk } from "../decode/chunks.ts";
 import { type EncodedChunk, encodeData, encodeInterleavedData } from "../encode.ts";
 import { tsnDistance, tsnPlus } from "../serial.ts";
@@ -85,6 +85,7 @@ export class Transmission {
     }
     const bytes = front.bytes + gapBytes;
     this.#window.acknowledge({ bytes, advanced, flightBefore, flight: this.#flight }, wasRecovering);
+    // §6.2.1 D ii
     this.#peerWindow = Math.max(0, sack.window - this.#flight);
     this.#countMissing();
     return { type: "taken", advanced, roundTrip: front.roundTrip };
@@ -105,6 +106,7 @@ export class Transmission {
   }
 
   #takeMarked(now: number, room: number): EncodedChunk | undefined {
+    // §6.1 B, and §7.2.4 (3).
     if (this.#flight >= this.#window.size && this.#beyondWindow <= 0) return undefined;
     const { length } = this.#sent;
     while (this.#markedFrom < length && this.#sent[this.#markedFrom]?.state !== "marked")
@@ -118,6 +120,7 @@ export class Transmission {
   }
 
   #takeNew(now: number, room: number): EncodedChunk | undefined {
+    // §6.1 B
     if (this.#queue.isEmpty || this.#flight >= this.#window.size) return undefined;
     const size = this.#queue.nextSize + (this.#interleaves ? I_DATA_HEADER : DATA_HEADER);
     if (((size + 3) & ~3) > room) return undefined;
@@ -158,7 +161,7 @@ export class Transmission {
    */
   #askForSack({ encoded }: Sent): void {
     const isLast = this.#marked === 0 && this.#queue.isEmpty;
-    const isStuck = this.#flight >= this.#window.size && this.#flight <= 3 * PACKET_LIMIT;
+    const isStuck = this.#flight >= this.#window.size && this.#flight <= 3 * CHUNKS_LIMIT;
     const flags = (encoded[1] ?? 0) & ~IMMEDIATE;
     encoded[1] = isLast || isStuck ? flags | IMMEDIATE : flags;
   }
@@ -255,7 +258,7 @@ export class Transmission {
     if (!fast || this.#recoveryEnds !== undefined) return;
     this.#window.fastRetransmit();
     this.#recoveryEnds = tsnPlus(this.#firstTsn, this.#sent.length - 1);
-    this.#beyondWindow = PACKET_LIMIT;
+    this.#beyondWindow = CHUNKS_LIMIT;
   }
 
   /** Three, or fewer where so little is outstanding that three SACKs will not come (Early Retransmit, RFC 5827 §3). */

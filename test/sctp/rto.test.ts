@@ -11,7 +11,7 @@ const MEASURED: readonly [rule: string, roundTrips: readonly number[], timeout: 
   ["C3: the same again", [200, 200], 500],
   ["C3: twice as long", [200, 400], 725],
   ["C3: long, then short", [200, 400, 100], 209.375 + 4 * 125],
-  ["C6: RTO.Min", [10], 300],
+  ["C6: RTO.Min", [10], 100],
   ["C7: RTO.Max", [1_000], 2_000],
 ];
 

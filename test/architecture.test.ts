@@ -65,6 +65,11 @@ const PACKAGES: Readonly<Record<string, { readonly only: RegExp; readonly reason
   "raw-socket": { only: /^io\/sctp-raw\.ts$/, reason: "native and optional" },
   "smol-toml": { only: /^service\/configuration\.ts$/, reason: "one place reads the configuration" },
   cborg: { only: /^wire\/mp2-cbor\.ts$/, reason: "one place decides which CBOR is ours" },
+  pkijs: {
+    only: /^io\/certificate\.ts$/,
+    reason: "loaded lazily, to make a certificate and for nothing else",
+  },
+  asn1js: { only: /^io\/certificate\.ts$/, reason: "the values that pkijs is built of" },
   commander: { only: /^(bin|ctl)\//, reason: "argv ends where programs begin" },
 };
 

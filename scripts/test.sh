@@ -22,6 +22,7 @@ liveness_minutes=${LIVENESS_MINUTES:-240}
 tier_packages() {
   case $1 in
     check) echo shellcheck ;;
+    unit) echo openssl ;;
     interop) echo iproute2 nftables user-mode-linux kmod gcc libc6-dev libusrsctp-dev python3 ;;
     chat) echo tmux iproute2 ;;
     bench) echo gcc libc6-dev ;;

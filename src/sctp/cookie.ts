@@ -118,7 +118,7 @@ export class CookieSeal {
     return hmacSha256(key, bound, sealed).subarray(0, SEAL);
   }
 
-  /** §5.1.3: the secret changes. A key seals for one cookie life and opens for two at least, so a fresh cookie always opens. */
+  /** §5.1.3: keys change. One seals for a cookie's life and opens for two at least, so a fresh cookie always opens. */
   #rotate(now: Millis): void {
     if (now - this.#rotatedAt < COOKIE_LIFE) return;
     const missedOne = now - this.#rotatedAt >= 2 * COOKIE_LIFE;

@@ -9,8 +9,8 @@ cd "$project" || exit 1
 node=$project/node_modules/.bin/node
 
 ci_tiers=(check unit interop chat systemd)
-all_tiers=("${ci_tiers[@]}" bench install fuzz)
-usage="usage: scripts/test.sh [check|unit|interop|chat|systemd|bench|install|fuzz|all]"
+all_tiers=("${ci_tiers[@]}" bench install fuzz mutants)
+usage="usage: scripts/test.sh [check|unit|interop|chat|systemd|bench|install|fuzz|mutants|all]"
 
 # The fuzz tier runs what the unit tier runs, longer; who sets these wants it otherwise.
 fuzz_rounds=${FUZZ_ROUNDS:-4000}
@@ -36,7 +36,7 @@ tier_files() {
   case $1 in
     unit)
       find test -name '*.test.ts' -not -path 'test/interop/*' -not -path 'test/systemd/*' -not -path 'test/terminal/*' \
-        -not -path 'test/install/*' -not -path 'test/bench/*' -not -path test/architecture.test.ts
+        -not -path 'test/install/*' -not -path 'test/bench/*' -not -path 'test/mutants/*' -not -path test/architecture.test.ts
       ;;
     chat) find test/terminal -name '*.test.ts' ;;
     fuzz) find test/sctp test/roster -name 'fuzz-*.test.ts' -o -name '*-seeds.test.ts' -o -name liveness.test.ts ;;
@@ -135,7 +135,7 @@ run_tier() {
 case ${1:-ci} in
   ci) tiers=("${ci_tiers[@]}") ;;
   all) tiers=("${all_tiers[@]}") ;;
-  check | unit | interop | chat | systemd | bench | install | fuzz) tiers=("$1") ;;
+  check | unit | interop | chat | systemd | bench | install | fuzz | mutants) tiers=("$1") ;;
   -h | --help)
     echo "$usage"
     exit 0

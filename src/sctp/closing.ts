@@ -68,7 +68,9 @@ export class Closing {
     this.#link.setTimer("t2", now + this.#link.roundTrip.timeout);
   }
 
-  /** T2 expired (§9.2, §6.3.3). "closed": the peer has everything and asked for the end; only its last word is missing. */
+  /**
+   * T2 expired (§9.2, §6.3.3). "closed": the peer has everything and asked for the end; only its last word is missing.
+   */
   sendAgain(now: Millis): Failure | "closed" | undefined {
     const { state, roundTrip } = this.#link;
     if (!("sendings" in state) || state.sendings > SHUTDOWN_RETRANSMITS) {

@@ -10,9 +10,9 @@ const FIRST_CHUNK_AT = 12;
 type Strangers = "init" | "cookie-echo" | "stranger";
 
 /**
- * What packets that belong to no association may cost (RFC 9260 §12.2.4.1). A flood of them is turned away by a look at its first bytes,
- * before its checksum is computed or anything is taken apart, so that there is time left for those who are
- * associated: these never come to a bucket.
+ * What packets that belong to no association may cost (RFC 9260 §12.2.4.1). A flood of them is turned away by a look at
+ * its first bytes, before its checksum is computed or anything is taken apart, so that there is time left for those who
+ * are associated: these never come to a bucket.
  */
 export class Gate {
   readonly #inits: TokenBucket;
@@ -38,7 +38,8 @@ export class Gate {
   ): string | undefined {
     switch (kindOf(bytes, isKnown)) {
       case "init":
-        // §5.1.3: an INIT costs no memory, but an HMAC. In this order: an address that has used up its share takes nothing from the others.
+        // §5.1.3: an INIT costs no memory, but an HMAC.
+        // In this order: an address that has used up its share takes nothing from the others.
         if (!this.#inits.has(now)) return "init-limited";
         return this.#initsByAddress.take(address, now) && this.#inits.take(now) ? undefined : "init-limited";
       case "cookie-echo":

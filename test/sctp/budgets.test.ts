@@ -63,13 +63,16 @@ test("when thousands are silent, probes are spaced out; none is lost with fewer 
   assert.ok((took[2] ?? Infinity) <= 4_200 && (took[3] ?? Infinity) <= 12_500, `${took} ms`);
 });
 
-test("limits too short for all that still give 12 probes", () => {
+test("limits too short for all that still give 12 probes, 20 ms apart", () => {
   const { probes, lost } = silence(0, {
     ...DEFAULT_SCTP_SETTINGS,
     heartbeatMillis: 50,
     lostAfterMillis: 100,
   });
   assert.ok(probes.length >= 12 && lost >= 100);
+  for (const [index, at] of probes.entries()) {
+    assert.ok(index < 2 || at - (probes[index - 1] ?? 0) >= 20 - 1e-6, `${probes.join()}`);
+  }
 });
 
 test("limits for one association alone", () => {

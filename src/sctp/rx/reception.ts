@@ -107,8 +107,8 @@ export class Reception {
   }
 
   /**
-   * §6.2: what does not fit is dropped. What is next in TSN order may go beyond the window: without it nothing that is kept could leave, and the sender
-   * does not know what keeping costs.
+   * §6.2: what does not fit is dropped. What is next in TSN order may go beyond the window: without it nothing that is
+   * kept could leave, and the sender does not know what keeping costs.
    */
   #mayKeep(chunk: AnyData): boolean {
     const isNext = tsnDistance(this.#received.cumulative, chunk.tsn) === 1;

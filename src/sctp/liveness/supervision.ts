@@ -8,11 +8,11 @@ import type { LivenessLimits } from "../api.ts";
  * Why so many: with 20% of packets lost at random, a probe and its answer both arrive with 0.8² = 64%, so n probes in
  * a row all fail with 0.36ⁿ. 24 probes: 2.2·10⁻¹¹ for each heartbeat interval, so 5,000 peers that only answer, at one
  * heartbeat a second, have one false alarm in 2,500 hours of such weather. The RFC's own five (Path.Max.Retrans,
- * 0.36⁶) would have eleven a second. 12 probes: 4.7·10⁻⁶, which counts only when thousands fall silent at once, and
+ * 0.36⁶) would have eleven a second. 20 probes: 1.3·10⁻⁹, or 2·10⁻⁷ where a flood drops half of what comes in, and
  * then it is not chance.
  */
 const AIM = 24;
-const ENOUGH = 12;
+const ENOUGH = 20;
 /** However short the time-out, probes of one peer are not closer than this. */
 const CLOSEST = 20;
 

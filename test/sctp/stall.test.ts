@@ -54,5 +54,5 @@ test("to be late by half a second at most, again and again, is no stall: who is 
     target.drain();
   }
   assert.equal(target.count("stalls"), 0);
-  assert.ok(target.now - began < 2_800, `${target.now - began} ms`);
+  assert.ok(target.now - began < 3_300, `${target.now - began} ms`);
 });

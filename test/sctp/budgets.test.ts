@@ -294,3 +294,23 @@ test("who waits for room is called once a quarter is free", () => {
   budget.callWaiters();
   assert.equal(called, 1);
 });
+
+test("probes of a suspect are as far apart as the number of suspects asks", () => {
+  const { probes } = silence(100);
+  for (const [index, at] of probes.entries()) {
+    if (index >= 2) assert.ok(at - (probes[index - 1] ?? 0) >= 100, probes.join());
+  }
+});
+
+test("new limits count from now: a silence that was allowed before is asked after for the whole of the new time", () => {
+  const supervision = new Supervision(0, { heartbeatMillis: 10_000, lostAfterMillis: 40_000 }, 1);
+  const timing = { ...DEFAULT_SCTP_SETTINGS, answerWithin: 200, suspectSpacing: 0 };
+  supervision.reconsider(9_000, timing);
+  for (;;) {
+    const at = supervision.nextLook;
+    if (supervision.look(at, timing) !== "lost") continue;
+    // As if it had been heard one heartbeat ago.
+    assert.equal(at, 9_000 + 2_800 - 1_000);
+    return;
+  }
+});

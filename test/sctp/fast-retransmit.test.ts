@@ -111,3 +111,31 @@ test("§6.3.3: T3 ends recovery: the window grows again", () => {
   sender.sack(14);
   assert.equal(sender.take().length >= 2, true);
 });
+
+test("RFC 8985: after T3, answers to what was sent before it do not count against what is sent again", () => {
+  const tx = new Transmission(0, 1e9, false);
+  const take = (now: number): number[] => {
+    const numbers: number[] = [];
+    for (let chunk = tx.take(now, ROOM); chunk !== undefined; chunk = tx.take(now, ROOM)) {
+      numbers.push(chunk.readUInt32BE(4));
+    }
+    return numbers;
+  };
+  const sack = (now: number, next: number, last: number): void => {
+    const gaps = last > next ? [{ start: 2, end: last - next + 1 }] : [];
+    tx.acknowledge(now, { type: "sack", cumulativeTsn: (next - 1) >>> 0, window: 1e9, gaps });
+  };
+  tx.add(0, 0, new Uint8Array(1e5));
+  take(0);
+  sack(100, 1, 0);
+  take(100);
+  tx.timeout();
+  const again = take(600);
+  assert.equal(again[0], 1);
+  // The round trip is 100 ms: what arrives now was sent long ago.
+  for (let last = 2; last <= 5; last += 1) {
+    sack(600 + last, 1, last);
+    again.push(...take(600 + last));
+  }
+  assert.equal(again.filter((number) => number === 1).length, 1, again.join());
+});

@@ -8,7 +8,7 @@ import { CHUNK, PARAMETER } from "../encode.ts";
 export interface Parameter {
   readonly type: number;
   readonly value: Uint8Array;
-  /** The whole parameter with its header, padded, for reporting it back. */
+  /** The whole parameter with its header, for reporting it back; with its padding where that is there. */
   readonly whole: Uint8Array;
 }
 
@@ -74,7 +74,7 @@ export function decodeInitParameters(bytes: Uint8Array): InitParameters | undefi
     else if (type === PARAMETER.supportedExtensions) interleaves ||= value.includes(CHUNK.iData);
     else if (type === PARAMETER.hostName) namesHost = true;
     else {
-      if ((type & REPORT) !== 0 && whole.length % 4 === 0 && reported + whole.length <= REPORT_LIMIT) {
+      if ((type & REPORT) !== 0 && reported + whole.length <= REPORT_LIMIT) {
         unrecognised.push(whole);
         reported += whole.length;
       }

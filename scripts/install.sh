@@ -107,14 +107,10 @@ put_in_place() {
 }
 
 write_wrapper() {
-  local wrapper=/usr/bin/$1 options=--disable-warning=ExperimentalWarning
-  # The registry's garbage is small and short-lived: a small nursery stays in the cache, and halves what a client costs in memory.
-  if [ "$1" = multiprotod ]; then
-    options="$options $("$home/bin/node" -p 'require(process.argv[1]).config.daemonNodeOptions' "$home/package.json")"
-  fi
+  local wrapper=/usr/bin/$1
   {
     echo '#!/bin/sh'
-    echo "exec $home/bin/node $options $home/dist/bin/$1.js \"\$@\""
+    echo "exec $home/bin/node --disable-warning=ExperimentalWarning $home/dist/bin/$1.js \"\$@\""
   } >"$wrapper.new"
   chmod 755 "$wrapper.new"
   mv "$wrapper.new" "$wrapper"

@@ -22,6 +22,8 @@ socket.on("message", () => {
   datagrams += 1;
 });
 await new Promise<void>((resolve) => socket.bind(0, "127.0.0.1", resolve));
+// As ours: see src/io/sctp-udp.ts.
+socket.setRecvBufferSize(4 * 1024 * 1024);
 
 function report(): void {
   process.send?.({

@@ -2,9 +2,10 @@
 import { setTimeout as pass } from "node:timers/promises";
 import { DEFAULT_SCTP_SETTINGS } from "../../src/sctp/api.ts";
 import type { SctpServerReport } from "../support/sctp-server.ts";
+import type { SubjectReport } from "../support/subject-report.ts";
 import { Scope } from "../support/until.ts";
-import { line, title } from "./figures.ts";
-import { buildLoad, Load, OUR_SERVER, SCTP_PORT, Subject } from "./sctp-lab.ts";
+import { line, ratio, title } from "./figures.ts";
+import { BARE_SERVER, buildLoad, Load, OUR_SERVER, SCTP_PORT, Subject } from "./sctp-lab.ts";
 
 const COUNT = 5_000;
 const VANISHING = 1_000;
@@ -49,6 +50,7 @@ async function measureVanishing(program: string): Promise<void> {
 async function measureFlood(program: string): Promise<void> {
   const scope = new Scope();
   try {
+    const bare = await measureBareFlood(program);
     const { subject, clients, port } = await populated(scope, program);
     const before = await subject.report();
     const dropped = subject.droppedAt(port);
@@ -76,6 +78,11 @@ async function measureFlood(program: string): Promise<void> {
     );
     line("dropped by the kernel a second", perSecond(droppedNow), "the server's socket was full");
     line("in a flood, server's CPU", percent(flooded), "of a core; aim: below 60 %");
+    line(
+      "bare UDP in Node, the same flood",
+      percent(bare),
+      `nothing is done with it; ours ${ratio(flooded, bare)}`,
+    );
     line("healthy peers lost", String(after.lostAt.length - before.lostAt.length), `of ${COUNT}; aim: 0`);
     line("suspected meanwhile", String(after.suspects - before.suspects));
   } finally {
@@ -83,8 +90,20 @@ async function measureFlood(program: string): Promise<void> {
   }
 }
 
+/** The share of a core that Node takes only to read such a flood. */
+async function measureBareFlood(program: string): Promise<number> {
+  const scope = new Scope();
+  try {
+    const [subject, { port }] = await Subject.start(scope, BARE_SERVER, []);
+    const clients = await Load.start(scope, program, port, 1);
+    return await share(subject, () => clients.flood(FLOOD_PER_SECOND, FLOOD_SECONDS));
+  } finally {
+    await scope.end();
+  }
+}
+
 /** The server's share of a core while `work` goes on. */
-async function share(subject: Subject<SctpServerReport>, work: () => Promise<unknown>): Promise<number> {
+async function share(subject: Subject<SubjectReport>, work: () => Promise<unknown>): Promise<number> {
   const [begun, spent] = [performance.now(), subject.processorMillis];
   await work();
   return (subject.processorMillis - spent) / (performance.now() - begun);

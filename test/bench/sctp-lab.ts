@@ -5,7 +5,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { DAEMON_NODE_OPTIONS } from "../support/daemon-options.ts";
 import type { SubjectReport } from "../support/subject-report.ts";
 import { type Owner, Watched, within } from "../support/until.ts";
 
@@ -27,11 +26,7 @@ export class Subject<Report extends SubjectReport> {
 
   private constructor(owner: Owner, program: string, programArguments: readonly string[]) {
     this.#child = fork(program, programArguments, {
-      execArgv: [
-        "--expose-gc",
-        ...DAEMON_NODE_OPTIONS,
-        ...(process.env.BENCH_NODE_OPTIONS?.split(" ") ?? []),
-      ],
+      execArgv: ["--expose-gc", ...(process.env.BENCH_NODE_OPTIONS?.split(" ") ?? [])],
       stdio: ["ignore", "inherit", "pipe", "ipc"],
     });
     owner.after(() => void this.#child.kill("SIGKILL"));

@@ -4,7 +4,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { DAEMON_NODE_OPTIONS } from "./daemon-options.ts";
 import { freePort } from "./free-ports.ts";
 import { type Owner, Watched, within } from "./until.ts";
 
@@ -68,15 +67,7 @@ export class Multiprotod {
     this.place = place;
     const { configurationFile, stateDirectory, runtimeDirectory } = place;
     const places = ["--config", configurationFile, "--state-dir", stateDirectory];
-    const run = [
-      process.execPath,
-      ...DAEMON_NODE_OPTIONS,
-      program,
-      ...places,
-      "--runtime-dir",
-      runtimeDirectory,
-      ...flags,
-    ];
+    const run = [process.execPath, program, ...places, "--runtime-dir", runtimeDirectory, ...flags];
     const [command = "", ...rest] = [...prefix, ...run];
     const child = spawn(command, rest, {
       stdio: ["ignore", "pipe", "pipe"],

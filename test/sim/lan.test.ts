@@ -1,5 +1,5 @@
 /**
- * Whole LANs on a virtual clock, each from one seed: LAN_SEED=n repeats one, LAN_SEEDS=n makes a longer run. What was
+ * Whole LANs on a virtual clock, each from one seed: LAN_SEED=n repeats one, LAN_TRACE=1 with all that is noticed, LAN_SEEDS=n makes a longer run. What was
  * found stays in `FOUND`.
  */
 import { test } from "node:test";
@@ -14,7 +14,7 @@ const seeds = only === undefined ? [...FOUND, ...Array.from({ length: SEEDS }, (
 
 for (const seed of seeds) {
   test(`LAN_SEED=${seed}`, (context) => {
-    const lan = new VirtualLan({ seed });
+    const lan = new VirtualLan({ seed, ...(process.env.LAN_TRACE === undefined ? {} : { trace: console.log }) });
     lan.run();
     context.diagnostic(JSON.stringify({ ...lan.told, ...lan.post.counts }));
   });

@@ -18,6 +18,8 @@ export interface LanOptions {
   readonly clients?: number;
   /** How long things go wrong. */
   readonly faultyMillis?: Millis;
+  /** Told of everything that is noticed and that goes wrong, to understand a seed. */
+  readonly trace?: (line: string) => void;
 }
 
 const REGISTRY = "10.0.0.1";
@@ -45,6 +47,7 @@ export class VirtualLan {
   readonly #users: User[] = [];
   readonly #impostor: Impostor;
   #registry: RegistryNode | undefined;
+  #former: RegistryNode | undefined;
   #ports = 50_000;
   #isFaulty = true;
 
@@ -94,6 +97,12 @@ export class VirtualLan {
 
   #startRegistry(): void {
     if (this.#registry !== undefined) return;
+    if (this.#former?.isGone === false) {
+      // Its ports are not free yet.
+      this.world.schedule.after(100, () => this.#startRegistry());
+      return;
+    }
+    this.#trace("the registry starts");
     this.#registry = new RegistryNode(this.world, { address: REGISTRY, key: this.#key, store: this.#store });
   }
 
@@ -102,21 +111,22 @@ export class VirtualLan {
     user.processes += 1;
     this.#ports += 1;
     const place = { address: user.address, port: this.#ports };
-    const onNotice = (notice: ChatNotice, node: ClientNode): void => this.#noticed(user, node, notice);
+    const process = processOf(user);
+    const onNotice = (notice: ChatNotice, node: ClientNode): void => this.#noticed(process, node, notice);
     user.node = new ClientNode(this.world, { place, profile: user.profile, onNotice });
   }
 
-  #noticed(user: User, node: ClientNode, notice: ChatNotice): void {
-    const process = processOf(user);
+  #noticed(process: string, node: ClientNode, notice: ChatNotice): void {
+    this.#trace(`${process}: ${JSON.stringify(notice)}`);
     if (notice.type === "received") this.post.shown(process, notice.message);
     else if (notice.type === "delivered") this.post.delivered(notice.text);
     else if (notice.type === "undelivered") this.post.undelivered(notice.message.text, notice.message.uncertain);
-    else if (notice.type === "ended") this.#ended(user, node, notice.reason);
+    else if (notice.type === "ended") this.#ended(process, node, notice.reason);
     this.#checkBindings();
   }
 
-  #ended(user: User, node: ClientNode, reason: string): void {
-    assert.equal(reason, "left", `${processOf(user)} has ended: ${reason}`);
+  #ended(process: string, node: ClientNode, reason: string): void {
+    assert.equal(reason, "left", `${process} has ended: ${reason}`);
     node.crash();
   }
 
@@ -129,6 +139,10 @@ export class VirtualLan {
     const text = this.post.write(processOf(user), user.profile.key.fingerprint, other.name, now);
     this.told.sent += 1;
     node.do((core) => core.send(now, other.name, text, random.pick([0, 0, 5_000])));
+  }
+
+  #trace(line: string): void {
+    this.#options.trace?.(`${this.world.now.toFixed(1)} ${line}`);
   }
 
   #mishap(): void {
@@ -153,10 +167,12 @@ export class VirtualLan {
     const { random, schedule } = this.world;
     this.told.restarts += 1;
     const registry = this.#registry;
+    this.#former = registry ?? this.#former;
     this.#registry = undefined;
+    this.#trace("the registry ends");
     if (random.oneIn(2)) registry?.crash();
     else registry?.stop(random.pick([{ reason: "restart", backIn: 2_000 }, { reason: "stop" }]));
-    schedule.after(1_100 + random.below(6_000), () => this.#startRegistry());
+    schedule.after(random.below(8_000), () => this.#startRegistry());
   }
 
   #restartUser(): void {
@@ -164,11 +180,13 @@ export class VirtualLan {
     const user = this.#users[random.below(this.#users.length)];
     if (user?.node === undefined) return;
     this.told.crashes += 1;
-    this.post.forget(processOf(user));
     const { node } = user;
     user.node = undefined;
-    if (random.oneIn(2)) node.crash();
-    else node.do((core) => core.leave(this.world.now));
+    this.#trace(`${processOf(user)} crashes or leaves`);
+    if (random.oneIn(2)) {
+      node.crash();
+      this.post.orphan(processOf(user));
+    } else node.do((core) => core.leave(this.world.now));
     schedule.after(1_500 + random.below(8_000), () => this.#start(user));
   }
 
@@ -176,8 +194,12 @@ export class VirtualLan {
     const { random, network, schedule } = this.world;
     this.told.partitions += 1;
     const cut = this.#users.filter(() => random.oneIn(3)).map(({ address }) => address);
+    this.#trace(`cut off: ${cut.join(" ")}`);
     network.island(1, random.oneIn(4) ? [...cut, REGISTRY] : cut);
-    schedule.after(500 + random.below(12_000), () => network.heal());
+    schedule.after(500 + random.below(12_000), () => {
+      this.#trace("healed");
+      network.heal();
+    });
   }
 
   #diskFails(): void {

@@ -13,7 +13,7 @@ interface Letter {
   readonly sentAt: number;
   /** By each process that was shown it, at most once. */
   readonly shown: Set<ProcessName>;
-  end: "on-the-way" | "delivered" | "not-delivered" | "uncertain";
+  end: "on-the-way" | "delivered" | "not-delivered" | "uncertain" | "orphaned";
 }
 
 /** Every message that was sent, and what became of it: throws at the first rule that is broken. */
@@ -24,7 +24,7 @@ export class Post {
   #numbers = 0;
 
   get counts(): Readonly<Record<Letter["end"], number>> {
-    const counts = { "on-the-way": 0, delivered: 0, "not-delivered": 0, uncertain: 0 };
+    const counts = { "on-the-way": 0, delivered: 0, "not-delivered": 0, uncertain: 0, orphaned: 0 };
     for (const { end } of this.#letters.values()) counts[end] += 1;
     return counts;
   }
@@ -65,9 +65,10 @@ export class Post {
     if (letter !== undefined) letter.end = uncertain ? "uncertain" : "not-delivered";
   }
 
-  /** Who sent it has ended: it need not come to an end any more. */
-  forget(from: ProcessName): void {
-    for (const [text, letter] of this.#letters) if (letter.from === from) this.#letters.delete(text);
+  /** Who sent it has crashed: nobody hears any more what became of it. */
+  orphan(from: ProcessName): void {
+    for (const letter of this.#letters.values())
+      if (letter.from === from && letter.end === "on-the-way") letter.end = "orphaned";
   }
 
   /** Nothing may be on its way for ever. */

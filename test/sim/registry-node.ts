@@ -62,8 +62,13 @@ export class RegistryNode {
     this.do((core) => core.advance(now));
   }
 
+  get isGone(): boolean {
+    return this.#isGone;
+  }
+
   /** `kill -9`: the kernel closes its connections, and nobody is told by us. */
   crash(): void {
+    if (this.#isGone) return;
     this.#isGone = true;
     this.#alarm.set(undefined);
     this.#sctp.vanish();

@@ -8,8 +8,8 @@ import { BOUNDS } from "./bounds.ts";
 import type { ChatOutput, Progress, Source, TlsFailure } from "./events.ts";
 import type { Destination, UndeliveredReason } from "./notices.ts";
 import { type Abandoned, Outbox, type Outgoing } from "./outbox.ts";
-import type { Verdict } from "./peer-connections.ts";
-import { type ConnectionEnd, type LinkSaying, PeerConnections, type Speaker } from "./peer-connections.ts";
+import { PeerConnections } from "./peer-connections.ts";
+import type { ConnectionEnd, LinkSaying, Speaker, Verdict } from "./speaker.ts";
 
 /** A connection without messages is closed. */
 export const IDLE_MILLIS: Millis = 300_000;
@@ -177,6 +177,8 @@ export class Contact {
   }
 
   #up(now: Millis, speaker: Speaker): void {
+    // Also in place of a link that was up, of whose end nobody is told then.
+    this.#outbox.linkLost();
     this.#deadlines.clear("contact", "retry");
     this.#deadlines.set("contact", "idle", now + IDLE_MILLIS);
     this.#host.up(now, speaker);

@@ -11,7 +11,7 @@ import { Inbox } from "./inbox.ts";
 import type { KnownPeers } from "./known-peers.ts";
 import type { ChatNotice } from "./notices.ts";
 import type { Outgoing } from "./outbox.ts";
-import type { Speaker, Verdict } from "./peer-connections.ts";
+import type { Speaker, Verdict } from "./speaker.ts";
 import type { Trusted } from "./trust.ts";
 
 export interface LinksOptions {

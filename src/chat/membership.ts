@@ -2,13 +2,16 @@ import type { Millis, Random } from "../base/clock.ts";
 import { Deadlines } from "../base/deadlines.ts";
 import type { Mirror } from "../roster/mirror.ts";
 import type { RosterItem } from "../wire/mp1-roster.ts";
-import type { Availability, Refused } from "../wire/mp2-registration.ts";
+import type { Availability } from "../wire/mp2-registration.ts";
 import { type Nickname, parseNickname } from "../wire/nickname.ts";
 import type { AssociationEnd, ChatEvent, ChatOutput, Progress, Protocol } from "./events.ts";
 import { type Mp1Change, Mp1Membership } from "./mp1-membership.ts";
-import { type Mp2Change, Mp2Membership } from "./mp2-membership.ts";
-import type { ChatNotice, EndReason, Refusal, RefusalNext, RegistryStanding } from "./notices.ts";
+import type { Mp2Change } from "./mp2-changes.ts";
+import { Mp2Membership } from "./mp2-membership.ts";
+import type { ChatNotice, EndReason, Refusal, RegistryStanding } from "./notices.ts";
 import { jittered, PATIENT_MILLIS, type PauseKind, RETURN_SPREAD_MILLIS } from "./pauses.ts";
+import { afterRefusal, refusalOf } from "./refusals.ts";
+import { Said } from "./said.ts";
 import type { ChatSettings } from "./settings.ts";
 import type { Trusted } from "./trust.ts";
 
@@ -64,14 +67,14 @@ export class Membership {
   #availability: Availability;
   #associations = 0;
   #wasOnline = false;
-  #lastFailure = "";
-  #isPresenceFailing = false;
+  readonly #said: Said;
   /** The last registry that answered has no key. */
   #isKeyless = false;
 
   constructor(options: MembershipOptions) {
     this.#options = options;
     const { settings, random, trusted, mirror, emit } = options;
+    this.#said = new Said(emit);
     this.#nickname = settings.nickname;
     this.#wanted = settings.nickname;
     this.#availability = availability(settings.away ?? false, settings.status);
@@ -171,7 +174,7 @@ export class Membership {
 
   handle(now: Millis, event: ChatEvent): void {
     const phase = this.#phase;
-    if (event.type === "hello-failed") this.#searchFailing(event.text);
+    if (event.type === "hello-failed") this.#said.searchFailing(event.text);
     else if (event.type === "network-changed") this.#mp2.hurry(now);
     else if (event.type === "hello-sent")
       (event.protocol === "mp1" ? this.#mp1 : this.#mp2).handle(now, event);
@@ -225,7 +228,7 @@ export class Membership {
         this.#mp1.stop();
         return;
       case "failing":
-        this.#searchFailing(change.text);
+        this.#said.searchFailing(change.text);
         return;
       case "blocked":
         this.#notice(change);
@@ -242,13 +245,14 @@ export class Membership {
         this.#online(now, change.standing, change.nickname, change.renamedFrom);
         return;
       case "presence-failed":
-        this.#presenceFailed(change.registry);
+        this.#said.presenceFailed(change.registry);
         this.#search(now, this.#pauses, jittered(this.#options.random, PATIENT_MILLIS));
         return;
       case "lost":
         if (change.away === undefined) this.#lost(now, change.registry, change.how);
         else {
-          this.#notice({ type: "registry-away", registry: change.registry, ...change.away });
+          const { reason, backInMillis } = change.away;
+          this.#notice({ type: "registry-away", registry: change.registry, reason, backInMillis });
           this.#options.changed(now, { type: "lost" });
         }
         this.#return(now, change.away?.backInMillis ?? 0);
@@ -262,7 +266,7 @@ export class Membership {
   #mp1Changed(now: Millis, change: Mp1Change): void {
     switch (change.type) {
       case "failing":
-        this.#searchFailing(change.text);
+        this.#said.searchFailing(change.text);
         return;
       case "roster":
         this.#isKeyless = true;
@@ -281,7 +285,7 @@ export class Membership {
         return;
       }
       case "presence-failed":
-        this.#presenceFailed(change.registry);
+        this.#said.presenceFailed(change.registry);
         return;
       case "lost":
         this.#lost(now, change.registry, change.how);
@@ -296,8 +300,7 @@ export class Membership {
   #online(now: Millis, standing: RegistryStanding, nickname: Nickname, before: Nickname | undefined): void {
     const again = this.#wasOnline;
     this.#wasOnline = true;
-    this.#isPresenceFailing = false;
-    this.#lastFailure = "";
+    this.#said.online();
     this.#nickname = nickname;
     this.#deadlines.clear("membership", "hint");
     if (before !== undefined) this.#notice({ type: "renamed", nickname, before });
@@ -317,16 +320,12 @@ export class Membership {
     this.#search(now, "return", backIn + this.#options.random.below(RETURN_SPREAD_MILLIS));
   }
 
-  #presenceFailed(registry: string): void {
-    if (!this.#isPresenceFailing) this.#notice({ type: "presence-failed", registry });
-    this.#isPresenceFailing = true;
-  }
-
   #refused(now: Millis, nickname: Nickname, refusal: Refusal): void {
     this.#stopSearching();
     this.#mp1.stop();
     this.#deadlines.clear("membership", "hint");
-    const next = this.#afterRefusal(nickname, refusal);
+    const { whenTaken } = this.#options.settings;
+    const next = afterRefusal(refusal, nickname, { whenTaken, isPresent: this.#mp2.isPresent });
     this.#notice({ type: "refused", nickname, refusal, next });
     if (next === "ask") this.#phase = { type: "naming" };
     else if (next === "end") this.#end("refused");
@@ -340,23 +339,6 @@ export class Membership {
       this.#nickname = this.#wanted;
       this.#search(now, this.#pauses, 0);
     }
-  }
-
-  #afterRefusal(nickname: Nickname, refusal: Refusal): RefusalNext {
-    if (refusal.code === "banned" || refusal.code === "unsupported") return "end";
-    if (this.#mp2.isPresent) return "keep";
-    if (refusal.code !== "nickname-taken" && refusal.code !== "nickname-invalid") return "retry";
-    const { whenTaken } = this.#options.settings;
-    if (whenTaken === "ask") return "ask";
-    const suggested = parseNickname(refusal.suggestion ?? "");
-    const isNew = suggested.ok && suggested.nickname !== nickname;
-    return whenTaken === "suggestion" && isNew ? "suggestion" : "end";
-  }
-
-  #searchFailing(text: string): void {
-    if (text === this.#lastFailure) return;
-    this.#lastFailure = text;
-    this.#notice({ type: "search-failing", text });
   }
 
   #end(reason: EndReason, text?: string): void {
@@ -380,15 +362,4 @@ export function availability(away: boolean, status: Availability["status"]): Ava
 function standingOf(address: string | undefined): RegistryStanding | undefined {
   if (address === undefined) return undefined;
   return { protocol: "mp1", address, realm: undefined, fingerprint: undefined, trust: "unverified" };
-}
-
-function refusalOf({ code, text, holder, suggestion, retryIn }: Refused): Refusal {
-  return {
-    code: code === "nick-taken" ? "nickname-taken" : code === "nick-invalid" ? "nickname-invalid" : code,
-    text,
-    ...(holder?.address === undefined ? {} : { holder: holder.address }),
-    ...(holder?.fingerprint === undefined ? {} : { holderFingerprint: holder.fingerprint }),
-    ...(suggestion === undefined ? {} : { suggestion }),
-    ...(retryIn === undefined ? {} : { retryInMillis: retryIn }),
-  };
 }

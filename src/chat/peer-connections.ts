@@ -1,9 +1,10 @@
 import type { Millis } from "../base/clock.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
-import { type LinkEnd, type LinkOutput, Mp2Link } from "../peer/mp2-link.ts";
+import { type LinkOutput, Mp2Link } from "../peer/mp2-link.ts";
 import type { CloseReason } from "../wire/mp2-chat.ts";
 import type { Nickname } from "../wire/nickname.ts";
-import type { ChatOutput, Progress, Source, TlsFailure } from "./events.ts";
+import type { Progress, Source, TlsFailure } from "./events.ts";
+import type { ConnectionEnd, ConnectionsOwner, Speaker, Verdict } from "./speaker.ts";
 
 /**
  * The connections with one peer, of which one is kept.
@@ -18,7 +19,10 @@ import type { ChatOutput, Progress, Source, TlsFailure } from "./events.ts";
 
 /** A newcomer may connect before the roster with its entry is here. */
 export const LINK_JUDGE_MILLIS: Millis = 500;
-/** So long does the lower fingerprint's own attempt go before that of the other, which may be the only way. */
+/**
+ * So long does the lower fingerprint's own attempt go before that of the other, which may be the only way; and so long
+ * has a link that is up to show that it is alive when the other side makes another one.
+ */
 export const HOLD_MILLIS: Millis = 1_000;
 
 type Stage =
@@ -35,37 +39,6 @@ interface Connection {
   link: Mp2Link | undefined;
   stage: Stage;
 }
-
-/** Who says what on a link. */
-export interface Speaker {
-  readonly fingerprint: Fingerprint;
-  readonly nick: Nickname;
-  readonly address: string;
-}
-
-/** "wait": the roster does not have the key, or not under that name. */
-export type Verdict = "welcome" | "wait" | Extract<CloseReason, "untrusted">;
-
-/** How an attempt or a link ended. */
-export type ConnectionEnd =
-  | { readonly by: "dial"; readonly failure: TlsFailure }
-  | (LinkEnd & { readonly wasUp: boolean });
-
-/** What happens on the one that is up, and what its owner decides. */
-export interface ConnectionsOwner {
-  readonly own: Fingerprint;
-  readonly nick: () => Nickname;
-  readonly emit: (output: ChatOutput) => void;
-  readonly judge: (now: Millis, speaker: Speaker) => Verdict;
-  readonly up: (now: Millis, speaker: Speaker) => void;
-  readonly says: (now: Millis, speaker: Speaker, output: LinkSaying) => void;
-  /** A connection is gone, and no other one takes its place. */
-  readonly down: (now: Millis, end: ConnectionEnd) => void;
-  /** Its number means nothing any more. */
-  readonly forget: (connection: number) => void;
-}
-
-export type LinkSaying = Extract<LinkOutput, { type: "msg" | "ack" | "typing" }>;
 
 export class PeerConnections {
   readonly #fingerprint: Fingerprint;
@@ -253,7 +226,7 @@ export class PeerConnections {
     const ours = this.#ours;
     if (up?.link !== undefined) {
       // They know of no other one, or have not seen yet that there is one: it shows within the time of a ping.
-      connection.stage = { type: "held", nick, until: Infinity };
+      connection.stage = { type: "held", nick, until: this.#now + HOLD_MILLIS };
       up.link.probe(this.#now);
     } else if (ours !== undefined && ours !== connection && this.#owner.own < this.#fingerprint) {
       connection.stage = { type: "held", nick, until: this.#now + HOLD_MILLIS };

@@ -1,36 +1,23 @@
-import type { Millis } from "../base/clock.ts";
-import { type Fingerprint, fingerprintText } from "../base/fingerprint.ts";
-import { durationText, escapeText } from "../base/text.ts";
-import type { BlockedReason } from "../wire/mp2-discovery.ts";
-import type { AssociationEnd } from "./events.ts";
-import type {
-  ChatNotice,
-  ChatSnapshot,
-  EndReason,
-  Peer,
-  ReceivedMessage,
-  Refusal,
-  RefusalNext,
-  RegistryStanding,
-  Trust,
-  UndeliveredMessage,
-} from "./notices.ts";
+import { fingerprintText } from "../base/fingerprint.ts";
+import { escapeText } from "../base/text.ts";
+import { bad, digits, good, type Line, plain, quiet, type SearchContext, type Tone } from "./line.ts";
+import type { ChatNotice, ChatSnapshot, Peer, ReceivedMessage, Trust } from "./notices.ts";
+import { undeliveredText } from "./wording-delivery.ts";
+import {
+  awayText,
+  blockedLines,
+  endedLines,
+  hintLines,
+  lostText,
+  onlineText,
+  presenceFailedText,
+  refusedLines,
+  registryNewText,
+} from "./wording-registry.ts";
+
+export type { Line, SearchContext, Tone };
 
 /** What people read, for every face. All of it is safe for a terminal: what came from elsewhere is escaped here. */
-
-/** How a line should look: its words never depend on it. */
-export type Tone = "chat" | "sent" | "quiet" | "good" | "bad" | "plain";
-
-export interface Line {
-  readonly tone: Tone;
-  readonly text: string;
-}
-
-/** Where we search, for the texts about it. */
-export interface SearchContext {
-  /** "by multicast on eth0" or "at registry.example". */
-  readonly place: string;
-}
 
 export const MARKS_HELP: readonly string[] = [
   "NAME       the key is the one that NAME has had since you first met, or that you accepted",
@@ -50,7 +37,7 @@ const MARKS: Readonly<Record<Trust | "mismatch", string>> = {
   changed: "(!)",
 };
 
-/** The lines for a notice; none for what a face shows in its own way ("delivered", "received", "ended"). */
+/** The lines for a notice; none for what a face shows in its own way ("delivered", "read", "received"). */
 export function noticeLines(notice: ChatNotice, context: SearchContext): readonly Line[] {
   switch (notice.type) {
     case "searching":
@@ -135,148 +122,6 @@ const ABSENCE: Readonly<Record<Exclude<NonNullable<Peer["reason"]>, "left">, str
   "registry-restart-expired": "not seen since the registry restarted",
 };
 
-/** Why it failed and what to do. */
-export function undeliveredText(message: UndeliveredMessage): string {
-  const parts =
-    message.partsDelivered > 0
-      ? ` (the first ${message.partsDelivered} of ${message.parts} parts arrived)`
-      : "";
-  const head = message.uncertain ? "not confirmed" : "not delivered";
-  return `${head}${parts}: ${undeliveredReason(message)}`;
-}
-
-function undeliveredReason({ to, why, destination, uncertain }: UndeliveredMessage): string {
-  const name = escapeText(to, 64);
-  const place = destination === undefined ? "" : `${destination.address}:${destination.port}`;
-  switch (why) {
-    case "unknown-name":
-      return `nobody here is called ${name} (see who is there: list)`;
-    case "never-online":
-      return `${name} did not come online`;
-    case "offline":
-      return `${name} went offline`;
-    case "refused":
-      return `${name}'s machine refused the connection to TCP ${place} (is the client still running there?)`;
-    case "unreachable":
-      return `no way to ${name}'s machine at ${place} (is it on, and on this network?)`;
-    case "timeout":
-      return uncertain
-        ? `${name}'s client took the message and did not answer; it may have been shown all the same`
-        : `${name}'s machine did not answer on TCP ${place} (is it on? does its firewall allow that port?)`;
-    case "not-confirmed":
-      return `${name}'s client closed the connection without confirming; it may have been shown all the same`;
-    case "system":
-      return `this system could not connect to ${place}`;
-    case "queue-full":
-      return `too many messages to ${name} are waiting already (try again when they are through)`;
-    case "empty":
-      return "there is no text to send";
-    case "too-long":
-      return "the text is too long (16,384 bytes at most; send it in parts)";
-    case "legacy-off":
-      return `${name} has no key, and messages without one are switched off here (--no-legacy)`;
-    case "key-changed":
-      return `${name} shows another key than the one you know; see the warning, and if it is right: multiproto-chat trust accept ${name}`;
-    case "wrong-key":
-      return `whoever answers at ${place} is not ${name}: they could not prove the key that the registry lists`;
-    case "not-trusted-there":
-      return `${name}'s client refuses your key: it knows another one under your name (they can: multiproto-chat trust accept YOUR-NAME)`;
-    case "not-known-there":
-      return `${name}'s client does not see you in its list yet (try again in a moment)`;
-    case "busy-there":
-      return `${name}'s client has too many connections (try again later)`;
-    case "left":
-      return "you left before it was confirmed";
-  }
-}
-
-function hintLines(
-  waited: Millis,
-  unverified: "asked" | "pinned" | "off",
-  { place }: SearchContext,
-): readonly Line[] {
-  const keyless: Readonly<Record<typeof unverified, readonly Line[]>> = {
-    asked: [],
-    pinned: [
-      quiet(
-        "  it is not an older registry without a key: those are not asked, since you know one with a key here",
-      ),
-      quiet("  (to use one all the same, forget the other: multiproto-chat trust list, trust forget NAME)"),
-    ],
-    off: [quiet("  it is not an older registry without a key: those are switched off (--no-legacy)")],
-  };
-  return [
-    bad(`no registry has answered for ${durationText(waited)} (asked ${place}); still asking. Check that:`),
-    quiet("  a registry runs on this network (on its machine: systemctl status multiproto)"),
-    quiet("  no firewall is in the way: here, incoming TCP 50000-65001 and UDP; there, UDP 10001 and 9899"),
-    quiet("  it is the right network (choose another one: --interface NAME)"),
-    quiet("  multicast gets there; across subnets it does not (name the host: --registry HOST)"),
-    ...keyless[unverified],
-  ];
-}
-
-function onlineText(
-  nickname: string,
-  { protocol, realm, address }: RegistryStanding,
-  again: boolean,
-): string {
-  const name = escapeText(nickname, 64);
-  const where = realm === undefined ? address : `${escapeText(realm, 64)} at ${address}`;
-  const how = protocol === "mp2" ? "" : ", without a key: nothing here is verified or encrypted";
-  return `${again ? "back online" : "online"} as ${name} (registry ${where}${how})`;
-}
-
-function refusedLines(nickname: string, refusal: Refusal, next: RefusalNext): readonly Line[] {
-  const name = escapeText(nickname, 64);
-  const holder = refusal.holder === undefined ? "" : `, held by ${escapeText(refusal.holder, 64)}`;
-  const suggestion = escapeText(refusal.suggestion ?? "", 64);
-  const what: Readonly<Record<string, string>> = {
-    "nickname-taken": `the nickname ${name} is taken${holder}`,
-    "nickname-invalid": `the registry does not accept the nickname ${name}: ${escapeText(refusal.text, 256)}`,
-    "registry-full": `the registry is full: ${escapeText(refusal.text, 256)}`,
-    banned: `you are banned from this registry: ${escapeText(refusal.text, 256)}`,
-    "too-many": `too many clients of this machine or key: ${escapeText(refusal.text, 256)}`,
-    storage: `the registry cannot store the nickname ${name} now: ${escapeText(refusal.text, 256)}`,
-    stopping: `the registry is going away: ${escapeText(refusal.text, 256)}`,
-  };
-  const then: Readonly<Record<RefusalNext, string>> = {
-    ask: "",
-    suggestion: `; using ${suggestion}`,
-    retry: "; trying again later",
-    keep: "; your name stays as it was",
-    end: suggestion === "" ? " (choose another: --nick NAME)" : ` (free: --nick ${suggestion})`,
-  };
-  const key = refusal.holderFingerprint;
-  return [
-    bad(`${what[refusal.code] ?? escapeText(refusal.text, 256)}${then[next]}`),
-    ...(key === undefined ? [] : [quiet(`  key of who has it: ${fingerprintText(key)}`)]),
-  ];
-}
-
-function lostText(registry: string, how: AssociationEnd): string {
-  const what: Readonly<Record<AssociationEnd, string>> = {
-    closed: "went away",
-    aborted: "dropped us",
-    lost: "does not answer any more",
-    unreachable: "cannot be reached",
-  };
-  return `the registry ${registry} ${what[how]}; looking for it again, chat with those listed goes on`;
-}
-
-function awayText(
-  registry: string,
-  reason: "restart" | "stop" | "other",
-  backIn: Millis | undefined,
-): string {
-  const soon = backIn === undefined ? "" : `, back in about ${durationText(backIn)}`;
-  if (reason === "restart") return `the registry ${registry} restarts${soon}; chat goes on`;
-  return `the registry ${registry} was stopped${soon}; looking for it again, chat with those listed goes on`;
-}
-
-function registryNewText(subject: string, address: string): string {
-  return `first time at the registry ${escapeText(subject, 255)} (${address}); its key is remembered. To be sure, compare it with the admin's (multiprotoctl fingerprint):`;
-}
-
 /** What another key means, and what to do, in the same words for registries and people. */
 function changedLines(
   notice: Extract<ChatNotice, { type: "registry-changed" | "peer-changed" }>,
@@ -299,40 +144,6 @@ function changedLines(
   ];
 }
 
-function blockedLines(registry: string, port: number, reason: BlockedReason): readonly Line[] {
-  const what: Readonly<Record<BlockedReason, string>> = {
-    refused: "something rejects the connection",
-    timeout: "no answer: something drops the packets",
-    unreachable: "there is no way from there to here",
-    tls: "a connection was made, and something broke it off",
-    other: "it did not say why",
-  };
-  return [
-    bad(
-      `your firewall blocks TCP ${port}: the registry ${registry} answered, but could not connect back (${what[reason]})`,
-    ),
-    quiet("  allow incoming TCP 50000-65001 on this machine, or ask whoever runs the network; still trying"),
-  ];
-}
-
-function endedLines(reason: EndReason, text: string | undefined): readonly Line[] {
-  const said = text === undefined ? "" : `: ${escapeText(text, 256)}`;
-  switch (reason) {
-    case "kicked":
-      return [bad(`the admin has removed you from the registry${said}`)];
-    case "banned":
-      return [bad(`the admin has banned you from the registry${said}`)];
-    case "superseded":
-      return [bad("another program has gone online with your key; this one ends")];
-    default:
-      return [];
-  }
-}
-
-function presenceFailedText(registry: string): string {
-  return `registered at ${registry}, but its SCTP does not answer (does a firewall allow UDP 9899 there?); trying again`;
-}
-
 function presenceText(online: readonly string[], offline: readonly string[]): string {
   const parts: string[] = [];
   if (online.length > 0) parts.push(`${namesText(online)} online`);
@@ -351,25 +162,4 @@ function namesText(names: readonly string[]): string {
 
 function pad(text: string, width: number): string {
   return text.length >= width ? text : text + " ".repeat(width - text.length);
-}
-
-function quiet(text: string): Line {
-  return { tone: "quiet", text };
-}
-
-function plain(text: string): Line {
-  return { tone: "plain", text };
-}
-
-/** What two people read to each other. */
-function digits(fingerprint: Fingerprint): Line {
-  return plain(`  ${fingerprintText(fingerprint)}`);
-}
-
-function good(text: string): Line {
-  return { tone: "good", text };
-}
-
-function bad(text: string): Line {
-  return { tone: "bad", text };
 }

@@ -163,7 +163,9 @@ export class Mp2Presence {
     const first = !this.isOnline;
     if (this.#state.type === "associating") return;
     this.#state = { type: "online" };
-    this.#mirror.begin(now, epoch, seq, true);
+    // In the epoch of the pages it may come late: deltas travel on a stream of their own.
+    if (epoch === this.#mirror.epoch) this.#mirror.heard(now, epoch, seq, true);
+    else this.#mirror.begin(now, epoch, seq, true);
     const { away, status } = this.registration.availability;
     const wanted = this.#availability;
     if (first && (wanted.away !== away || wanted.status !== status)) this.setAvailability(wanted);

@@ -133,11 +133,15 @@ export class Mirror {
     else this.#asking = promised ? this.#waiting(now, 0) : { step: "wanting", at: now };
   }
 
-  /** The registry has said that its roster is at `seq` (a beacon, a heartbeat). Another epoch needs a new session. */
-  heard(now: Millis, epoch: Epoch, seq: Seq): void {
+  /**
+   * The registry has said that its roster is at `seq` (a beacon, `attached`). Another epoch needs a new session.
+   * `promised`: what lacks is on its way without being asked; some of it may have overtaken this.
+   */
+  heard(now: Millis, epoch: Epoch, seq: Seq, promised = false): void {
     if (epoch !== this.#epoch) return;
     this.#head = Math.max(this.#head, seq);
-    this.#wantWhatLacks(now);
+    if (promised && !this.isCurrent) this.#asking = this.#waiting(now, 0);
+    else this.#wantWhatLacks(now);
   }
 
   receive(now: Millis, message: Delta | Page): Receipt {

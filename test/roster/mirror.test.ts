@@ -209,3 +209,16 @@ test("what no registry of ours sends is refused and changes nothing", () => {
     "just as many as there is room for",
   );
 });
+
+test("what overtakes the word that it is promised is not forgotten for it", () => {
+  const mirror = new Mirror();
+  mirror.begin(0, EPOCH, 0);
+  mirror.receive(0, { type: "page", epoch: EPOCH, seq: 0, index: 0, count: 1, entries: [] });
+  const change = { type: "put", entry: listed("ola") } as const;
+  assert.equal(mirror.receive(1, { type: "delta", epoch: EPOCH, seq: 1, changes: [change] }), "applied");
+  mirror.heard(2, EPOCH, 0, true);
+  assert.deepEqual([mirror.seq, mirror.isCurrent, mirror.nextDeadline()], [1, true, undefined]);
+  mirror.heard(3, EPOCH, 2, true);
+  assert.equal(mirror.nextAsk(4), undefined, "it is on its way");
+  assert.notEqual(mirror.nextDeadline(), undefined, "and asked for if it does not come");
+});

@@ -257,7 +257,8 @@ export class VirtualLan {
   #checkBounds(): void {
     const users = this.#users.length;
     // One connection a pair at most, two ends each.
-    assert.ok(this.world.streams.size <= users * (users - 1), `${this.world.streams.size} ends of connections`);
+    const { streams } = this.world;
+    assert.ok(streams.size <= users * (users - 1), `connections: ${streams.describe().join("; ")}`);
     assert.ok((this.#registry?.core.counts.pending ?? 0) === 0, "registrations wait for ever");
     for (const { node, name } of this.#users) assert.equal(node?.core.pending, 0, `${name} holds messages`);
   }

@@ -52,6 +52,11 @@ export class Streams {
     return this.#ends.size;
   }
 
+  /** Each end that is held, for messages of failed checks. */
+  describe(): readonly string[] {
+    return [...this.#ends].map((end) => end.describe());
+  }
+
   listen(place: Place, fingerprint: Fingerprint, listener: Listener): void {
     this.#listeners.set(nameOf(place), { fingerprint, listener });
   }
@@ -136,6 +141,10 @@ export class StreamEnd {
     this.owner = local.port;
     this.#remote = remote.address;
     this.#gone = gone;
+  }
+
+  describe(): string {
+    return `${this.host}:${this.owner} with ${this.#remote}: ${JSON.stringify(this.#state)}, ${this.#waiting.length} waiting`;
   }
 
   pair(other: StreamEnd): void {

@@ -10,7 +10,8 @@ import { Deliveries } from "./deliveries.ts";
 import type { ChatEvent, ChatOutput, Progress } from "./events.ts";
 import { KnownPeers } from "./known-peers.ts";
 import { Links } from "./links.ts";
-import { availability, Membership, type MembershipChange } from "./membership.ts";
+import { Membership } from "./membership.ts";
+import { availability, type MembershipChange } from "./membership-changes.ts";
 import type { ChatSnapshot } from "./notices.ts";
 import type { PinSubject, Pins } from "./pins.ts";
 import type { ChatIdentity, ChatSettings } from "./settings.ts";
@@ -155,7 +156,7 @@ export class ChatClient {
         break;
       case "tls-ended":
       case "tls-closed":
-        if (this.#membership.owns(event.connection)) this.#membership.handle(now, event);
+        if (this.#membership.connections.owns(event.connection)) this.#membership.handle(now, event);
         else this.#links.handle(now, event);
         break;
       case "tls-opened":
@@ -171,7 +172,7 @@ export class ChatClient {
   /** Bytes of a TLS connection that has opened. */
   received(now: Millis, connection: number, bytes: Uint8Array): Progress {
     this.#now = now;
-    const part = this.#membership.owns(connection) ? this.#membership : this.#links;
+    const part = this.#membership.connections.owns(connection) ? this.#membership.connections : this.#links;
     const progress = part.received(now, connection, bytes);
     this.#afterRoster(now);
     return progress;

@@ -83,10 +83,6 @@ export class Mp2Membership {
     return this.#last !== undefined;
   }
 
-  get isSearching(): boolean {
-    return this.#search.isSearching;
-  }
-
   search(now: Millis, pauses: PauseKind, after: Millis): void {
     this.#dialBacks.drop();
     this.#search.start(now, pauses, after, this.#last?.source);

@@ -134,6 +134,7 @@ export class ChatClient {
   leave(now: Millis): void {
     this.#arrivals.flush();
     this.#links.leave(now);
+    this.#deliveries.leave();
     this.#membership.leave(now);
   }
 

@@ -27,6 +27,8 @@ export type Listener = (secured: Secured, end: StreamEnd) => StreamEvents;
 const GIVE_UP_MILLIS: Millis = 20_000;
 /** Between two attempts to get a segment through. */
 const RETRY_MILLIS: Millis = 200;
+/** From one side's end to the other's: as `TlsChannel` bounds it. */
+const LINGER_MILLIS: Millis = 5_000;
 /** A SYN that nobody answers. */
 const CONNECT_MILLIS: Millis = 3_000;
 
@@ -165,6 +167,7 @@ export class StreamEnd {
     if (this.#state.name !== "open" || this.#state.sent) return;
     this.#state = { ...this.#state, sent: true };
     this.#queue({ type: "end" });
+    this.#schedule.after(LINGER_MILLIS, () => this.destroy());
   }
 
   /** Gone at once; the other side hears of it when the network carries it. */
@@ -182,6 +185,7 @@ export class StreamEnd {
     else if (segment.type === "reset") this.#close();
     else {
       this.#state = { ...this.#state, heard: true };
+      this.#schedule.after(LINGER_MILLIS, () => this.destroy());
       this.#events.ended();
       this.#closeIfDone();
     }

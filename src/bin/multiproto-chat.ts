@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import { text as readAll } from "node:stream/consumers";
-import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { Command, CommanderError } from "commander";
 import { errorCode, errorText } from "../base/errors.ts";
 import { escapeText } from "../base/text.ts";
 import { EXIT } from "../chat/exit-codes.ts";
@@ -19,6 +19,8 @@ import { runPlain } from "../tui/line-plain.ts";
 import { runList, runListen, runSend, type ScriptContext } from "../tui/scripts.ts";
 import { DEFAULT_ENCAPSULATION_PORT, DEFAULT_PORT, MP1_GROUP } from "../wire/mp1-discovery.ts";
 import { type Nickname, parseNickname } from "../wire/nickname.ts";
+import { count, duration, hostsAndPorts, nickname, portNumber } from "./chat-arguments.ts";
+import { addTrustCommands } from "./chat-trust.ts";
 
 interface Options {
   readonly nick?: Nickname;
@@ -45,9 +47,14 @@ async function main(): Promise<number> {
     .description("Chat with the people on this network, peer to peer.")
     .version(version())
     .option("--nick <name>", "nickname (default: your login name)", nickname)
-    .option("--registry <host[:port]>", "ask this host instead of searching by multicast", hostAndPort)
+    .option(
+      "--registry <host[:port]>",
+      "ask this host instead of searching by multicast",
+      (text: string) => hostsAndPorts(text)[0],
+    )
     .option("--interface <name>", "search on this network interface only")
     .option("--port <n>", "port of the registry", portNumber, DEFAULT_PORT)
+    .option("--data-dir <dir>", "where your keys are (default: ~/.local/share/multiproto)")
     .option("--encapsulation-port <n>", "its UDP port for SCTP", portNumber, DEFAULT_ENCAPSULATION_PORT)
     .addHelpText("after", EXAMPLES)
     .exitOverride()
@@ -83,6 +90,9 @@ async function main(): Promise<number> {
     .action(async ({ json = false, count }: { json?: boolean; count?: number }) => {
       code = await script(program.opts<Options>(), (context) => runListen(context, { json, count }));
     });
+  addTrustCommands(program, (ended) => {
+    code = ended;
+  });
   await program.parseAsync();
   return code;
 }
@@ -177,39 +187,6 @@ function loginName(): Nickname {
 function version(): string {
   const manifest: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
   return String((manifest as { version?: unknown }).version);
-}
-
-function nickname(text: string): Nickname {
-  const parsed = parseNickname(text);
-  if (!parsed.ok) throw new InvalidArgumentError(parsed.text);
-  return parsed.nickname;
-}
-
-function hostAndPort(text: string): { host: string; port: number | undefined } {
-  const [, host, port] = /^([\w.-]+)(?::(\d+))?$/.exec(text) ?? [];
-  if (host === undefined) throw new InvalidArgumentError("expected HOST or HOST:PORT");
-  return { host, port: port === undefined ? undefined : portNumber(port) };
-}
-
-function portNumber(text: string): number {
-  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
-  if (port < 1 || port > 65_535) throw new InvalidArgumentError("expected a port from 1 to 65535");
-  return port;
-}
-
-function count(text: string): number {
-  const number = /^\d{1,9}$/.test(text) ? Number(text) : 0;
-  if (number < 1) throw new InvalidArgumentError("expected a whole number from 1");
-  return number;
-}
-
-function duration(text: string): number {
-  const units: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, "": 1_000 };
-  const [, digits, unit] = /^(\d{1,7})(ms|s|m|h|)$/.exec(text) ?? [];
-  const millis = Number(digits) * (units[unit ?? ""] ?? Number.NaN);
-  if (!(millis >= 0) || millis > 7 * 86_400_000)
-    throw new InvalidArgumentError("expected a time like 30s, 5m or 1h");
-  return millis;
 }
 
 // Whoever read our output has seen enough: `multiproto-chat listen | head -1`.

@@ -6,7 +6,7 @@ import { Command, CommanderError } from "commander";
 import { errorCode, errorText } from "../base/errors.ts";
 import { escapeText } from "../base/text.ts";
 import { EXIT } from "../chat/exit-codes.ts";
-import type { WhenTaken } from "../chat/membership.ts";
+import type { WhenTaken } from "../chat/settings.ts";
 import type { RegistryPlace } from "../io/chat-discovery.ts";
 import { ChatShell } from "../io/chat-shell.ts";
 import { systemClock } from "../io/clock.ts";
@@ -132,7 +132,12 @@ function whenTaken(options: Options): WhenTaken {
 async function open(options: Options, taken: WhenTaken) {
   const registry = place(options);
   const shell = await ChatShell.open({
-    settings: { nickname: options.nick ?? loginName(), whenTaken: taken },
+    settings: {
+      nickname: options.nick ?? loginName(),
+      whenTaken: taken,
+      legacy: true,
+      hosts: options.registry === undefined ? [] : [options.registry.host],
+    },
     registry,
     encapsulationPort: options.encapsulationPort,
     clock: systemClock,

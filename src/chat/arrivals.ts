@@ -11,6 +11,9 @@ export const JUDGE_MILLIS: Millis = 500;
 /** More than that are judged by what is known. */
 const MAX_WAITING = 64;
 
+/** What mp1's messages lack. */
+const KEYLESS = { messageId: undefined, time: undefined, fingerprint: undefined };
+
 interface Arrival {
   readonly address: string;
   readonly message: ChatMessage;
@@ -67,12 +70,15 @@ export class Arrivals {
   }
 
   #matches({ address, message }: Arrival): boolean {
-    return this.#peers.find(message.from)?.ip === address;
+    return this.#peers.find(message.from)?.address === address;
   }
 
   #show(arrival: Arrival): void {
     const { address, message } = arrival;
     const standing = this.#matches(arrival) ? "unverified" : "mismatch";
-    this.#emit({ type: "notice", notice: { type: "received", message: { ...message, address, standing } } });
+    this.#emit({
+      type: "notice",
+      notice: { type: "received", message: { ...message, address, standing, ...KEYLESS } },
+    });
   }
 }

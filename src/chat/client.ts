@@ -1,11 +1,16 @@
-import type { Millis, Random } from "../base/clock.ts";
+import type { Millis, Random, UnixMillis } from "../base/clock.ts";
 import { Deadlines } from "../base/deadlines.ts";
+import type { Fingerprint } from "../base/fingerprint.ts";
+import type { MessageId, StatusText } from "../wire/mp2-values.ts";
 import type { Nickname } from "../wire/nickname.ts";
 import { Arrivals } from "./arrivals.ts";
 import { Deliveries } from "./deliveries.ts";
-import type { ChatEvent, ChatOutput, ChatSnapshot } from "./events.ts";
+import type { ChatEvent, ChatOutput, Progress } from "./events.ts";
 import { KnownPeers } from "./known-peers.ts";
-import { Membership, type MembershipChange, type MembershipSettings } from "./membership.ts";
+import { Membership, type MembershipChange } from "./mp1-membership.ts";
+import type { ChatSnapshot, Trust } from "./notices.ts";
+import type { PinSubject, Pins } from "./pins.ts";
+import type { ChatIdentity, ChatSettings } from "./settings.ts";
 
 /** Arrivals and departures within this time are told together. */
 export const PRESENCE_GATHER_MILLIS: Millis = 150;
@@ -20,14 +25,24 @@ export const PRESENCE_SETTLE_MILLIS: Millis = 4_000;
  */
 export class ChatClient {
   readonly #outputs: ChatOutput[] = [];
-  readonly #peers = new KnownPeers();
+  readonly #peers: KnownPeers;
   readonly #membership: Membership;
   readonly #deliveries: Deliveries;
   readonly #arrivals: Arrivals;
   readonly #deadlines = new Deadlines<"presence", "tell">();
   #registryLostAt: Millis | undefined;
 
-  constructor(options: { settings: MembershipSettings; random: Random }) {
+  /** `unixAt`: the wall clock at a time of `now`. */
+  constructor(options: {
+    settings: ChatSettings;
+    random: Random;
+    unixAt: (at: Millis) => UnixMillis;
+    identity: ChatIdentity;
+    pins: Pins;
+  }) {
+    const judge = (): Trust => "unverified";
+    this.#peers = new KnownPeers({ own: options.identity.fingerprint, judge });
+    this.#peers.follow("mp1");
     const emit = (output: ChatOutput): void => {
       this.#outputs.push(output);
     };
@@ -52,6 +67,28 @@ export class ChatClient {
     this.#membership.rename(now, nickname);
   }
 
+  /** Away or back, and what to say of oneself; undefined: nothing. */
+  setStatus(_now: Millis, _away: boolean, _status: StatusText | undefined): void {}
+
+  /** The user has seen these of `from`'s messages. */
+  markRead(_now: Millis, _from: string, _messageIds: readonly MessageId[]): void {}
+
+  /** The user is writing to `to`, or has stopped; to be repeated while it goes on. */
+  typing(_now: Millis, _to: string, _active: boolean): void {}
+
+  /**
+   * The user trusts a key under that name: this one, or the one that was refused last. Returns which; undefined when
+   * there is none to accept. A "pin" output follows.
+   */
+  accept(_now: Millis, _subject: PinSubject, fingerprint?: Fingerprint): Fingerprint | undefined {
+    return fingerprint;
+  }
+
+  /** The name is unknown again; false when it was. A "pin" output follows. */
+  forget(_now: Millis, _subject: PinSubject): boolean {
+    return false;
+  }
+
   /** Leaves in good order; "ended" follows within a second. */
   leave(now: Millis): void {
     this.#arrivals.flush();
@@ -63,6 +100,11 @@ export class ChatClient {
     else if (event.type === "transmitted")
       this.#deliveries.transmitted(now, event.transmission, event.outcome);
     else this.#membership.handle(now, event);
+  }
+
+  /** Bytes of a TLS connection. */
+  received(_now: Millis, _connection: number, _bytes: Uint8Array): Progress {
+    return { messages: 0, pending: 0 };
   }
 
   advance(now: Millis): void {
@@ -89,6 +131,8 @@ export class ChatClient {
       nickname: this.#membership.nickname,
       registry: this.#membership.registry,
       registryLostAt: this.#registryLostAt,
+      away: false,
+      status: undefined,
       roster: this.#peers.list(),
     };
   }

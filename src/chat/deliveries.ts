@@ -2,8 +2,9 @@ import type { Millis } from "../base/clock.ts";
 import { Deadlines } from "../base/deadlines.ts";
 import { type DeliveryOutcome, encodeChat } from "../wire/mp1-chat.ts";
 import { foldNickname, type Nickname } from "../wire/nickname.ts";
-import type { ChatOutput, Destination, UndeliveredReason } from "./events.ts";
+import type { ChatOutput, Source } from "./events.ts";
 import { type KnownPeers, parseDestination } from "./known-peers.ts";
+import type { Destination, UndeliveredReason } from "./notices.ts";
 
 /**
  * Messages on their way out: in order for each peer, peers beside each other, one connection a part. One that was
@@ -142,22 +143,23 @@ export class Deliveries {
     else this.#giveUp(now, key, reasonOf(head, item !== undefined), false);
   }
 
-  #transmit(head: Delivery, destination: Destination): void {
+  #transmit(head: Delivery, { address, port: listed }: Source): void {
     if (head.parts.length === 0) head.parts = encodeChat(this.#nickname(), head.text);
     const bytes = head.parts[head.partsDelivered];
     if (bytes === undefined) return;
     this.#transmissions += 1;
     head.transmission = this.#transmissions;
-    head.destination = destination;
-    const { address, port } = destination;
     // docs/protocol.md, "Chat": a client chats on P + 1.
-    this.#emit({ type: "transmit", transmission: head.transmission, address, port: port + 1, bytes });
+    const port = listed + 1;
+    head.destination = { address, port };
+    this.#emit({ type: "transmit", transmission: head.transmission, address, port, bytes });
   }
 
   #partDelivered(now: Millis, key: string, head: Delivery): void {
     head.partsDelivered += 1;
     if (head.partsDelivered < head.parts.length && head.destination !== undefined) {
-      this.#transmit(head, head.destination);
+      const { address, port } = head.destination;
+      this.#transmit(head, { address, port: port - 1 });
       return;
     }
     const notice = { type: "delivered", id: head.id, to: head.to, text: head.text } as const;
@@ -188,8 +190,8 @@ export class Deliveries {
   }
 }
 
-function toDestination(item: { ip: string; port: number } | undefined): Destination | undefined {
-  return item && { address: item.ip, port: item.port };
+function toDestination(item: Source | undefined): Source | undefined {
+  return item && { address: item.address, port: item.port };
 }
 
 function reasonOf(delivery: Delivery, isKnown: boolean): UndeliveredReason {

@@ -1,13 +1,13 @@
 import type { Millis } from "../base/clock.ts";
 import { durationText, escapeText } from "../base/text.ts";
+import type { AssociationEnd } from "./events.ts";
 import type {
-  AssociationEnd,
   ChatNotice,
   ChatSnapshot,
   ReceivedMessage,
   RefusalNext,
   UndeliveredMessage,
-} from "./events.ts";
+} from "./notices.ts";
 
 /** What people read, for every face. All of it is safe for a terminal: what came from elsewhere is escaped here. */
 
@@ -72,9 +72,9 @@ export function rosterLines(snapshot: ChatSnapshot, lostSince: string | undefine
   const lines: Line[] = [];
   if (lostSince !== undefined) lines.push(bad(`registry unreachable since ${lostSince}; last seen:`));
   else if (snapshot.registry === undefined) lines.push(bad("no registry found yet"));
-  for (const { nickname, ip, port, online } of snapshot.roster) {
+  for (const { nickname, address, port, online } of snapshot.roster) {
     const name = `${escapeText(nickname, 64)}*`;
-    const place = `${ip}:${port}`;
+    const place = `${address}:${port}`;
     lines.push({
       tone: online ? "plain" : "quiet",
       text: `${pad(name, 20)} ${pad(place, 21)} ${online ? "online" : "offline"}`,
@@ -97,7 +97,7 @@ export function undeliveredText(message: UndeliveredMessage): string {
 
 function undeliveredReason({ to, why, destination, uncertain }: UndeliveredMessage): string {
   const name = escapeText(to, 64);
-  const place = destination === undefined ? "" : `${destination.address}:${destination.port + 1}`;
+  const place = destination === undefined ? "" : `${destination.address}:${destination.port}`;
   switch (why) {
     case "unknown-name":
       return `nobody here is called ${name} (see who is there: list)`;
@@ -121,6 +121,8 @@ function undeliveredReason({ to, why, destination, uncertain }: UndeliveredMessa
       return `too many messages to ${name} are waiting already (try again when they are through)`;
     case "empty":
       return "there is no text to send";
+    default:
+      return why;
   }
 }
 
@@ -156,6 +158,7 @@ function refusedLines(
     ask: "",
     suggestion: `; using ${suggestion}`,
     retry: "; trying again later",
+    keep: "; your name stays as it was",
     end: suggestion === "" ? " (choose another: --nick NAME)" : ` (free: --nick ${suggestion})`,
   };
   return [bad(`${what[refusal.code] ?? escapeText(refusal.text, 256)}${then[next]}`)];

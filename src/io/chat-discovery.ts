@@ -1,6 +1,7 @@
 import type { Socket } from "node:dgram";
 import { lookup } from "node:dns/promises";
 import { errorCode, errorText, SystemError } from "../base/errors.ts";
+import type { AskedHost } from "../chat/events.ts";
 import { MP1_GROUP } from "../wire/mp1-discovery.ts";
 import { isIpv4 } from "../wire/mp1-roster.ts";
 import type { UsableInterface } from "./interfaces.ts";
@@ -22,7 +23,7 @@ export async function sendHello(
   socket: Socket,
   place: RegistryPlace,
   bytes: Uint8Array,
-  asked: (to: readonly string[] | "any") => void,
+  asked: (to: readonly AskedHost[] | "any") => void,
 ): Promise<void> {
   if (place.type === "multicast") {
     asked("any");
@@ -30,7 +31,7 @@ export async function sendHello(
     return;
   }
   const addresses = await resolve(place.host);
-  asked(addresses);
+  asked(addresses.map((address) => ({ host: place.host, address })));
   for (const address of addresses) {
     await send(socket, bytes, place.port, address).catch((error: unknown) => {
       throw sendError(`${place.host} (${address})`, error);

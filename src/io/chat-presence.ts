@@ -36,10 +36,10 @@ export class PresenceLink {
     this.#numbers.set(this.#driver.connect(path, this.#registryPort), association);
   }
 
-  send(association: number, bytes: Uint8Array): void {
+  send(association: number, stream: number, ppid: number, bytes: Uint8Array): void {
     const id = this.#idOf(association);
     // Too little is ever queued for it to be refused; if the association is gone, its end is on the way.
-    if (id !== undefined) this.#driver.send(id, 0, 0, bytes);
+    if (id !== undefined) this.#driver.send(id, stream, ppid, bytes);
   }
 
   dissociate(association: number): void {
@@ -77,7 +77,7 @@ export class PresenceLink {
         this.#onEvent({ type: "association-up", association });
         return;
       case "message":
-        this.#onEvent({ type: "association-message", association, bytes: event.bytes });
+        this.#onEvent({ ...event, type: "association-message", association });
         return;
       case "restarted":
         // A registry that starts anew has forgotten us.

@@ -1,8 +1,11 @@
 import type { Clock, Millis, Random } from "../base/clock.ts";
 import { errorText } from "../base/errors.ts";
+import type { Fingerprint } from "../base/fingerprint.ts";
 import { ChatClient } from "../chat/client.ts";
-import type { ChatEvent, ChatNotice, ChatOutput, ChatSnapshot } from "../chat/events.ts";
-import type { MembershipSettings } from "../chat/membership.ts";
+import type { ChatEvent, ChatOutput } from "../chat/events.ts";
+import type { ChatNotice, ChatSnapshot } from "../chat/notices.ts";
+import { Pins } from "../chat/pins.ts";
+import type { ChatSettings } from "../chat/settings.ts";
 import type { SctpEndpoint } from "../sctp/api.ts";
 import type { Nickname } from "../wire/nickname.ts";
 import { Alarm } from "./alarm.ts";
@@ -13,7 +16,7 @@ import { bindChatPorts, type ChatPorts, closeChatPorts } from "./chat-ports.ts";
 import { PresenceLink } from "./chat-presence.ts";
 
 export interface ChatShellOptions {
-  readonly settings: MembershipSettings;
+  readonly settings: ChatSettings;
   readonly registry: RegistryPlace;
   readonly encapsulationPort: number;
   readonly clock: Clock;
@@ -40,7 +43,10 @@ export class ChatShell {
     this.#options = options;
     this.#ports = ports;
     this.#presence = presence;
-    this.#client = new ChatClient(options);
+    const unixAt = (at: Millis): number => clock.wall() - clock.now() + at;
+    // Nobody's key: it is not shown to anybody as long as nothing here speaks TLS.
+    const fingerprint = Buffer.from(options.random.bytes(32)).toString("hex") as Fingerprint;
+    this.#client = new ChatClient({ ...options, unixAt, identity: { fingerprint }, pins: Pins.none });
     this.#alarm = new Alarm(clock, () => this.#run((client, now) => client.advance(now)));
     this.#dialBacks = new DialBackListener(ports.registration, (event) => this.#handle(event));
     this.#peers = new PeerConnections({
@@ -138,7 +144,7 @@ export class ChatShell {
   #perform(out: ChatOutput): void {
     switch (out.type) {
       case "hello":
-        void this.#hello(out.bytes);
+        if (out.protocol === "mp1") void this.#hello(out.bytes);
         return;
       case "answer-dial-back":
         this.#dialBacks.answer(out.connection, out.bytes);
@@ -150,7 +156,7 @@ export class ChatShell {
         this.#presence.associate(out.association, out.address);
         return;
       case "association-send":
-        this.#presence.send(out.association, out.bytes);
+        this.#presence.send(out.association, out.stream, out.ppid, out.bytes);
         return;
       case "dissociate":
         this.#presence.dissociate(out.association);
@@ -176,7 +182,7 @@ export class ChatShell {
   async #hello(bytes: Uint8Array): Promise<void> {
     try {
       await sendHello(this.#ports.discovery, this.#options.registry, bytes, (to) => {
-        this.#handle({ type: "hello-sent", to });
+        this.#handle({ type: "hello-sent", protocol: "mp1", to });
       });
     } catch (error) {
       if (!this.#closed) this.#handle({ type: "hello-failed", text: errorText(error) });

@@ -1,7 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import { COMMAND_HELP, parseCommand } from "../chat/commands.ts";
-import type { ChatNotice } from "../chat/events.ts";
 import { parseDestination } from "../chat/known-peers.ts";
+import type { ChatNotice } from "../chat/notices.ts";
 import {
   type Line,
   MARKS_HELP,

@@ -1,8 +1,8 @@
 import { emitKeypressEvents } from "node:readline";
 import type { ReadStream, WriteStream } from "node:tty";
 import type { Clock, Millis } from "../base/clock.ts";
-import type { ChatNotice } from "../chat/events.ts";
 import { EXIT } from "../chat/exit-codes.ts";
+import type { ChatNotice } from "../chat/notices.ts";
 import { messageText, type SearchContext } from "../chat/wording.ts";
 import { Alarm } from "../io/alarm.ts";
 import type { ChatShell } from "../io/chat-shell.ts";

@@ -1,8 +1,8 @@
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import type { Clock } from "../base/clock.ts";
-import type { ChatNotice } from "../chat/events.ts";
 import { EXIT } from "../chat/exit-codes.ts";
+import type { ChatNotice } from "../chat/notices.ts";
 import type { Line, SearchContext } from "../chat/wording.ts";
 import type { ChatShell } from "../io/chat-shell.ts";
 import { Conversation } from "./conversation.ts";

@@ -1,11 +1,10 @@
 import type { Writable } from "node:stream";
 import type { Clock, Millis } from "../base/clock.ts";
-import type { ChatNotice, ReceivedMessage, UndeliveredMessage } from "../chat/events.ts";
 import { EXIT } from "../chat/exit-codes.ts";
+import type { ChatNotice, ReceivedMessage, Refusal, UndeliveredMessage } from "../chat/notices.ts";
 import { messageText, noticeLines, rosterLines, type SearchContext, senderText } from "../chat/wording.ts";
 import { Alarm } from "../io/alarm.ts";
 import type { ChatShell } from "../io/chat-shell.ts";
-import type { Refusal } from "../wire/mp1-roster.ts";
 import { jsonLine } from "./json.ts";
 import { timeOfDay } from "./time.ts";
 
@@ -130,14 +129,14 @@ function exitCodeOf(message: UndeliveredMessage): number {
 }
 
 function listReport(snapshot: ChatShell["snapshot"]): object {
-  const clients = snapshot.roster.map(({ nickname, ip, port, online }) => ({
+  const clients = snapshot.roster.map(({ nickname, address, port, online }) => ({
     nickname,
-    address: ip,
+    address,
     port,
     online,
     verified: false,
   }));
-  return { registry: snapshot.registry ?? null, nickname: snapshot.nickname, clients };
+  return { registry: snapshot.registry?.address ?? null, nickname: snapshot.nickname, clients };
 }
 
 function messageReport(message: ReceivedMessage, wall: number): object {

@@ -1,7 +1,7 @@
 /** A message between two clients against the least that TCP in Node can do: connect, send, echo, close. */
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
-import type { ChatNotice } from "../../src/chat/events.ts";
+import type { ChatNotice } from "../../src/chat/notices.ts";
 import { ChatShell } from "../../src/io/chat-shell.ts";
 import { systemClock } from "../../src/io/clock.ts";
 import { systemRandom } from "../../src/io/random.ts";
@@ -20,7 +20,7 @@ async function openChat(owner: Owner, place: Place, name: string): Promise<ChatS
   const parsed = parseNickname(name);
   if (!parsed.ok) throw new Error(parsed.text);
   const shell = await ChatShell.open({
-    settings: { nickname: parsed.nickname, whenTaken: "end" },
+    settings: { nickname: parsed.nickname, whenTaken: "end", legacy: true, hosts: ["127.0.0.1"] },
     registry: { type: "host", host: "127.0.0.1", port: place.port },
     encapsulationPort: place.encapsulationPort,
     clock: systemClock,

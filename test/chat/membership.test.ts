@@ -4,6 +4,12 @@ import { decodeUtf8 } from "../../src/base/text.ts";
 import { encodeRefusal } from "../../src/wire/mp1-roster.ts";
 import { nickname, OLA, REGISTRY, rosterBytes, VirtualClient } from "./virtual-client.ts";
 
+function online(again: boolean) {
+  const unknown = { realm: undefined, fingerprint: undefined };
+  const standing = { protocol: "mp1", address: REGISTRY, ...unknown, trust: "unverified" };
+  return { type: "online", nickname: "adam", registry: REGISTRY, standing, again };
+}
+
 test("hello is repeated with growing pauses, and after ten seconds there is a hint, once", () => {
   const bench = new VirtualClient();
   bench.start();
@@ -36,16 +42,16 @@ test("dial-back, roster, association: online, and the first message is the byte 
   assert.equal(associate?.address, REGISTRY);
   bench.handle({ type: "association-up", association: associate.association });
   assert.equal(decodeUtf8(bench.take("association-send")[0]?.bytes ?? new Uint8Array()), "0");
-  const online = bench.notices().at(-1);
-  assert.deepEqual(online, { type: "online", nickname: "adam", registry: REGISTRY, again: false });
-  assert.deepEqual(bench.client.snapshot().roster, [OLA]);
+  assert.deepEqual(bench.notices().at(-1), online(false));
+  assert.deepEqual(bench.listed(), [OLA]);
 });
 
 test("one dial-back at a time; by unicast only from whom we asked; none when we are online", () => {
   const bench = new VirtualClient();
   bench.client.start(0);
   assert.equal(bench.dialBack(), undefined);
-  bench.handle({ type: "hello-sent", to: ["10.0.0.1", "10.0.0.9"] });
+  const to = ["10.0.0.1", "10.0.0.9"].map((address) => ({ host: "registry", address }));
+  bench.handle({ type: "hello-sent", protocol: "mp1", to });
   assert.equal(bench.dialBack("10.6.6.6"), undefined);
   assert.match(JSON.stringify(bench.notices().at(-1)), /search-failing.*10\.6\.6\.6.*--registry 10\.6\.6\.6/);
   assert.equal(bench.dialBack("10.6.6.7"), undefined);
@@ -142,7 +148,7 @@ test("a registry that is gone: said once, looked for closely, and back without a
   assert.deepEqual(bench.notices(), [{ type: "registry-lost", registry: REGISTRY, how: "closed" }]);
   assert.equal(bench.client.snapshot().registry, undefined);
   assert.equal(bench.client.snapshot().registryLostAt, bench.now);
-  assert.deepEqual(bench.client.snapshot().roster, [OLA]);
+  assert.deepEqual(bench.listed(), [OLA]);
   bench.pass(10_000);
   assert.ok(bench.take("hello").length >= 10);
   assert.deepEqual(bench.notices(), []);
@@ -151,7 +157,7 @@ test("a registry that is gone: said once, looked for closely, and back without a
   bench.pass(1_000);
   bench.push(OLA);
   bench.pass(10_000);
-  assert.deepEqual(bench.notices(), [{ type: "online", nickname: "adam", registry: REGISTRY, again: true }]);
+  assert.deepEqual(bench.notices(), [online(true)]);
 });
 
 test("who did not come back after a restart is told after it settled", () => {
@@ -188,10 +194,10 @@ test("events of an association that is over change nothing", () => {
   const bench = new VirtualClient();
   bench.online(OLA);
   bench.handle({ type: "association-ended", association: 99, how: "lost" });
-  bench.handle({ type: "association-message", association: 99, bytes: rosterBytes() });
+  bench.handle({ type: "association-message", association: 99, stream: 0, ppid: 0, bytes: rosterBytes() });
   bench.handle({ type: "association-up", association: 99 });
   assert.deepEqual(bench.notices(), []);
-  assert.deepEqual(bench.client.snapshot().roster, [OLA]);
+  assert.deepEqual(bench.listed(), [OLA]);
 });
 
 test("leaving: by SHUTDOWN, and after a second all the same", () => {
@@ -202,13 +208,13 @@ test("leaving: by SHUTDOWN, and after a second all the same", () => {
   assert.equal(polite.take("dissociate").length, 1);
   assert.deepEqual(polite.notices(), []);
   polite.endAssociation("closed");
-  assert.deepEqual(polite.notices(), [{ type: "ended" }]);
+  assert.deepEqual(polite.notices(), [{ type: "ended", reason: "left", text: undefined }]);
   const silent = new VirtualClient();
   silent.online();
   silent.client.leave(silent.now);
   silent.pass(1_000);
   assert.equal(silent.take("abandon").length, 1);
-  assert.deepEqual(silent.notices(), [{ type: "ended" }]);
+  assert.deepEqual(silent.notices(), [{ type: "ended", reason: "left", text: undefined }]);
   const searching = new VirtualClient();
   searching.start();
   searching.client.leave(searching.now);

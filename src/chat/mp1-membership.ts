@@ -2,9 +2,11 @@ import type { Millis, Random } from "../base/clock.ts";
 import { Deadlines } from "../base/deadlines.ts";
 import { encodeUtf8 } from "../base/text.ts";
 import { encodeHello } from "../wire/mp1-discovery.ts";
-import { parseRosterAnswer, type Refusal, type RosterItem } from "../wire/mp1-roster.ts";
+import { parseRosterAnswer, type RosterItem } from "../wire/mp1-roster.ts";
 import { type Nickname, parseNickname } from "../wire/nickname.ts";
-import type { AssociationEnd, ChatEvent, ChatNotice, ChatOutput, RefusalNext } from "./events.ts";
+import type { AssociationEnd, ChatEvent, ChatOutput } from "./events.ts";
+import type { ChatNotice, EndReason, Refusal, RefusalNext, RegistryStanding } from "./notices.ts";
+import type { ChatSettings } from "./settings.ts";
 
 /**
  * How we become and stay a member: hello, dial-back, association, and all of it again when the registry is gone.
@@ -23,14 +25,6 @@ export const HINT_MILLIS: Millis = 10_000;
 const ANSWER_MILLIS: Millis = 5_000;
 const ATTACH_MILLIS: Millis = 6_000;
 export const LEAVE_MILLIS: Millis = 1_000;
-
-export interface MembershipSettings {
-  readonly nickname: Nickname;
-  readonly whenTaken: WhenTaken;
-}
-
-/** What to do about a nickname that somebody else holds. */
-export type WhenTaken = "ask" | "suggestion" | "end";
 
 type State =
   | { readonly type: "idle" }
@@ -57,7 +51,7 @@ export type MembershipChange =
   | { readonly type: "lost" };
 
 export class Membership {
-  readonly #settings: MembershipSettings;
+  readonly #settings: ChatSettings;
   readonly #random: Random;
   readonly #emit: (output: ChatOutput) => void;
   readonly #changed: (now: Millis, change: MembershipChange) => void;
@@ -72,7 +66,7 @@ export class Membership {
   #isStrangerTold = false;
 
   constructor(options: {
-    settings: MembershipSettings;
+    settings: ChatSettings;
     random: Random;
     emit: (output: ChatOutput) => void;
     changed: (now: Millis, change: MembershipChange) => void;
@@ -89,8 +83,8 @@ export class Membership {
   }
 
   /** The registry where we are present. */
-  get registry(): string | undefined {
-    return this.#state.type === "online" ? this.#state.registry : undefined;
+  get registry(): RegistryStanding | undefined {
+    return this.#state.type === "online" ? standingOf(this.#state.registry) : undefined;
   }
 
   start(now: Millis): void {
@@ -114,7 +108,7 @@ export class Membership {
     this.#clearDeadlines();
     if (state.type === "registering") this.#emit({ type: "close-dial-back", connection: state.connection });
     if (state.type !== "online" && state.type !== "attaching") {
-      this.#end();
+      this.#end("left");
       return;
     }
     this.#emit({ type: "dissociate", association: state.association });
@@ -135,7 +129,7 @@ export class Membership {
   handle(now: Millis, event: ChatEvent): void {
     switch (event.type) {
       case "hello-sent":
-        this.#asked = event.to === "any" ? "any" : new Set(event.to);
+        this.#asked = event.to === "any" ? "any" : new Set(event.to.map(({ address }) => address));
         return;
       case "hello-failed":
         this.#searchFailing(event.text);
@@ -166,7 +160,7 @@ export class Membership {
     const state = this.#state;
     if (name === "hint") {
       if (state.type === "searching" || state.type === "registering")
-        this.#notice({ type: "search-hint", waitedMillis: HINT_MILLIS });
+        this.#notice({ type: "search-hint", waitedMillis: HINT_MILLIS, heard: "nothing" });
     } else if (name === "hello" && state.type === "searching") this.#hello(now, state.attempt);
     else if (name === "answer" && state.type === "registering") {
       this.#emit({ type: "close-dial-back", connection: state.connection });
@@ -176,7 +170,7 @@ export class Membership {
       this.#attachFailed(now, state.registry);
     } else if (name === "leave" && state.type === "leaving") {
       this.#emit({ type: "abandon", association: state.association });
-      this.#end();
+      this.#end("left");
     }
   }
 
@@ -188,7 +182,7 @@ export class Membership {
   }
 
   #hello(now: Millis, attempt: number): void {
-    this.#emit({ type: "hello", bytes: encodeHello({ client: "own" }) });
+    this.#emit({ type: "hello", protocol: "mp1", bytes: encodeHello({ client: "own" }) });
     this.#state = { type: "searching", attempt: attempt + 1 };
     this.#deadlines.set("membership", "hello", now + this.#pause(attempt));
   }
@@ -254,7 +248,7 @@ export class Membership {
     this.#associations += 1;
     this.#state = { type: "attaching", association: this.#associations, registry: state.address };
     this.#deadlines.set("membership", "attach", now + ATTACH_MILLIS);
-    this.#emit({ type: "associate", association: this.#associations, address: state.address });
+    this.#emit(associate(this.#associations, state.address));
     this.#changed(now, { type: "roster", items: answer.items });
   }
 
@@ -263,7 +257,7 @@ export class Membership {
     const next = this.#afterRefusal(refusal);
     this.#notice({ type: "refused", nickname, refusal, next });
     if (next === "ask") this.#state = { type: "naming" };
-    else if (next === "end") this.#end();
+    else if (next === "end") this.#end("refused");
     else if (next === "retry") this.#search(now, 0, this.#jittered(PATIENT_MILLIS));
     else {
       const suggested = parseNickname(refusal.suggestion ?? "");
@@ -285,12 +279,19 @@ export class Membership {
     if (state.type !== "attaching" || state.association !== association) return;
     this.#deadlines.clear("membership", "attach");
     // What brings an original's association up; the registry reads nothing into it.
-    this.#emit({ type: "association-send", association, bytes: encodeUtf8("0") });
+    this.#emit({ type: "association-send", association, stream: 0, ppid: 0, bytes: encodeUtf8("0") });
     this.#state = { type: "online", association, registry: state.registry };
     const again = this.#wasOnline;
     this.#wasOnline = true;
     this.#isPresenceFailing = false;
-    this.#notice({ type: "online", nickname: this.#nickname, registry: state.registry, again });
+    const { registry } = state;
+    this.#notice({
+      type: "online",
+      nickname: this.#nickname,
+      registry,
+      standing: standingOf(registry),
+      again,
+    });
     this.#changed(now, { type: "online", again });
   }
 
@@ -305,7 +306,7 @@ export class Membership {
     const state = this.#state;
     if (!("association" in state) || state.association !== association) return;
     if (state.type === "leaving") {
-      this.#end();
+      this.#end("left");
       return;
     }
     if (state.type === "attaching") {
@@ -323,11 +324,11 @@ export class Membership {
     this.#search(now, 0, this.#jittered(PATIENT_MILLIS));
   }
 
-  #end(): void {
+  #end(reason: EndReason): void {
     this.#clearDeadlines();
     if (this.#state.type === "ended") return;
     this.#state = { type: "ended" };
-    this.#notice({ type: "ended" });
+    this.#notice({ type: "ended", reason, text: undefined });
   }
 
   #clearDeadlines(): void {
@@ -337,6 +338,21 @@ export class Membership {
   #notice(notice: ChatNotice): void {
     this.#emit({ type: "notice", notice });
   }
+}
+
+function standingOf(address: string): RegistryStanding {
+  return { protocol: "mp1", address, realm: undefined, fingerprint: undefined, trust: "unverified" };
+}
+
+/** mp1 does not say how: the shell knows. */
+function associate(association: number, address: string): ChatOutput {
+  const unsaid = {
+    registryPort: undefined,
+    encapsulationPort: undefined,
+    heartbeatMillis: undefined,
+    lostAfterMillis: undefined,
+  };
+  return { type: "associate", association, address, ...unsaid };
 }
 
 /** A registry with several addresses may call back from another one than it was asked at; mp1 cannot tell it apart. */

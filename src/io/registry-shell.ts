@@ -143,6 +143,7 @@ export class RegistryShell {
       intercept: this.#selfCheck.intercept,
       onDatagram: (source, bytes) =>
         this.#do(() => this.registry.datagram(this.#options.clock.now(), source, bytes)),
+      onChange: () => {},
       onError: warn("UDP discovery"),
     });
     this.#tcp = await listenTcp({

@@ -4,8 +4,10 @@ import { type Nickname, parseNickname } from "../wire/nickname.ts";
 
 /** The arguments of multiproto-chat: text becomes a value, or an error that commander shows. */
 
-/** A registry that the user named: by name or address, without brackets. */
+/** A registry that the user named. */
 export interface NamedHost {
+  readonly typed: string;
+  /** Name or address, without brackets. */
   readonly host: string;
   readonly port: number | undefined;
 }
@@ -28,12 +30,12 @@ export function hostsAndPorts(text: string, before: readonly NamedHost[] = []): 
 function hostAndPort(text: string): NamedHost {
   const wrong = () => new InvalidArgumentError("expected HOST, HOST:PORT or [IPV6]:PORT");
   const bare = text.replace(/%[\w.-]+$/, "");
-  if (isIPv6(bare)) return { host: text, port: undefined };
+  if (isIPv6(bare)) return { typed: text, host: text, port: undefined };
   const [, inBrackets, plain, port] = /^(?:\[([^\]]+)\]|([\w.-]+))(?::(\d+))?$/.exec(text) ?? [];
   const host = inBrackets ?? plain;
   if (host === undefined) throw wrong();
   if (inBrackets !== undefined && !isIPv6(inBrackets.replace(/%[\w.-]+$/, ""))) throw wrong();
-  return { host, port: port === undefined ? undefined : portNumber(port) };
+  return { typed: text, host, port: port === undefined ? undefined : portNumber(port) };
 }
 
 export function portNumber(text: string): number {

@@ -2,16 +2,17 @@ import { emitKeypressEvents } from "node:readline";
 import type { ReadStream, WriteStream } from "node:tty";
 import type { Clock, Millis } from "../base/clock.ts";
 import { EXIT } from "../chat/exit-codes.ts";
-import type { ChatNotice } from "../chat/notices.ts";
-import { messageText, type SearchContext } from "../chat/wording.ts";
 import { Alarm } from "../io/alarm.ts";
-import type { ChatShell } from "../io/chat-shell.ts";
+import type { ChatShell, ShellNotice } from "../io/chat-shell.ts";
 import { parseNickname } from "../wire/nickname.ts";
 import { Conversation } from "./conversation.ts";
 import { complete } from "./line-complete.ts";
 import { type EditorEffect, type Key, LineEditor, MAX_LINE } from "./line-editor.ts";
 import { HistoryFile } from "./line-history.ts";
 import { LineScreen } from "./line-screen.ts";
+import { messageText } from "./lines.ts";
+import { endCode } from "./scripts.ts";
+import type { SearchContext } from "./wording.ts";
 
 /** Two interrupts within this time leave. */
 const INTERRUPT_MILLIS: Millis = 2_000;
@@ -41,6 +42,7 @@ export class LineFace {
   /** While the user is asked for a nickname: the one that Enter takes, and what was being typed. */
   #naming: { readonly suggestion: string; readonly interrupted: LineEditor } | undefined;
   #interruptedAt: Millis = -Infinity;
+  #exitCode: number = EXIT.ok;
   #ended: () => void = () => {};
 
   constructor(options: LineFaceOptions) {
@@ -76,11 +78,13 @@ export class LineFace {
     this.#screen.close();
     this.#input.setRawMode(false);
     this.#input.pause();
-    return EXIT.ok;
+    return this.#exitCode;
   }
 
-  #notice(notice: ChatNotice): void {
+  #notice(notice: ShellNotice): void {
     if (notice.type === "ended") {
+      this.#screen.print(...this.#conversation.lines(notice));
+      this.#exitCode = endCode(notice.reason);
       this.#ended();
       return;
     }
@@ -93,6 +97,7 @@ export class LineFace {
   }
 
   #key(key: Key): void {
+    this.#conversation.seen();
     this.#perform(this.#editor.key(key));
     this.#drawPrompt();
   }

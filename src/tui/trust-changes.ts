@@ -29,17 +29,27 @@ export type TrustChange =
 
 /**
  * The user trusts the key that came last under `name`: the refused one, or else the pinned one, which is verified from
- * then on. With `spoken` (the digits, or all of the fingerprint) only if it is that one.
+ * then on. With `spoken` (the digits, or all of the fingerprint) that one of these, and no other.
  */
 export function acceptKey(
   pins: Pins,
-  how: { name: string; whose: Whose; spoken: string | undefined; at: UnixMillis },
+  how: {
+    name: string;
+    whose: Whose;
+    spoken: string | undefined;
+    at: UnixMillis;
+    /** The key under that name in the roster that we have, proved or not. */
+    listed?: Fingerprint | undefined;
+  },
 ): TrustChange {
   const found = findPin(pins, how.name, how.whose);
   if ("ok" in found) return acceptInAdvance(pins, how) ?? found;
-  const candidates = found.refused === undefined ? [found.fingerprint] : [found.refused.fingerprint];
-  const fingerprint = how.spoken === undefined ? candidates[0] : matching(candidates, how.spoken);
-  if (fingerprint === undefined) return mismatch(found, how.spoken ?? "");
+  const last = how.listed ?? found.refused?.fingerprint ?? found.fingerprint;
+  const fingerprint =
+    how.spoken === undefined
+      ? last
+      : matching([last, found.refused?.fingerprint, found.fingerprint], how.spoken);
+  if (fingerprint === undefined) return mismatch(found, last, how.spoken ?? "");
   return accepted(pins, found, fingerprint, how.at);
 }
 
@@ -71,7 +81,7 @@ function findPin(pins: Pins, name: string, whose: Whose): Pin | Extract<TrustCha
   const shown = escapeText(name, 64);
   const [first] = found;
   if (first === undefined) {
-    const text = `no key of ${shown} has been seen (see: multiproto-chat trust list)`;
+    const text = `no key of ${shown} has been seen (see: trust list)`;
     return { ok: false, why: "unknown", text };
   }
   if (found.length === 1) return first;
@@ -82,17 +92,19 @@ function findPin(pins: Pins, name: string, whose: Whose): Pin | Extract<TrustCha
   return { ok: false, why: "ambiguous", text };
 }
 
-function matching(candidates: readonly Fingerprint[], spoken: string): Fingerprint | undefined {
+function matching(candidates: readonly (Fingerprint | undefined)[], spoken: string): Fingerprint | undefined {
   const parsed = parseSpokenFingerprint(spoken);
-  return parsed === undefined ? undefined : candidates.find((candidate) => isSpokenOf(parsed, candidate));
+  return parsed === undefined
+    ? undefined
+    : candidates.find((candidate) => candidate !== undefined && isSpokenOf(parsed, candidate));
 }
 
-function mismatch(pin: Pin, spoken: string): TrustChange {
+function mismatch(pin: Pin, last: Fingerprint, spoken: string): TrustChange {
   if (parseSpokenFingerprint(spoken) === undefined) {
     const text = "a fingerprint is eight groups of five digits, or 64 hexadecimal digits, and all of them";
     return { ok: false, why: "usage", text };
   }
-  const came = fingerprintText((pin.refused ?? pin).fingerprint);
+  const came = fingerprintText(last);
   const text = `that is not the key that came as ${escapeText(pin.name, 64)}, which is ${came}: not accepted`;
   return { ok: false, why: "mismatch", text };
 }

@@ -1,13 +1,13 @@
 import type { Writable } from "node:stream";
-import type { Clock, UnixMillis } from "../base/clock.ts";
+import type { Clock } from "../base/clock.ts";
 import { fingerprintText } from "../base/fingerprint.ts";
-import { escapeText } from "../base/text.ts";
 import { EXIT } from "../chat/exit-codes.ts";
 import type { Pin, PinSubject } from "../chat/pins.ts";
 import type { Profile } from "../io/profile.ts";
-import { MAX_UNIX_MILLIS } from "../wire/mp2-values.ts";
 import { jsonLine } from "./json.ts";
+import { isoTime } from "./time.ts";
 import { acceptKey, forgetKey, type TrustChange, type Whose } from "./trust-changes.ts";
+import { pinLines, pinName } from "./wording-trust.ts";
 
 /** The commands about keys: `fingerprint` and `trust`. They work on the profile's files and need no network. */
 
@@ -40,7 +40,7 @@ export function runTrustList({ profile, output, json }: TrustContext): number {
   const pins = profile.pins.read().list();
   if (json) output.write(`${jsonLine({ type: "trust", keys: pins.map(pinReport) })}\n`);
   else if (pins.length === 0) output.write("no key has been seen yet\n");
-  else for (const pin of pins) output.write(pinLines(pin));
+  else for (const { text } of pins.flatMap(pinLines)) output.write(`${text}\n`);
   return EXIT.ok;
 }
 
@@ -78,7 +78,7 @@ function change(
   }
   const { subject, fingerprint } = result;
   if (json) output.write(`${jsonLine({ type: what, ...subjectReport(subject), fingerprint })}\n`);
-  else output.write(`${what}: ${subjectText(subject)} ${fingerprintText(fingerprint)}\n`);
+  else output.write(`${what}: ${pinName(subject)} ${fingerprintText(fingerprint)}\n`);
   return EXIT.ok;
 }
 
@@ -98,29 +98,4 @@ function pinReport(pin: Pin): object {
       ? {}
       : { refused: { fingerprint: refused.fingerprint, at: isoTime(refused.at) } }),
   };
-}
-
-/** "ola  04521 …  first seen 2026-11-22", and what to do where another key was refused. */
-function pinLines(pin: Pin): string {
-  const name = subjectText(pin);
-  const how = pin.by === "user" ? "accepted by you" : "first seen";
-  const line = `${name.padEnd(24)} ${fingerprintText(pin.fingerprint)}  ${how} ${day(pin.since)}\n`;
-  if (pin.refused === undefined) return line;
-  const other = fingerprintText(pin.refused.fingerprint);
-  const why = `  ANOTHER KEY came on ${day(pin.refused.at)} and was REFUSED:`;
-  const then = `  is it really theirs? ask them to read it out: multiproto-chat trust accept ${escapeText(pin.name, 64)}`;
-  return `${line}${why}\n${" ".repeat(25)}${other}\n${then}\n`;
-}
-
-function subjectText({ kind, name }: PinSubject): string {
-  return kind === "peer" ? escapeText(name, 64) : `registry ${escapeText(name, 64)}`;
-}
-
-function day(at: number): string {
-  return isoTime(at).slice(0, 10);
-}
-
-/** Of any time that may stand in a file: `Date` throws beyond its range. */
-function isoTime(at: UnixMillis): string {
-  return new Date(Math.min(Math.max(at, 0), MAX_UNIX_MILLIS)).toISOString();
 }

@@ -23,7 +23,11 @@ function scene(t: TestContext, options: { json?: boolean; pins?: Pins } = {}) {
   const profile = Profile.open(directory);
   profile.pins.update(() => options.pins ?? Pins.none);
   const [output, errors] = [new PassThrough(), new PassThrough()];
-  const text = (stream: PassThrough): string => String(stream.read() ?? "");
+  const text = (stream: PassThrough): string => {
+    let all = "";
+    for (let chunk = stream.read(); chunk !== null; chunk = stream.read()) all += chunk;
+    return all;
+  };
   return {
     profile,
     context: {
@@ -57,7 +61,7 @@ test("trust list shows a refused key in words, and what to do", (t) => {
   assert.equal(runTrustList(context), EXIT.ok);
   const text = printed();
   assert.match(text, new RegExp(`^ola +${fingerprintText(OLD)} {2}first seen 2026-11-22$`, "m"));
-  assert.match(text, /ANOTHER KEY came on 2026-11-23 and was REFUSED:/);
+  assert.match(text, /!!! ANOTHER KEY came as ola on 2026-11-23 and was REFUSED:/);
   assert.match(text, new RegExp(fingerprintText(NEW)));
   assert.match(text, /multiproto-chat trust accept ola/);
   runTrustList({ ...context, json: true });
@@ -76,11 +80,13 @@ test("trust accept takes the refused key, and verifies one that was only seen", 
   assert.deepEqual([pin?.fingerprint, pin?.by, pin?.refused], [NEW, "user", undefined]);
 });
 
-test("with the digits only that key is accepted; a part of them never", () => {
+test("with the digits only that key is accepted, the new one or the old; a part of them never", () => {
   const how = { name: "ola", whose: undefined, at: AT };
   const right = acceptKey(changed, { ...how, spoken: fingerprintText(NEW) });
   assert.ok(right.ok && right.fingerprint === NEW);
-  const other = acceptKey(changed, { ...how, spoken: fingerprintText(OLD) });
+  const before = acceptKey(changed, { ...how, spoken: fingerprintText(OLD) });
+  assert.ok(before.ok && before.pins.find(ola)?.refused === undefined);
+  const other = acceptKey(changed, { ...how, spoken: "c2".repeat(32) });
   assert.ok(!other.ok && other.why === "mismatch");
   assert.match(
     other.text,
@@ -119,7 +125,7 @@ test("a name that a person and a registry have is asked about, unless one of the
 test("an unknown name has an exit code of its own, and names are safe for a terminal", (t) => {
   const { context, failed, printed } = scene(t, { pins: changed, json: true });
   assert.equal(runTrustForget(context, { name: "no\u001b[2J", whose: undefined }), EXIT.unknownName);
-  assert.match(failed(), /no key of no\\x1b\[2J has been seen \(see: multiproto-chat trust list\)/);
+  assert.match(failed(), /no key of no\\x1b\[2J has been seen \(see: trust list\)/);
   assert.equal(runTrustForget(context, { name: "ola", whose: "peer" }), EXIT.ok);
   assert.equal(JSON.parse(printed()).type, "forgotten");
   assert.equal(context.profile.pins.read().find(ola), undefined);

@@ -1,8 +1,12 @@
 import type { Millis } from "../base/clock.ts";
+import type { Fingerprint } from "../base/fingerprint.ts";
 import type { LogEntry } from "../base/log.ts";
+import type { SealKeys } from "../base/seal.ts";
 import { encodeUtf8 } from "../base/text.ts";
 import { judgeClaim } from "../roster/claim.ts";
+import type { Ledger } from "../roster/ledger.ts";
 import { type Entry, entryKey, Roster } from "../roster/roster.ts";
+import type { Ban } from "../roster/store.ts";
 import type { AssociationId, SctpEvent } from "../sctp/api.ts";
 import {
   encodeRefusal,
@@ -13,6 +17,7 @@ import {
   type Refusal,
 } from "../wire/mp1-roster.ts";
 import type { Nickname } from "../wire/nickname.ts";
+import type { AdminCommand, AdminDone } from "./admin.ts";
 import type { Attachment } from "./attachments.ts";
 import { DiscoveryGate, type IgnoredReason, type Source } from "./discovery.ts";
 import { DEFAULT_LIMITS, type RegistryLimits } from "./limits.ts";
@@ -21,18 +26,16 @@ import type { DialId, Emit, RegistryOutput } from "./output.ts";
 import { Presence } from "./presence.ts";
 import { Pushes, rosterFor } from "./pushes.ts";
 import { type Dial, type RegistrationHost, Registrations } from "./registration.ts";
+import type {
+  ClientView,
+  Farewell,
+  Progress,
+  RegistryOptions,
+  RegistrySettings,
+  TlsFailure,
+} from "./settings.ts";
 
-/** What an admin may change while the registry runs. */
-export interface RegistrySettings {
-  /** Whether original clients are served. */
-  readonly legacy: boolean;
-}
-
-/** One client as the admin sees it. */
-export interface ClientView {
-  readonly entry: Entry;
-  readonly association: AssociationId | undefined;
-}
+export type { ClientView, RegistrySettings } from "./settings.ts";
 
 /**
  * The registry: who is there, kept true by discovery, dial-back and liveness, told to everybody. A core: inputs are
@@ -41,6 +44,7 @@ export interface ClientView {
  */
 export class Registry {
   readonly #limits: RegistryLimits;
+  readonly #ledger: Ledger;
   #settings: RegistrySettings;
   #outputs: RegistryOutput[] = [];
   readonly #gate: DiscoveryGate;
@@ -55,7 +59,8 @@ export class Registry {
     "legacy-off": 0,
   };
 
-  constructor(options: { settings: RegistrySettings; limits?: Partial<RegistryLimits>; now: Millis }) {
+  constructor(options: RegistryOptions) {
+    this.#ledger = options.ledger;
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.#settings = options.settings;
     this.#gate = new DiscoveryGate(this.#limits, options.now);
@@ -145,6 +150,43 @@ export class Registry {
     this.#presence.event(now, event);
   }
 
+  /** The dial-back by TLS is up, and whose key its peer has proved. `keys`: of the exporter, for its presence. */
+  tlsOpened(
+    _now: Millis,
+    dial: DialId,
+    _peer: { readonly fingerprint: Fingerprint; readonly keys: SealKeys },
+  ): void {
+    this.#outputs.push({ type: "hang-up", dial });
+  }
+
+  tlsReceived(_now: Millis, _dial: DialId, _bytes: Uint8Array): Progress {
+    return { messages: 0, pending: 0 };
+  }
+
+  /** The peer sends nothing more, but may still read. */
+  tlsEnded(_now: Millis, dial: DialId): void {
+    this.#outputs.push({ type: "tls-end", dial });
+  }
+
+  tlsClosed(_now: Millis, _dial: DialId): void {}
+
+  tlsFailed(_now: Millis, _dial: DialId, _failure: TlsFailure): void {}
+
+  /** A message was not taken, since the association's queue is full: its client is told again when it has drained. */
+  sendRefused(_now: Millis, _association: AssociationId): void {}
+
+  /** An interface has come up: who is there shall know of us soon. */
+  announce(_now: Millis): void {}
+
+  /** Does what an admin wants; `done` is told once, for durable things when they are so. */
+  command(_now: Millis, _command: AdminCommand, done: AdminDone): void {
+    done({ ok: false, code: "unknown", text: "nobody of that name or key is known" });
+  }
+
+  bans(): Iterable<Ban> {
+    return this.#ledger.bans();
+  }
+
   /** The association's queue is full: the push is repeated when it has drained, with the roster of then. */
   pushRefused(now: Millis, association: AssociationId): void {
     const attachment = this.#presence.by(association);
@@ -162,7 +204,7 @@ export class Registry {
   }
 
   /** Tells every client that the registry goes away. Its "closed" events need not be waited for. */
-  stop(): void {
+  stop(_now: Millis, _farewell: Farewell): void {
     this.#registrations.hangUpAll();
     for (const { association } of this.#presence.all()) this.#outputs.push({ type: "shutdown", association });
   }

@@ -1,6 +1,7 @@
 import type { Millis } from "../base/clock.ts";
 import { encodeUtf8 } from "../base/text.ts";
 import { encodeRosterItem } from "../wire/mp1-roster.ts";
+import type { Fingerprint, SessionId, StatusText } from "../wire/mp2-values.ts";
 import { foldNickname, type Nickname } from "../wire/nickname.ts";
 import type { AbsenceReason } from "./listed.ts";
 
@@ -25,13 +26,11 @@ export type Presence =
 
 /** What is known of an mp2 client besides. */
 export interface Profile {
-  /** SHA-256 of its key's SPKI, 64 lower-case hex digits. */
-  readonly fingerprint: string;
-  /** Hex digits. */
-  readonly session: string;
+  readonly fingerprint: Fingerprint;
+  readonly session: SessionId;
   /** What its user says of itself; "" is nothing. */
   readonly away: boolean;
-  readonly status: string;
+  readonly status: StatusText | "";
 }
 
 export interface Entry {

@@ -350,7 +350,7 @@ test("stopping shuts every association down and drops the dial-backs", () => {
   const ids = [bench.join("a", "10.0.0.1", 50_000), bench.join("b", "10.0.0.2", 50_000)];
   const dial = bench.hello("10.0.0.3", 50_000);
   bench.take();
-  bench.registry.stop();
+  bench.registry.stop(bench.now, { reason: "stop" });
   bench.collect();
   const told = bench.outputs.flatMap((output) => (output.type === "shutdown" ? [output.association] : []));
   assert.deepEqual(told, ids);

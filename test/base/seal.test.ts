@@ -3,7 +3,14 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { aeadOpen } from "../../src/base/aead.ts";
 import { MisuseError } from "../../src/base/errors.ts";
-import { LAST_COUNTER, type Opened, SEAL_BYTES, SEALED_STREAMS, type SealKeys, Seals } from "../../src/base/seal.ts";
+import {
+  LAST_COUNTER,
+  type Opened,
+  SEAL_BYTES,
+  SEALED_STREAMS,
+  type SealKeys,
+  Seals,
+} from "../../src/base/seal.ts";
 import { encodeUtf8 } from "../../src/base/text.ts";
 
 const KEYS: SealKeys = { toClient: new Uint8Array(32).fill(1), toRegistry: new Uint8Array(32).fill(2) };
@@ -92,7 +99,13 @@ const ORDERS: readonly (readonly [name: string, ...steps: (readonly [number, num
   ["in order", [1, 0, "ok"], [1, 1, "ok"], [1, 2, "ok"], [1, 1, "replayed"]],
   ["streams overtake each other", [2, 9, "ok"], [0, 0, "ok"], [1, 3, "ok"], [0, 4, "ok"], [2, 9, "replayed"]],
   ["one that is missing", [1, 0, "ok"], [1, 7, "ok"], [1, 3, "replayed"], [1, 8, "ok"]],
-  ["a leap closes nothing on other streams", [1, 199, "ok"], [0, 1, "ok"], [2, 0, "ok"], [1, 198, "replayed"]],
+  [
+    "a leap closes nothing on other streams",
+    [1, 199, "ok"],
+    [0, 1, "ok"],
+    [2, 0, "ok"],
+    [1, 198, "replayed"],
+  ],
 ];
 
 for (const [name, ...steps] of ORDERS) {

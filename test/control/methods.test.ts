@@ -33,7 +33,7 @@ test("every method answers with what the registry said", async (context) => {
     needsRestart: ["network.port"],
   });
   assert.equal(await registry.request("restart", undefined), "restarted");
-  assert.equal(await registry.request("stop", undefined), null);
+  assert.equal(await registry.request("stop", { restarting: false }), null);
   assert.deepEqual(await registry.request("log-level", { level: "debug", forMillis: 60_000 }), {
     level: "debug",
     previous: "info",

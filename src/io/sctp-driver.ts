@@ -100,7 +100,7 @@ export class SctpDriver {
     this.#pumpSoon();
   }
 
-  /** Limits for this association alone; undefined: the endpoint's again. */
+  /** Limits for this association alone, from now on; undefined: the endpoint's again. */
   watch(id: AssociationId, limits: LivenessLimits | undefined): void {
     this.#endpoint.watch(this.#clock.now(), id, limits);
     this.#pumpSoon();

@@ -14,7 +14,8 @@ const SLOTS = 64;
 /**
  * Holds the first free slot of `directory`, from 1 on. What holds it is an abstract Unix socket (unix(7)), which the
  * kernel removes with the process: no lock file outlives a killed program. The name is of the directory's inode, so
- * that all ways to write its path are one.
+ * that all ways to write its path are one. Not seen are programs with the same directory on another machine or in
+ * another network namespace: they have the same key, and the registry keeps the newest.
  *
  * Errors: {@link SystemError} "EBUSY" when all are held.
  */

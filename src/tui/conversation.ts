@@ -20,9 +20,15 @@ export type Entered =
   | { readonly type: "sent"; readonly to: string; readonly id: number }
   | { readonly type: "leave" };
 
+/** What of the client a conversation needs. */
+export type ConversationShell = Pick<
+  ChatShell,
+  "snapshot" | "pins" | "fingerprint" | "send" | "setStatus" | "markRead" | "accept" | "forget"
+>;
+
 /** What both line interfaces share: commands in, lines out, and who one is talking to. */
 export class Conversation {
-  readonly #shell: ChatShell;
+  readonly #shell: ConversationShell;
   readonly #clock: Clock;
   readonly #context: SearchContext;
   #partner: string | undefined;
@@ -32,7 +38,7 @@ export class Conversation {
   /** Shown, and not yet told to be read: by the sender's folded name. */
   readonly #unread = new Map<string, MessageId[]>();
 
-  constructor(options: { shell: ChatShell; clock: Clock; context: SearchContext }) {
+  constructor(options: { shell: ConversationShell; clock: Clock; context: SearchContext }) {
     this.#shell = options.shell;
     this.#clock = options.clock;
     this.#context = options.context;

@@ -1,5 +1,6 @@
 import type { Millis } from "../base/clock.ts";
 import type { ChatMessage } from "../wire/mp1-chat.ts";
+import { BOUNDS } from "./bounds.ts";
 import type { ChatOutput } from "./events.ts";
 import type { KnownPeers } from "./known-peers.ts";
 
@@ -8,8 +9,6 @@ import type { KnownPeers } from "./known-peers.ts";
  * got lost comes again after a few hundred.
  */
 export const JUDGE_MILLIS: Millis = 500;
-/** More than that are judged by what is known. */
-const MAX_WAITING = 64;
 
 /** What mp1's messages lack. */
 const KEYLESS = { messageId: undefined, time: undefined, fingerprint: undefined };
@@ -35,7 +34,7 @@ export class Arrivals {
   }
 
   received(now: Millis, address: string, message: ChatMessage): void {
-    const isFull = this.#waiting.length >= MAX_WAITING;
+    const isFull = this.#waiting.length >= BOUNDS.arrivals;
     this.#waiting = [...this.#waiting, { address, message, judgeAt: isFull ? now : now + JUDGE_MILLIS }];
     this.advance(now);
   }
@@ -70,7 +69,9 @@ export class Arrivals {
   }
 
   #matches({ address, message }: Arrival): boolean {
-    return this.#peers.find(message.from)?.address === address;
+    const peer = this.#peers.find(message.from);
+    // Who has a key writes by mp2: this is somebody else.
+    return peer?.address === address && peer.trust === "unverified";
   }
 
   #show(arrival: Arrival): void {

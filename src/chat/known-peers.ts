@@ -18,6 +18,8 @@ export class KnownPeers {
   readonly #own: Fingerprint;
   readonly #judge: (nickname: Nickname, fingerprint: Fingerprint | undefined) => Trust;
   readonly #rosters: Readonly<Record<Protocol, Map<string, Entry>>> = { mp1: new Map(), mp2: new Map() };
+  /** Of the mp2 roster. */
+  readonly #keys = new Map<Fingerprint, string>();
   #protocol: Protocol = "mp2";
   /** Those of a registry that went away, until its successor has had time to hear of them. */
   #former: ReadonlyMap<string, Entry> = new Map();
@@ -58,8 +60,14 @@ export class KnownPeers {
     const entry = after ?? before;
     if (entry === undefined) return;
     const key = foldNickname(entry.nick);
+    const former = roster.get(key)?.fingerprint;
+    if (former !== undefined && this.#keys.get(former) === key) this.#keys.delete(former);
     if (after === undefined || after.fingerprint === this.#own) roster.delete(key);
-    else roster.set(key, ofListed(after));
+    else {
+      const listed = ofListed(after);
+      roster.set(key, listed);
+      if (listed.fingerprint !== undefined) this.#keys.set(listed.fingerprint, key);
+    }
     this.#touched.add(key);
   }
 
@@ -78,6 +86,20 @@ export class KnownPeers {
   find(nickname: string): Peer | undefined {
     const entry = this.#entry(foldNickname(nickname));
     return entry && this.#judged(entry);
+  }
+
+  /** Who is listed there. */
+  at({ address, port }: Source): Peer | undefined {
+    for (const [, entry] of this.#current())
+      if (entry.address === address && entry.port === port) return this.#judged(entry);
+    return undefined;
+  }
+
+  /** Whose key it is, by the mp2 roster. */
+  holderOf(fingerprint: Fingerprint): Peer | undefined {
+    const key = this.#keys.get(fingerprint) ?? this.#formerHolder(fingerprint);
+    const entry = key === undefined ? undefined : this.#entry(key);
+    return entry?.fingerprint === fingerprint ? this.#judged(entry) : undefined;
   }
 
   /** Online first, then by name. */
@@ -106,6 +128,11 @@ export class KnownPeers {
     }
     this.#touched.clear();
     return { online, offline };
+  }
+
+  #formerHolder(fingerprint: Fingerprint): string | undefined {
+    for (const [key, entry] of this.#former) if (entry.fingerprint === fingerprint) return key;
+    return undefined;
   }
 
   #entry(key: string): Entry | undefined {

@@ -89,13 +89,13 @@ export type ChatNotice =
   | { readonly type: "searching" }
   | { readonly type: "search-failing"; readonly text: string }
   /**
-   * Nothing heard for ten seconds. "unverified-refused": only registries without a key have answered, and they are not
-   * used, because one with a key is pinned, or because mp1 is switched off.
+   * Nothing heard for ten seconds. `unverified`: whether registries without a key (mp1) were asked, too; "pinned": not,
+   * since one with a key is known, "off": not, since mp1 is switched off.
    */
   | {
       readonly type: "search-hint";
       readonly waitedMillis: Millis;
-      readonly heard: "nothing" | "unverified-refused";
+      readonly unverified: "asked" | "pinned" | "off";
     }
   /** A registry answered and could not connect to our TCP port. */
   | {

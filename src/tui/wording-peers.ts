@@ -49,7 +49,8 @@ export function rosterLines(snapshot: ChatSnapshot, lostSince: string | undefine
 
 function peerLine(peer: Peer): Line {
   const name = pad(`${nameText(peer.nickname)}${MARK[peer.trust]}`, 20);
-  const place = pad(`${peer.address}:${peer.port}`, 21);
+  const host = peer.address.includes(":") ? `[${peer.address}]` : peer.address;
+  const place = pad(`${host}:${peer.port}`, 21);
   const text = `${name} ${place} ${pad(peer.state, 8)} ${pad(TRUST_TEXT[peer.trust], 10)} ${detail(peer)}`;
   if (peer.trust === "changed") return { tone: "alarm", text: text.trimEnd() };
   return peer.online ? plain(text.trimEnd()) : quiet(text.trimEnd());

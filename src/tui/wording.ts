@@ -1,4 +1,3 @@
-import type { Millis } from "../base/clock.ts";
 import { fingerprintText } from "../base/fingerprint.ts";
 import { durationText, escapeText } from "../base/text.ts";
 import type { AssociationEnd } from "../chat/events.ts";
@@ -64,7 +63,7 @@ function searchLines(
     case "trouble":
       return [bad(escapeText(notice.text))];
     case "search-hint":
-      return notice.heard === "nothing" ? hintLines(notice.waitedMillis, context) : unverifiedLines(notice);
+      return hintLines(notice, context);
     case "blocked":
       return blockedLines(notice);
   }
@@ -98,30 +97,29 @@ function registryLines(
   }
 }
 
-function hintLines(waited: Millis, { place }: SearchContext): readonly Line[] {
+function hintLines(
+  { waitedMillis, unverified }: Notice<"search-hint">,
+  { place }: SearchContext,
+): readonly Line[] {
+  const waited = durationText(waitedMillis);
   return [
-    bad(`no registry has answered for ${durationText(waited)} (asked ${place}); still asking. Check that:`),
+    bad(`no registry has answered for ${waited} (asked ${place}); still asking. Check that:`),
     quiet("  a registry runs on this network (on its machine: systemctl status multiproto)"),
     quiet("  no firewall is in the way: here, incoming TCP 50000-65001 and UDP; there, UDP 10001 and 9899"),
     quiet("  it is the right network (choose another one: --interface NAME)"),
     quiet("  multicast gets there; across subnets it does not (name the host: --registry HOST)"),
+    ...KEYLESS_LINES[unverified].map(quiet),
   ];
 }
 
-function unverifiedLines({ waitedMillis }: Notice<"search-hint">): readonly Line[] {
-  const waited = durationText(waitedMillis);
-  return [
-    bad(
-      `only registries without a key (mp1) have answered for ${waited}, and they are not used; still asking.`,
-    ),
-    quiet(
-      "  They are not when you know one with a key, since anybody could pretend to have none, or by --no-legacy.",
-    ),
-    quiet(
-      "  If yours has really gone back to an older version: multiproto-chat trust list, then trust forget NAME.",
-    ),
-  ];
-}
+const KEYLESS_LINES: Readonly<Record<Notice<"search-hint">["unverified"], readonly string[]>> = {
+  asked: [],
+  pinned: [
+    "  it is not an older one without a key (mp1): you know one with a key, and anybody can pretend to have none",
+    "  (to use one all the same, forget the other: multiproto-chat trust list, trust forget NAME)",
+  ],
+  off: ["  it is not an older one without a key (mp1): such are switched off here (--no-legacy)"],
+};
 
 function blockedLines({ registry, port, reason }: Notice<"blocked">): readonly Line[] {
   const why: Readonly<Record<typeof reason, string>> = {

@@ -4,6 +4,7 @@ import type { Fingerprint } from "../../src/base/fingerprint.ts";
 import { decodeUtf8, encodeUtf8 } from "../../src/base/text.ts";
 import { ChatClient } from "../../src/chat/client.ts";
 import type { ChatEvent, ChatOutput } from "../../src/chat/events.ts";
+import { FALLBACK_MILLIS } from "../../src/chat/membership.ts";
 import type { ChatNotice } from "../../src/chat/notices.ts";
 import { Pins } from "../../src/chat/pins.ts";
 import type { WhenTaken } from "../../src/chat/settings.ts";
@@ -88,13 +89,19 @@ export class VirtualClient {
     return found;
   }
 
+  /** Hellos of mp1. */
+  hellos(): readonly { readonly bytes: Uint8Array }[] {
+    return this.take("hello").filter(({ protocol }) => protocol === "mp1");
+  }
+
   notices(): readonly ChatNotice[] {
     return this.take("notice").map((out) => out.notice);
   }
 
   start(): void {
     this.client.start(this.now);
-    this.pass(0);
+    // Nobody answers by mp2.
+    this.pass(FALLBACK_MILLIS);
     this.handle({ type: "hello-sent", protocol: "mp1", to: "any" });
   }
 

@@ -177,6 +177,8 @@ export class Contact {
   }
 
   #up(now: Millis, speaker: Speaker): void {
+    // Also in place of a link that was up, of whose end nobody is told then.
+    this.#outbox.linkLost();
     this.#deadlines.clear("contact", "retry");
     this.#deadlines.set("contact", "idle", now + IDLE_MILLIS);
     this.#host.up(now, speaker);

@@ -248,7 +248,8 @@ export class Membership {
       case "lost":
         if (change.away === undefined) this.#lost(now, change.registry, change.how);
         else {
-          this.#notice({ type: "registry-away", registry: change.registry, ...change.away });
+          const { reason, backInMillis } = change.away;
+          this.#notice({ type: "registry-away", registry: change.registry, reason, backInMillis });
           this.#options.changed(now, { type: "lost" });
         }
         this.#return(now, change.away?.backInMillis ?? 0);

@@ -18,7 +18,10 @@ import type { ChatOutput, Progress, Source, TlsFailure } from "./events.ts";
 
 /** A newcomer may connect before the roster with its entry is here. */
 export const LINK_JUDGE_MILLIS: Millis = 500;
-/** So long does the lower fingerprint's own attempt go before that of the other, which may be the only way. */
+/**
+ * So long does the lower fingerprint's own attempt go before that of the other, which may be the only way; and so long
+ * has a link that is up to show that it is alive when the other side makes another one.
+ */
 export const HOLD_MILLIS: Millis = 1_000;
 
 type Stage =
@@ -253,7 +256,7 @@ export class PeerConnections {
     const ours = this.#ours;
     if (up?.link !== undefined) {
       // They know of no other one, or have not seen yet that there is one: it shows within the time of a ping.
-      connection.stage = { type: "held", nick, until: Infinity };
+      connection.stage = { type: "held", nick, until: this.#now + HOLD_MILLIS };
       up.link.probe(this.#now);
     } else if (ours !== undefined && ours !== connection && this.#owner.own < this.#fingerprint) {
       connection.stage = { type: "held", nick, until: this.#now + HOLD_MILLIS };

@@ -6,9 +6,9 @@ export const LINK_TIMES = {
   /** For both greetings. The other side may wait for its roster, and for the end of another connection. */
   greeting: 8_000,
   /** While the other side owes an answer, so much silence leads to a ping … */
-  silence: 2_000,
-  /** … and so much more to the end: found dead after 4.5 s. */
-  pong: 2_500,
+  silence: 1_500,
+  /** … and so much more to the end: found dead after 3.5 s, and replaced within five. */
+  pong: 2_000,
   /** While it owes nothing, finding out late harms nobody. */
   idlePing: 15_000,
   /** A deadline that is noticed so late means that we were stopped, not that the other side is dead. */

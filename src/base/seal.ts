@@ -1,12 +1,14 @@
 import { AEAD_KEY_BYTES, AEAD_NONCE_BYTES, AEAD_TAG_BYTES, aeadOpen, aeadSeal } from "./aead.ts";
 import { MisuseError } from "./errors.ts";
-import { ReplayWindow } from "./replay-window.ts";
 
 /**
  * Sealed SCTP messages between a registry and one client: `counter (64 bits) ‖ ciphertext ‖ tag (16 bytes)`.
  * ChaCha20-Poly1305; the nonce is four zero bytes and the counter; authenticated besides: the stream's number (16 bits)
  * and one byte for the direction. Each direction has a key of its own and counts from 0 over all streams, so no nonce
  * is used twice; keys live as long as one session.
+ *
+ * SCTP delivers each stream in order, so within one the counters only ascend: what does not is a repetition, or was
+ * moved by somebody. Streams overtake each other freely.
  */
 
 const COUNTER_BYTES = 8;
@@ -19,6 +21,9 @@ export const SEAL_BYTES = COUNTER_BYTES + AEAD_TAG_BYTES;
  * 285 years.
  */
 export const LAST_COUNTER = Number.MAX_SAFE_INTEGER;
+
+/** Streams that have counters: 0 to 2. */
+export const SEALED_STREAMS = 3;
 
 /** So many forgeries may be tried on one key (the integrity limit of RFC 9001 §6.6); then nothing is opened any more. */
 export const FORGERIES_AT_MOST = 2 ** 36;
@@ -40,9 +45,10 @@ export type SealFault =
   | "short"
   /** Not by the other side with this session's key, in this direction, on this stream. */
   | "forged"
+  /** On this stream as late a message has come before, or a later one. */
   | "replayed"
-  /** So far behind that nobody remembers whether it has come before. */
-  | "too-old"
+  /** Nothing is sealed for that stream. */
+  | "bad-stream"
   /** A counter, or a number of forgeries, beyond which the keys must not be used. */
   | "exhausted";
 
@@ -69,7 +75,7 @@ export class Seals {
     this.#inbound = new Inbound(keys[others], DIRECTION[others]);
   }
 
-  /** `text` sealed for `stream` (0 to 65,535), {@link SEAL_BYTES} longer; undefined once the counters are used up. */
+  /** `text` sealed for `stream` (0 to 2), {@link SEAL_BYTES} longer; undefined once the counters are used up. */
   seal(stream: number, text: Uint8Array): Uint8Array | undefined {
     return this.#outbound.seal(stream, text);
   }
@@ -105,7 +111,8 @@ class Outbound {
 class Inbound {
   readonly #key: Uint8Array;
   readonly #direction: number;
-  readonly #window = new ReplayWindow();
+  /** By stream: the least counter that may come. */
+  readonly #next = new Array<number>(SEALED_STREAMS).fill(0);
   #forgeries = 0;
 
   constructor(key: Uint8Array, direction: number) {
@@ -118,16 +125,17 @@ class Inbound {
     const counter = readCounter(sealed);
     if (counter > LAST_COUNTER || this.#forgeries >= FORGERIES_AT_MOST)
       return { ok: false, fault: "exhausted" };
+    const next = this.#next[stream];
+    if (next === undefined) return { ok: false, fault: "bad-stream" };
     // Judged before it is opened: a replay costs no decryption. Remembered only afterwards: a forgery moves nothing.
-    const freshness = this.#window.judge(counter);
-    if (freshness !== "new") return { ok: false, fault: freshness };
+    if (counter < next) return { ok: false, fault: "replayed" };
     const aad = authenticated(stream, this.#direction);
     const text = aeadOpen(this.#key, nonceOf(sealed), aad, sealed.subarray(COUNTER_BYTES));
     if (text === undefined) {
       this.#forgeries += 1;
       return { ok: false, fault: "forged" };
     }
-    this.#window.accept(counter);
+    this.#next[stream] = counter + 1;
     return { ok: true, text };
   }
 }
@@ -139,7 +147,8 @@ function nonceOf(sealed: Uint8Array): Uint8Array {
 }
 
 function authenticated(stream: number, direction: number): Uint8Array {
-  if (stream !== (stream & 0xffff)) throw new MisuseError(`a stream numbered ${stream}`);
+  if (!Number.isInteger(stream) || stream < 0 || stream >= SEALED_STREAMS)
+    throw new MisuseError(`a sealed stream numbered ${stream}`);
   return Uint8Array.of(stream >>> 8, stream, direction);
 }
 

@@ -1,8 +1,8 @@
 import type { Millis } from "../base/clock.ts";
 import type { Rate } from "../base/tokens.ts";
 
-/** Every bound of the registry core and why it is what it is. */
-export interface RegistryLimits {
+/** Every bound of the registry core and why it is what it is: those of both protocols, of mp1, and of mp2. */
+export interface RegistryLimits extends Mp2Limits {
   /** Entries in all, online and offline. */
   readonly maxClients: number;
   /** Datagrams taken from one source address: 30 clients on one host may all start at once and repeat themselves. */
@@ -37,6 +37,60 @@ export interface RegistryLimits {
   readonly pushBytes: number;
 }
 
+/** Bounds of mp2. */
+interface Mp2Limits {
+  /** From a cookie to its join: round trips on a LAN take milliseconds, a busy registry and a repeated join seconds. */
+  readonly cookieMillis: Millis;
+  /**
+   * Cookies remembered that have been used, so that nobody brings one twice. More than come back in their life of a
+   * thousand clients; beyond it the oldest, nearly expired, are forgotten.
+   */
+  readonly maxUsedCookies: number;
+  /** TLS dial-backs at once: some 100 KiB each while its handshake lasts, and more would only wait for the processor. */
+  readonly maxTlsDials: number;
+  /** … of them to one address: who accepts and then says nothing keeps nobody else out. */
+  readonly maxTlsDialsPerAddress: number;
+  /** Joins that wait for a place among those: a thousand clients that come back at once need not ask twice. */
+  readonly maxJoins: number;
+  /** A join that waited so long is forgotten: its client has asked again. */
+  readonly joinMillis: Millis;
+  /** TCP and TLS to a client; the shell's own limit is shorter, this is for a shell that says nothing. */
+  readonly tlsDialMillis: Millis;
+  /** From the challenge to the whole of `register`: no user is asked anything then. */
+  readonly registerMillis: Millis;
+  /** The client reads what it was told and closes, or we do. */
+  readonly tlsCloseMillis: Millis;
+  /**
+   * Pages sent on TLS. A connection may hold 1 MiB that its client has not read; a longer roster is sent on SCTP, which
+   * tells when there is room. Some 3,500 entries.
+   */
+  readonly tlsPageBytes: number;
+  /** Sessions of one address: a terminal server has hundreds; nobody shall fill the registry alone. */
+  readonly maxSessionsPerAddress: number;
+  /** Names bound for the first time from one address. At its rate a flood needs half a day for all names there are. */
+  readonly newNamesPerAddress: Rate;
+  /** From `registered` to `attach`: an INIT that gets lost is repeated after 1 and 3 s. */
+  readonly sessionAttachMillis: Millis;
+  /** From the association to `attach`, its first message. */
+  readonly firstMessageMillis: Millis;
+  /** Questions of one client: each may cost pages. A mirror asks every 2 s at most, and at once after a loss. */
+  readonly asks: Rate;
+  /** A client's status counts once in this time, the latest as it then is: each costs a message to everybody. */
+  readonly statusMillis: Millis;
+  /** A queue that has been full for so long: its client does not read, and holds memory. */
+  readonly unreadMillis: Millis;
+  /** Messages sealed in one go, some 2 ms: then the loop is free for whatever has come in. */
+  readonly sealsATurn: number;
+  /** … of them kept for pages and repairs, so that a storm of deltas does not put them off for ever. */
+  readonly repairsATurn: number;
+  /** Messages of a run of pages handed to one association in one go: 64 KiB, a quarter of its queue. */
+  readonly runMessagesATurn: number;
+  /** Between two beacons, give or take a tenth: a client that missed a bye looks for us after so long. */
+  readonly beaconMillis: Millis;
+  /** Between two that interfaces have asked for: a flapping one is no reason to flood the others. */
+  readonly announceMillis: Millis;
+}
+
 export const DEFAULT_LIMITS: RegistryLimits = {
   maxClients: 10_000,
   datagramsPerAddress: { perSecond: 50, burst: 200 },
@@ -53,4 +107,26 @@ export const DEFAULT_LIMITS: RegistryLimits = {
   strangerMillis: 5_000,
   pushMillis: 50,
   pushBytes: 262_144,
+  cookieMillis: 10_000,
+  maxUsedCookies: 16_384,
+  maxTlsDials: 256,
+  maxTlsDialsPerAddress: 64,
+  maxJoins: 2_048,
+  joinMillis: 5_000,
+  tlsDialMillis: 10_000,
+  registerMillis: 10_000,
+  tlsCloseMillis: 5_000,
+  tlsPageBytes: 524_288,
+  maxSessionsPerAddress: 2_048,
+  newNamesPerAddress: { perSecond: 1, burst: 1_024 },
+  sessionAttachMillis: 10_000,
+  firstMessageMillis: 5_000,
+  asks: { perSecond: 1, burst: 8 },
+  statusMillis: 500,
+  unreadMillis: 30_000,
+  sealsATurn: 128,
+  repairsATurn: 32,
+  runMessagesATurn: 4,
+  beaconMillis: 10_000,
+  announceMillis: 1_000,
 };

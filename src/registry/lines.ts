@@ -2,7 +2,9 @@ import type { LogEntry, LogFields, LogLevel } from "../base/log.ts";
 import { durationText } from "../base/text.ts";
 import type { Entry, OfflineReason } from "../roster/roster.ts";
 import type { IgnoredReason, Source } from "./discovery.ts";
+import type { Mp2DialFault } from "./mp2/dial-backs.ts";
 import type { DialFailure } from "./registration.ts";
+import type { TlsFailure } from "./settings.ts";
 
 /**
  * The registry's log lines whose wording depends on a reason. A warning is something that a person must look at; what
@@ -26,6 +28,10 @@ export function ignoredLine(source: Source, bytes: number, reason: IgnoredReason
     "too-many": ["warn", "too many datagrams"],
     "bad-source": ["info", "nobody can be called back at that address and port"],
     "legacy-off": ["info", "original clients are switched off (legacy = false)"],
+    "not-for-us": ["debug", "it is not meant for registries"],
+    malformed: ["info", "it is no message of mp2"],
+    "other-registry": ["info", "it is for another registry"],
+    "bad-cookie": ["info", "its cookie is too old, used, or not ours (is somebody forging addresses?)"],
   };
   const [level, text] = reasons[reason];
   return line(
@@ -49,6 +55,20 @@ export function failedDialLine(
   };
   const [level, text] = reasons[why];
   return line(level, `${address} asked to join, but ${text}`, { address, port }, `dial-${why}`);
+}
+
+export function failedTlsLine({ address, port }: Source, why: TlsFailure | Mp2DialFault): LogEntry {
+  const reasons: Readonly<Record<TlsFailure | Mp2DialFault, Line>> = {
+    refused: ["info", `refuses TCP ${port} (gone again?)`],
+    timeout: ["warn", `cannot be reached on TCP ${port} (does a firewall there drop it?)`],
+    unreachable: ["warn", `cannot be reached on TCP ${port}: no way there`],
+    tls: ["warn", `speaks no TLS with us on TCP ${port}`],
+    "hung-up": ["info", "hung up before it registered"],
+    silent: ["info", "did not register in time"],
+    "bad-frame": ["warn", "sent no frame of mp2"],
+  };
+  const [level, text] = reasons[why];
+  return line(level, `${address} asked to join, but ${text}`, { address, port }, `tls-${why}`);
 }
 
 export function offlineLine(entry: Entry, reason: OfflineReason, detail: string): LogEntry {

@@ -1,7 +1,14 @@
 import type { Millis } from "../base/clock.ts";
 import { Deadlines } from "../base/deadlines.ts";
 import type { LogEntry } from "../base/log.ts";
-import { type EntryKey, entryKey, isOnline, type OfflineReason, type Roster } from "../roster/roster.ts";
+import {
+  type Entry,
+  type EntryKey,
+  entryKey,
+  isOnline,
+  type OfflineReason,
+  type Roster,
+} from "../roster/roster.ts";
 import type { AssociationId, Path, SctpEvent } from "../sctp/api.ts";
 import { type Attachment, Attachments } from "./attachments.ts";
 import type { RegistryLimits } from "./limits.ts";
@@ -71,6 +78,22 @@ export class Presence {
     if (attached !== undefined) this.#online(now, attached);
   }
 
+  /** The admin wants the client of `key` gone. It may come again. */
+  kick(now: Millis, key: EntryKey): void {
+    const attachment = this.#attachments.of(key);
+    if (attachment !== undefined) {
+      this.#attachments.down(attachment.association);
+      this.#emit({ type: "abort", association: attachment.association, reason: "kicked by the admin" });
+    }
+    this.#offline(now, key, "kicked", "");
+    this.#judged(now, key);
+  }
+
+  /** The association is another protocol's from now on. Returns what was known of it. */
+  release(association: AssociationId): Attachment | undefined {
+    return this.#attachments.down(association);
+  }
+
   event(now: Millis, event: SctpEvent): void {
     switch (event.type) {
       case "up":
@@ -114,7 +137,7 @@ export class Presence {
   }
 
   #up(now: Millis, association: AssociationId, path: Path, port: number): void {
-    const entry = this.#roster.find(entryKey(path.address, port));
+    const entry = this.#find(entryKey(path.address, port));
     const former = this.#attachments.up(now, association, path, port, entry !== undefined);
     if (former !== undefined) {
       this.#emit({ type: "abort", association: former.association, reason: "superseded" });
@@ -125,7 +148,7 @@ export class Presence {
 
   #online(now: Millis, attachment: Attachment): void {
     const { key, path } = attachment;
-    const former = this.#roster.find(key);
+    const former = this.#find(key);
     if (former === undefined) return;
     this.#deadlines.clear(key, "attach");
     if (isOnline(former.presence)) {
@@ -144,7 +167,7 @@ export class Presence {
 
   #suspect(now: Millis, association: AssociationId, suspect: boolean): void {
     const key = this.#attachments.by(association)?.key;
-    const entry = key === undefined ? undefined : this.#roster.find(key);
+    const entry = key === undefined ? undefined : this.#find(key);
     if (key === undefined || entry === undefined) return;
     if (isOnline(entry.presence)) {
       this.#roster.setPresence(key, { state: suspect ? "suspect" : "online", since: now });
@@ -183,6 +206,12 @@ export class Presence {
     this.#changed(now);
   }
 
+  /** The entry of a client of mp1. Of mp2's, associations and deadlines that are left of a former one say nothing. */
+  #find(key: EntryKey): Entry | undefined {
+    const entry = this.#roster.find(key);
+    return entry?.client === "mp2" ? undefined : entry;
+  }
+
   /** Somebody is at `key`, or on the way there. */
   #isHeld(key: EntryKey): boolean {
     const entry = this.#roster.find(key);
@@ -199,7 +228,7 @@ export class Presence {
   }
 
   #offline(now: Millis, key: EntryKey, reason: OfflineReason, detail: string): void {
-    const former = this.#roster.find(key);
+    const former = this.#find(key);
     if (former === undefined || former.presence.state === "offline") return;
     this.#pushes.forget(key);
     this.#deadlines.clearAll(key);
@@ -211,6 +240,11 @@ export class Presence {
 
   #changed(now: Millis): void {
     this.#emit({ type: "counts" });
+    this.changed(now);
+  }
+
+  /** Somebody stands otherwise now, over whatever protocol: all here are to be told. */
+  changed(now: Millis): void {
     for (const attachment of this.#attachments.all()) this.#pushes.mark(attachment.key, now);
   }
 

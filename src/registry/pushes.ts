@@ -15,7 +15,7 @@ const EMPTY = joinRoster([], OWN_ROSTER_BYTES);
 
 function* others(roster: Roster, key: EntryKey | undefined): Generator<Entry> {
   for (const entry of roster.onlineFirst()) {
-    if (entry.key !== key && entry.presence.state !== "joining") yield entry;
+    if (entry.key !== key && entry.presence.state !== "joining" && entry.json !== "") yield entry;
   }
 }
 

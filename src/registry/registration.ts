@@ -55,12 +55,13 @@ export class Registrations {
   readonly #bySource = new Map<EntryKey, DialId>();
   readonly #perAddress = new Map<string, number>();
   readonly #deadlines = new Deadlines<DialId, DeadlineName>();
-  #nextId: DialId = 1;
+  readonly #nextId: () => DialId;
 
-  constructor(limits: RegistryLimits, emit: Emit, host: RegistrationHost) {
+  constructor(limits: RegistryLimits, emit: Emit, host: RegistrationHost, nextId: () => DialId) {
     this.#limits = limits;
     this.#emit = emit;
     this.#host = host;
+    this.#nextId = nextId;
   }
 
   get pending(): number {
@@ -78,7 +79,7 @@ export class Registrations {
     const atAddress = this.#perAddress.get(source.address) ?? 0;
     if (this.#dials.size >= this.#limits.maxDials || atAddress >= this.#limits.maxDialsPerAddress)
       return false;
-    const id = this.#nextId++;
+    const id = this.#nextId();
     const dial: Dial = { id, source, client, helloAt: now, machineMillis: 0, state: { step: "connecting" } };
     this.#dials.set(id, dial);
     this.#bySource.set(key, id);

@@ -1,97 +1,113 @@
 import type { Millis } from "../base/clock.ts";
 import type { LogEntry } from "../base/log.ts";
-import { encodeUtf8 } from "../base/text.ts";
-import { judgeClaim } from "../roster/claim.ts";
-import { type Entry, entryKey, Roster } from "../roster/roster.ts";
+import { RosterFeed } from "../roster/feed.ts";
+import type { Ledger } from "../roster/ledger.ts";
+import { Publication } from "../roster/publication.ts";
+import { type Entry, entryKey } from "../roster/roster.ts";
+import type { Ban } from "../roster/store.ts";
 import type { AssociationId, SctpEvent } from "../sctp/api.ts";
-import {
-  encodeRefusal,
-  joinRoster,
-  ORIGINAL_FIRST_ROSTER_BYTES,
-  ORIGINAL_PUSH_BYTES,
-  OWN_ROSTER_BYTES,
-  type Refusal,
-} from "../wire/mp1-roster.ts";
-import type { Nickname } from "../wire/nickname.ts";
-import type { Attachment } from "./attachments.ts";
-import { DiscoveryGate, type IgnoredReason, type Source } from "./discovery.ts";
-import { DEFAULT_LIMITS, type RegistryLimits } from "./limits.ts";
-import { failedDialLine, ignoredLine, line, where } from "./lines.ts";
+import { MP2_PPID } from "../wire/mp2-presence.ts";
+import { type AdminCommand, AdminDesk, type AdminDone } from "./admin.ts";
+import { DiscoveryGate, type IgnoredReason, NOTHING_IGNORED, type Source } from "./discovery.ts";
+import { DEFAULT_LIMITS } from "./limits.ts";
+import { ignoredLine, line } from "./lines.ts";
+import { Mp1Admission } from "./mp1-admission.ts";
+import type { TlsPeer } from "./mp2/dial-backs.ts";
+import { Mp2 } from "./mp2/mp2.ts";
+import { placeKey } from "./mp2/sessions.ts";
 import type { DialId, Emit, RegistryOutput } from "./output.ts";
 import { Presence } from "./presence.ts";
-import { Pushes, rosterFor } from "./pushes.ts";
-import { type Dial, type RegistrationHost, Registrations } from "./registration.ts";
+import { Pushes } from "./pushes.ts";
+import { Registrations } from "./registration.ts";
+import type {
+  ClientView,
+  Farewell,
+  Progress,
+  RegistryOptions,
+  RegistrySettings,
+  TlsFailure,
+} from "./settings.ts";
 
-/** What an admin may change while the registry runs. */
-export interface RegistrySettings {
-  /** Whether original clients are served. */
-  readonly legacy: boolean;
-}
-
-/** One client as the admin sees it. */
-export interface ClientView {
-  readonly entry: Entry;
-  readonly association: AssociationId | undefined;
-}
+export type { ClientView, RegistrySettings } from "./settings.ts";
 
 /**
- * The registry: who is there, kept true by discovery, dial-back and liveness, told to everybody. A core: inputs are
- * the public methods with `now`; what is to be done is taken by `takeOutputs`; `nextDeadline` says when `advance` must
- * be called. docs/protocol.md is its specification.
+ * The registry: who is there, kept true by discovery, dial-back and liveness, told to everybody, over mp1 and mp2. A
+ * core: inputs are the public methods with `now`; what is to be done is taken by `takeOutputs`; `nextDeadline` says when
+ * `advance` must be called. docs/protocol.md and docs/protocol-mp2.md are its specification. Here is only how its
+ * parts hang together.
  */
 export class Registry {
-  readonly #limits: RegistryLimits;
+  readonly #ledger: Ledger;
   #settings: RegistrySettings;
   #outputs: RegistryOutput[] = [];
+  /** Grows each time that the outputs are taken: what was refused since belongs to them. */
+  #turn = 0;
+  #lastDial: DialId = 0;
+  #isStopping = false;
   readonly #gate: DiscoveryGate;
-  readonly #roster: Roster;
+  readonly #feed: RosterFeed;
+  readonly #pushes: Pushes;
   readonly #registrations: Registrations;
   readonly #presence: Presence;
-  readonly #pushes: Pushes;
-  readonly #ignored: Record<IgnoredReason, number> = {
-    "not-a-hello": 0,
-    "too-many": 0,
-    "bad-source": 0,
-    "legacy-off": 0,
-  };
+  readonly #mp2: Mp2;
+  readonly #desk: AdminDesk;
+  readonly #ignored: Record<IgnoredReason, number> = { ...NOTHING_IGNORED };
 
-  constructor(options: { settings: RegistrySettings; limits?: Partial<RegistryLimits>; now: Millis }) {
-    this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+  constructor(options: RegistryOptions) {
+    const { now, unixAt, ledger } = options;
+    const limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.#ledger = ledger;
     this.#settings = options.settings;
-    this.#gate = new DiscoveryGate(this.#limits, options.now);
-    this.#roster = new Roster(this.#limits.maxClients);
-    this.#pushes = new Pushes(this.#limits);
+    this.#gate = new DiscoveryGate(limits, now);
+    const { epoch, seq } = ledger;
+    const publication = new Publication({ epoch, seq, nextNumber: () => ledger.nextSeq() });
+    this.#feed = new RosterFeed({ capacity: limits.maxClients, publication, unixAt });
+    const { roster } = this.#feed;
+    this.#pushes = new Pushes(limits);
+    const pushes = this.#pushes;
     const emit: Emit = (output) => this.#outputs.push(output);
+    const nextDial = (): DialId => ++this.#lastDial;
     this.#presence = new Presence({
-      limits: this.#limits,
-      roster: this.#roster,
-      pushes: this.#pushes,
-      emit,
-      judged: (now, key) => this.#registrations.holderJudged(now, key),
+      ...{ limits, roster, pushes, emit },
+      judged: (at, key) => this.#registrations.holderJudged(at, key),
     });
-    const host: RegistrationHost = {
-      named: (now, dial, nickname, holderChecked) => this.#named(now, dial, nickname, holderChecked),
-      misnamed: (now, dial, why) => this.#misnamed(now, dial, why),
-      failed: (_now, dial, why) => this.#log(failedDialLine(dial.source, why, this.#limits.nicknameMillis)),
-    };
-    this.#registrations = new Registrations(this.#limits, emit, host);
+    const admission = new Mp1Admission({
+      ...{ limits, roster, pushes, emit },
+      isBound: (nickname) => ledger.holderOf(nickname) !== undefined,
+      presence: () => this.#presence,
+      registrations: () => this.#registrations,
+      displace: (at, { source }) => this.#displace(at, source),
+    });
+    this.#registrations = new Registrations(limits, emit, admission, nextDial);
+    const turn = (): number => this.#turn;
+    const changed = (at: Millis): void => this.#presence.changed(at);
+    this.#mp2 = new Mp2({ ...options, bounds: limits, feed: this.#feed, emit, nextDial, turn, changed });
+    const { sessions, durable, presence: mp2, announcer } = this.#mp2;
+    const time = (at: Millis): number => announcer.time(at);
+    this.#desk = new AdminDesk({ roster, ledger, sessions, durable, mp1: this.#presence, mp2, time });
   }
 
   /** What is to be done, in order; call until it is empty. */
   takeOutputs(): readonly RegistryOutput[] {
     const outputs = this.#outputs;
     this.#outputs = [];
+    this.#turn += 1;
     return outputs;
   }
 
+  /** Undefined once the registry is stopping and has nothing left to store. */
   nextDeadline(): Millis | undefined {
-    const all = [this.#registrations, this.#presence, this.#pushes];
+    if (this.#isStopping) return this.#mp2.durable.nextDeadline();
+    const all = [this.#registrations, this.#presence, this.#pushes, this.#mp2];
     const times = all.map((part) => part.nextDeadline()).filter((at) => at !== undefined);
     return times.length === 0 ? undefined : Math.min(...times);
   }
 
+  // What is so
+
   get counts(): { readonly online: number; readonly offline: number; readonly pending: number } {
-    return { ...this.#roster.counts, pending: this.#registrations.pending };
+    const pending = this.#registrations.pending + this.#mp2.dials.pending;
+    return { ...this.#feed.roster.counts, pending };
   }
 
   /** Datagrams ignored so far, by reason. */
@@ -99,34 +115,51 @@ export class Registry {
     return this.#ignored;
   }
 
+  /** Associations of mp2 closed so far since what came on them was forged, repeated, or no message. */
+  get faults(): number {
+    return this.#mp2.presence.faults;
+  }
+
+  /** Where the roster that mp2 clients are told stands. */
+  get published(): Pick<Publication, "epoch" | "seq"> {
+    return this.#feed.publication;
+  }
+
   *clients(): Generator<ClientView> {
-    for (const entry of this.#roster.onlineFirst()) {
-      yield { entry, association: this.#presence.of(entry.key)?.association };
+    for (const entry of this.#feed.roster.onlineFirst()) {
+      yield { entry, association: this.#associationOf(entry) };
     }
+  }
+
+  bans(): Iterable<Ban> {
+    return this.#ledger.bans();
   }
 
   configure(settings: RegistrySettings): void {
     this.#settings = settings;
+    this.#mp2.configure(settings);
   }
+
+  // Discovery
 
   /** A datagram on the discovery port. */
   datagram(now: Millis, source: Source, bytes: Uint8Array): void {
+    if (this.#isStopping) return;
     const judged = this.#gate.judge(now, source, bytes, this.#settings.legacy);
-    if (judged.type === "ignored") {
-      this.#ignored[judged.reason] += 1;
-      this.#log(ignoredLine(source, bytes.length, judged.reason));
-    } else if (!this.#registrations.start(now, source, judged.client)) {
-      const fields = { address: source.address, pending: this.#registrations.pending };
-      this.#log(
-        line(
-          "warn",
-          `Too many registrations under way: ${source.address} must wait`,
-          fields,
-          "too-many-dials",
-        ),
-      );
-    }
+    if (judged.type === "ignored") this.#ignore(source, bytes, judged.reason);
+    else if (judged.type === "mp2") {
+      const reason = this.#mp2.discovery(now, source, judged.message, judged.address);
+      if (reason === "too-many") this.#tooManyDials(source);
+      else if (reason !== undefined) this.#ignore(source, bytes, reason);
+    } else if (!this.#registrations.start(now, source, judged.client)) this.#tooManyDials(source);
   }
+
+  /** An interface has come up: who is there shall know of us soon. */
+  announce(now: Millis): void {
+    this.#mp2.announcer.soon(now);
+  }
+
+  // Dial-backs of mp1
 
   dialConnected(now: Millis, dial: DialId): void {
     this.#registrations.connected(now, dial);
@@ -134,6 +167,7 @@ export class Registry {
 
   dialData(now: Millis, dial: DialId, bytes: Uint8Array): void {
     this.#registrations.data(now, dial, bytes);
+    this.#feed.settle(now);
   }
 
   /** `refused`: the client's machine said no at once, as opposed to silence. */
@@ -141,8 +175,42 @@ export class Registry {
     this.#registrations.closed(now, dial, refused);
   }
 
+  // Dial-backs of mp2
+
+  /** The dial-back is up, and whose key its peer has proved. `keys`: of the exporter, for its presence. */
+  tlsOpened(now: Millis, dial: DialId, peer: TlsPeer): void {
+    this.#mp2.dials.opened(now, dial, peer);
+  }
+
+  tlsReceived(now: Millis, dial: DialId, bytes: Uint8Array): Progress {
+    const progress = this.#mp2.dials.received(now, dial, bytes);
+    this.#feed.settle(now);
+    return progress;
+  }
+
+  /** The peer sends nothing more, but may still read. */
+  tlsEnded(now: Millis, dial: DialId): void {
+    this.#mp2.dials.ended(now, dial);
+  }
+
+  tlsClosed(now: Millis, dial: DialId): void {
+    this.#mp2.dials.closed(now, dial);
+  }
+
+  tlsFailed(now: Millis, dial: DialId, failure: TlsFailure): void {
+    this.#mp2.dials.failed(now, dial, failure);
+  }
+
+  // Presence
+
   sctpEvent(now: Millis, event: SctpEvent): void {
-    this.#presence.event(now, event);
+    if (event.type === "up") this.#up(now, event);
+    else if (event.type === "restarted") this.#restarted(now, event);
+    else if (!this.#mp2.event(now, event)) {
+      if (event.type === "message" && event.ppid === MP2_PPID) this.#turnAway(event.id);
+      else this.#presence.event(now, event);
+    }
+    this.#feed.settle(now);
   }
 
   /** The association's queue is full: the push is repeated when it has drained, with the roster of then. */
@@ -151,82 +219,96 @@ export class Registry {
     if (attachment !== undefined) this.#pushes.mark(attachment.key, now);
   }
 
+  /** The same for `send`: what was not taken is sent again when the association is writable. */
+  sendRefused(now: Millis, association: AssociationId): void {
+    this.#mp2.refused(now, association);
+  }
+
+  // The rest
+
   advance(now: Millis): void {
+    if (this.#isStopping) {
+      this.#mp2.durable.advance(now);
+      return;
+    }
     this.#registrations.advance(now);
     this.#presence.advance(now);
-    for (const push of this.#pushes.due(now, this.#roster)) {
+    this.#mp2.advance(now);
+    this.#feed.settle(now);
+    this.#mp2.tell(now);
+    for (const push of this.#pushes.due(now, this.#feed.roster)) {
       const attachment = this.#presence.of(push.key);
       if (attachment === undefined) continue;
       this.#outputs.push({ type: "push", association: attachment.association, bytes: push.bytes });
     }
   }
 
+  /** Does what an admin wants; `done` is told once, for durable things when they are so. */
+  command(now: Millis, command: AdminCommand, done: AdminDone): void {
+    this.#desk.command(now, command, done);
+    this.#feed.settle(now);
+  }
+
   /** Tells every client that the registry goes away. Its "closed" events need not be waited for. */
-  stop(): void {
+  stop(now: Millis, farewell: Farewell): void {
+    if (this.#isStopping) return;
+    this.#isStopping = true;
     this.#registrations.hangUpAll();
+    this.#mp2.stop(now, farewell);
     for (const { association } of this.#presence.all()) this.#outputs.push({ type: "shutdown", association });
   }
 
-  // Registration
-
-  #named(now: Millis, dial: Dial, nickname: Nickname, holderChecked: boolean): void {
-    const newcomer = { ...dial.source, nickname, client: dial.client };
-    const claim = judgeClaim(this.#roster, newcomer, holderChecked);
-    if (claim.verdict === "check-holder") {
-      this.#registrations.check(dial, nickname, claim.holder.key);
-      const holder = this.#presence.of(claim.holder.key);
-      if (holder === undefined) this.#registrations.holderJudged(now, claim.holder.key);
-      else this.#askForLife(holder, claim.holder);
-    } else if (claim.verdict === "taken") {
-      const { holder, suggestion } = claim;
-      const text = `${nickname} is taken by ${holder.key}; ${suggestion} is free`;
-      this.#refuse(now, dial, { code: "nickname-taken", text, holder: holder.key, suggestion });
-    } else {
-      if (claim.verdict === "numbered") {
-        const text = `${nickname} is taken by ${claim.holder.key}: ${where(dial.source)} is listed as ${claim.nickname}`;
-        this.#log(line("info", text, { holder: claim.holder.key }));
-      }
-      this.#admit(now, dial, claim.nickname);
-    }
+  /** An association belongs to the protocol of whoever is registered at its other end. */
+  #up(now: Millis, event: Extract<SctpEvent, { type: "up" }>): void {
+    const { id, path, remotePort } = event;
+    const entry = this.#feed.roster.find(placeKey(path.address, remotePort));
+    if (entry?.client === "mp2") this.#mp2.up(now, id, path, remotePort);
+    else this.#presence.event(now, event);
   }
 
-  /**
-   * A machine whose program has ended while it was cut off still answers HEARTBEATs; only DATA make it repeat its
-   * SHUTDOWN at once (RFC 9260 §9.2). So it is sent its roster again, and then asked.
-   */
-  #askForLife({ association, key }: Attachment, { client }: Entry): void {
-    const limit = client === "own" ? OWN_ROSTER_BYTES : ORIGINAL_PUSH_BYTES;
-    const roster = rosterFor(this.#roster, key, limit) ?? joinRoster([], limit);
-    this.#outputs.push({ type: "push", association, bytes: encodeUtf8(roster) });
-    this.#outputs.push({ type: "probe", association });
+  /** Its client may be another than before, over the other protocol: the same program, or the port's next user. */
+  #restarted(now: Millis, event: Extract<SctpEvent, { type: "restarted" }>): void {
+    const { id } = event;
+    const before = this.#mp2.sessions.held(id) ?? this.#presence.by(id);
+    if (before === undefined) return;
+    const { path, port } = before;
+    const isMp2Now = this.#feed.roster.find(placeKey(path.address, port))?.client === "mp2";
+    const wasMp2 = this.#mp2.sessions.held(id) !== undefined;
+    if (isMp2Now) {
+      if (!wasMp2) this.#presence.release(id);
+      this.#mp2.up(now, id, path, port);
+    } else if (wasMp2) {
+      this.#mp2.sessions.release(id);
+      this.#presence.event(now, { type: "up", id, path, remotePort: port, initiatedBy: "peer" });
+    } else this.#presence.event(now, event);
   }
 
-  #admit(now: Millis, dial: Dial, nickname: Nickname): void {
-    const key = entryKey(dial.source.address, dial.source.port);
-    const replaced = this.#roster.holderOf(nickname)?.key;
-    if (!this.#roster.add({ ...dial.source, nickname, client: dial.client }, now)) {
-      const text = `the registry is full (${this.#limits.maxClients} clients online)`;
-      this.#log(line("warn", `Refused ${nickname} from ${where(dial.source)}: ${text}`, {}, "full"));
-      this.#refuse(now, dial, { code: "registry-full", text });
-      return;
-    }
-    if (replaced !== undefined && replaced !== key) this.#pushes.forget(replaced);
-    const limit = dial.client === "own" ? OWN_ROSTER_BYTES : ORIGINAL_FIRST_ROSTER_BYTES;
-    const answer = rosterFor(this.#roster, key, limit) ?? joinRoster([], limit);
-    this.#registrations.answer(now, dial, encodeUtf8(answer));
-    this.#presence.registered(now, key, dial.machineMillis);
+  /** A client of mp2 without a session: it finds out at once, and registers again. */
+  #turnAway(association: AssociationId): void {
+    if (this.#presence.release(association) === undefined) return;
+    this.#outputs.push({ type: "abort", association, reason: "not registered" });
   }
 
-  /** Ours is told why; an original client understands only a roster, so it just loses its connection. */
-  #refuse(now: Millis, dial: Dial, refusal: Refusal): void {
-    if (dial.client === "own") this.#registrations.answer(now, dial, encodeRefusal(refusal));
-    else this.#registrations.hangUp(dial);
-    const fields = { code: refusal.code, holder: refusal.holder };
-    this.#log(line("info", `Refused ${where(dial.source)}: ${refusal.text}`, fields, "refused"));
+  #displace(now: Millis, { address, port }: Source): void {
+    const session = this.#mp2.sessions.at(entryKey(address, port));
+    if (session !== undefined) this.#mp2.presence.drop(now, session, "lost");
   }
 
-  #misnamed(now: Millis, dial: Dial, why: string): void {
-    this.#refuse(now, dial, { code: "nickname-invalid", text: why });
+  #associationOf({ key, profile }: Entry): AssociationId | undefined {
+    if (profile === undefined) return this.#presence.of(key)?.association;
+    const state = this.#mp2.sessions.of(profile.fingerprint)?.state;
+    return state?.step === "attached" ? state.association : undefined;
+  }
+
+  #ignore(source: Source, bytes: Uint8Array, reason: IgnoredReason): void {
+    this.#ignored[reason] += 1;
+    this.#log(ignoredLine(source, bytes.length, reason));
+  }
+
+  #tooManyDials({ address }: Source): void {
+    const fields = { address, pending: this.counts.pending };
+    const text = `Too many registrations under way: ${address} must wait`;
+    this.#log(line("warn", text, fields, "too-many-dials"));
   }
 
   #log(entry: LogEntry): void {

@@ -1,4 +1,5 @@
 import type { Millis, UnixMillis } from "../base/clock.ts";
+import type { Address } from "../wire/mp2-values.ts";
 import type { Nickname } from "../wire/nickname.ts";
 import type { AbsenceReason, ClientKind, Listed } from "./listed.ts";
 import type { Publication } from "./publication.ts";
@@ -49,7 +50,8 @@ function listedOf(entry: Entry, unixAt: (at: Millis) => UnixMillis): Listed {
   const facts = {
     nick,
     fingerprint: profile?.fingerprint ?? null,
-    address,
+    // Whoever put it in has parsed it: mp1 takes dotted IPv4 only, mp2 canonical addresses.
+    address: address as Address,
     port,
     kind: KINDS[client],
     lastSeen: Math.round(unixAt(presence.since)),

@@ -108,6 +108,11 @@ export class Ledger {
     return this.#bindings.get(foldNickname(nickname));
   }
 
+  /** All that are in force, with what is pending. */
+  bindings(): IterableIterator<Binding> {
+    return this.#bindings.values();
+  }
+
   banOf(fingerprint: Fingerprint): Ban | undefined {
     return this.#bans.get(fingerprint);
   }

@@ -40,6 +40,11 @@ export const DEFAULT_PUBLICATION_LIMITS: PublicationLimits = {
 /** The current one, and the one before for runs of pages that broke off. */
 const SNAPSHOTS_KEPT = 2;
 
+interface Numbered {
+  readonly epoch: Epoch;
+  readonly seq: Seq;
+}
+
 interface Snapshot {
   readonly seq: Seq;
   readonly pages: readonly Page[];
@@ -52,22 +57,24 @@ interface Snapshot {
  * before handing it out never forgets what a client knows.
  */
 export class Publication {
-  readonly epoch: Epoch;
+  readonly #nextNumber: () => Numbered;
   readonly #limits: PublicationLimits;
   readonly #weigh: Weigh;
-  readonly #log: ChangeLog;
+  #log: ChangeLog;
   /** By folded nickname, as of `#seq`. */
   readonly #entries = new Map<string, Listed>();
   /** How entries stand that may differ from `#entries`, the longest-waiting first. No more than there are names. */
   readonly #pending = new Map<string, Listed | undefined>();
   #snapshots: readonly Snapshot[] = [];
+  #epoch: Epoch;
   #seq: Seq;
   #last: Millis = -Infinity;
   #publishAt: Millis | undefined;
 
   /**
    * Goes on with `entries` as they stood at `seq` of `epoch`. That must be the highest number ever told under it:
-   * whoever is not sure of that begins another epoch.
+   * whoever is not sure of that begins another epoch. `nextNumber` gives the number of the next change; where it does
+   * not go on in the epoch, the publication begins anew in that of the number.
    */
   constructor(options: {
     readonly epoch: Epoch;
@@ -75,13 +82,20 @@ export class Publication {
     readonly entries?: Iterable<Listed>;
     readonly limits?: Partial<PublicationLimits>;
     readonly weigh?: Weigh;
+    readonly nextNumber?: () => Numbered;
   }) {
-    this.epoch = options.epoch;
+    this.#epoch = options.epoch;
+    this.#nextNumber = options.nextNumber ?? (() => ({ epoch: this.#epoch, seq: this.#seq + 1 }));
     this.#seq = options.seq ?? 0;
     this.#limits = { ...DEFAULT_PUBLICATION_LIMITS, ...options.limits };
     this.#weigh = options.weigh ?? weighListed;
     this.#log = new ChangeLog(this.#seq, this.#limits.logChanges);
     for (const entry of options.entries ?? []) this.#entries.set(foldNickname(entry.nick), entry);
+  }
+
+  /** Another than before means: nobody's copy counts any more, and all are to be told everything. */
+  get epoch(): Epoch {
+    return this.#epoch;
   }
 
   /** The number of the last published change. */
@@ -111,13 +125,16 @@ export class Publication {
     return this.#publishAt;
   }
 
-  /** What is to be told to everybody now, in order; mostly nothing or one delta. */
+  /** What is to be told to everybody now, in order; mostly nothing or one delta. Nothing when the {@link epoch} changes. */
   advance(now: Millis): readonly Delta[] {
     if (this.#publishAt === undefined || this.#publishAt > now) return [];
     this.#publishAt = undefined;
     this.#last = now;
     const changes = [...this.#pending].map(([key, entry]) => this.#change(key, entry));
     this.#pending.clear();
+    const numbers = changes.map(() => this.#nextNumber());
+    const last = numbers.at(-1);
+    if (last !== undefined && last.epoch !== this.#epoch) return this.#renew(last);
     const weighed = portions(changes, (change) => this.#weighChange(change), this.#limits.deltaBytes);
     return weighed.map((portion) => this.#number(portion));
   }
@@ -162,9 +179,18 @@ export class Publication {
     return this.#weigh(change.type === "put" ? change.entry : change.nick);
   }
 
+  /** The changes are made, under a number that no delta leads to. */
+  #renew({ epoch, seq }: Numbered): readonly Delta[] {
+    this.#epoch = epoch;
+    this.#seq = seq;
+    this.#log = new ChangeLog(seq, this.#limits.logChanges);
+    this.#snapshots = [];
+    return [];
+  }
+
   #number(changes: readonly Change[]): Delta {
     this.#seq += changes.length;
-    const delta: Delta = { type: "delta", epoch: this.epoch, seq: this.#seq, changes };
+    const delta: Delta = { type: "delta", epoch: this.#epoch, seq: this.#seq, changes };
     this.#log.add(delta);
     return delta;
   }

@@ -1,6 +1,7 @@
 import type { Millis } from "../base/clock.ts";
 import { encodeUtf8 } from "../base/text.ts";
-import { encodeRosterItem } from "../wire/mp1-roster.ts";
+import { encodeRosterItem, isIpv4 } from "../wire/mp1-roster.ts";
+import type { Fingerprint, SessionId, StatusText } from "../wire/mp2-values.ts";
 import { foldNickname, type Nickname } from "../wire/nickname.ts";
 import type { AbsenceReason } from "./listed.ts";
 
@@ -25,13 +26,11 @@ export type Presence =
 
 /** What is known of an mp2 client besides. */
 export interface Profile {
-  /** SHA-256 of its key's SPKI, 64 lower-case hex digits. */
-  readonly fingerprint: string;
-  /** Hex digits. */
-  readonly session: string;
+  readonly fingerprint: Fingerprint;
+  readonly session: SessionId;
   /** What its user says of itself; "" is nothing. */
   readonly away: boolean;
-  readonly status: string;
+  readonly status: StatusText | "";
 }
 
 export interface Entry {
@@ -43,7 +42,7 @@ export interface Entry {
   readonly client: "original" | "own" | "mp2";
   readonly profile?: Profile;
   readonly presence: Presence;
-  /** The mp1 form, made once a change. */
+  /** The mp1 form, made once a change; "" of whom mp1 cannot name, since it is reached by IPv6 only. */
   readonly json: string;
   readonly bytes: number;
 }
@@ -131,6 +130,12 @@ export class Roster {
     return this.#replace(entry, { ...entry, profile: { ...entry.profile, ...said } });
   }
 
+  /** Nobody holds `nickname` any more. */
+  free(nickname: string): void {
+    const holder = this.holderOf(nickname);
+    if (holder !== undefined) this.#remove(holder.key);
+  }
+
   #replace(entry: Entry, changed: Entry): Entry {
     const moved = withJson(changed);
     // An online entry keeps its place when it is merely suspected.
@@ -198,6 +203,7 @@ export function isOnline(presence: Presence): boolean {
 
 function withJson(entry: Entry): Entry {
   const { address: ip, port, nickname, presence } = entry;
+  if (!isIpv4(ip)) return { ...entry, json: "", bytes: 0 };
   const json = encodeRosterItem({ ip, port, nickname, online: isOnline(presence) });
   return { ...entry, json, bytes: encodeUtf8(json).length };
 }

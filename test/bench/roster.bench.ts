@@ -17,6 +17,7 @@ import {
 import { Mirror } from "../../src/roster/mirror.ts";
 import { Publication } from "../../src/roster/publication.ts";
 import { entryKey, Roster } from "../../src/roster/roster.ts";
+import type { Address, Epoch, Fingerprint, SessionId } from "../../src/wire/mp2-values.ts";
 import type { Nickname } from "../../src/wire/nickname.ts";
 import { line, millis, ratio, summary, title } from "./figures.ts";
 
@@ -25,7 +26,7 @@ const SIZES = [100, 1_000, 10_000] as const;
 const TURNS = 6;
 /** Receivers told in a turn, over as many changes as that takes: some hundred milliseconds each. */
 const TOLD = { mp1: 10_000, plain: 1_000_000, sealed: 20_000 } as const;
-const EPOCH = "00000000000000e1";
+const EPOCH = "00000000000000e1" as Epoch;
 
 const KEYS = ["mp1", "plain", "sealed"] as const;
 
@@ -43,12 +44,12 @@ function address(index: number): string {
 function entry(index: number, round = 0): Listed {
   const facts = {
     nick: nickname(index),
-    fingerprint: index.toString(16).padStart(64, "0"),
-    address: address(index),
+    fingerprint: index.toString(16).padStart(64, "0") as Fingerprint,
+    address: address(index) as Address,
     port: 51_234,
     kind: "mp2",
     lastSeen: 1_790_000_000_000 + round,
-    session: index.toString(16).padStart(32, "0"),
+    session: index.toString(16).padStart(32, "0") as SessionId,
   } as const;
   return round === 0 ? { ...facts, state: "online" } : { ...facts, state: "offline", reason: "lost" };
 }

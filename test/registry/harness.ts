@@ -1,10 +1,12 @@
 import { decodeUtf8, encodeUtf8 } from "../../src/base/text.ts";
 import type { RegistryLimits } from "../../src/registry/limits.ts";
 import type { DialId, RegistryOutput } from "../../src/registry/output.ts";
-import { Registry } from "../../src/registry/registry.ts";
+import type { Registry } from "../../src/registry/registry.ts";
 import type { LostReason, SctpEvent } from "../../src/sctp/api.ts";
 import { encodeHello } from "../../src/wire/mp1-discovery.ts";
 import { parseRosterAnswer, type RosterAnswer } from "../../src/wire/mp1-roster.ts";
+
+import { newRegistry } from "./new-registry.ts";
 
 export type Client = "original" | "own";
 
@@ -16,7 +18,7 @@ export class Bench {
   #nextAssociation = 1;
 
   constructor(limits: Partial<RegistryLimits> = {}, legacy = true) {
-    this.registry = new Registry({ settings: { legacy }, limits, now: this.now });
+    this.registry = newRegistry(this.now, { limits, legacy });
   }
 
   hello(address: string, port: number, client: Client = "own"): DialId | undefined {

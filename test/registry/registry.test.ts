@@ -350,19 +350,27 @@ test("stopping shuts every association down and drops the dial-backs", () => {
   const ids = [bench.join("a", "10.0.0.1", 50_000), bench.join("b", "10.0.0.2", 50_000)];
   const dial = bench.hello("10.0.0.3", 50_000);
   bench.take();
-  bench.registry.stop();
+  bench.registry.stop(bench.now, { reason: "stop" });
   bench.collect();
   const told = bench.outputs.flatMap((output) => (output.type === "shutdown" ? [output.association] : []));
   assert.deepEqual(told, ids);
   assert.equal(bench.last("hang-up")?.dial, dial);
 });
 
-test("nothing is left behind: after everybody has gone no deadline remains", () => {
+test("nothing is left behind: after everybody has gone no deadline but the next beacon's remains", () => {
   const bench = new Bench();
   for (let host = 0; host < 20; host += 1)
     bench.event({ type: "closed", id: bench.join(`c${host}`, `10.0.1.${host}`, 50_000) });
   bench.pass(60_000);
-  assert.equal(bench.registry.nextDeadline(), undefined);
+  const left = (bench.registry.nextDeadline() ?? 0) - bench.now;
+  bench.take();
+  bench.pass(left - 1);
+  assert.deepEqual(bench.take(), []);
+  bench.pass(1);
+  assert.deepEqual(
+    bench.take().map(({ type }) => type),
+    ["announce"],
+  );
 });
 
 test("a client whose address changes keeps its name and its place; others are told where it is now", () => {

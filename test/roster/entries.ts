@@ -1,17 +1,22 @@
 import type { Random } from "../../src/base/clock.ts";
 import { type Listed, sameListed } from "../../src/roster/listed.ts";
+import type { Address, Epoch, Fingerprint, StatusText } from "../../src/wire/mp2-values.ts";
 import { foldNickname, type Nickname } from "../../src/wire/nickname.ts";
 
 export function nick(text: string): Nickname {
   return text as Nickname;
 }
 
+export function epoch(text: string): Epoch {
+  return text as Epoch;
+}
+
 /** An online mp2 client, or what `facts` make of it. */
 export function listed(name: string, facts: Partial<Exclude<Listed, { state: "offline" }>> = {}): Listed {
   return {
     nick: nick(name),
-    fingerprint: "ab".repeat(32),
-    address: "10.0.0.5",
+    fingerprint: "ab".repeat(32) as Fingerprint,
+    address: "10.0.0.5" as Address,
     port: 51_234,
     kind: "mp2",
     state: "online",
@@ -28,7 +33,7 @@ export function offline(name: string, lastSeen = 1_790_000_000_000): Listed {
 export function anyListed(random: Random, name: string, lastSeen: number): Listed {
   const states = ["online", "away", "suspect"] as const;
   const state = states[random.below(4)];
-  const status = random.below(5) === 0 ? { status: "x".repeat(random.below(129)) } : {};
+  const status = random.below(5) === 0 ? { status: "x".repeat(random.below(129)) as StatusText } : {};
   if (state === undefined) return { ...offline(name, lastSeen), ...status };
   return { ...listed(name, { state, lastSeen }), ...status };
 }

@@ -5,10 +5,11 @@ import { RosterFeed } from "../../src/roster/feed.ts";
 import type { Listed } from "../../src/roster/listed.ts";
 import { Publication } from "../../src/roster/publication.ts";
 import { entryKey, type NewEntry, type Presence } from "../../src/roster/roster.ts";
+import type { Fingerprint, SessionId, StatusText } from "../../src/wire/mp2-values.ts";
 import { foldNickname } from "../../src/wire/nickname.ts";
-import { nick } from "./entries.ts";
+import { epoch, nick } from "./entries.ts";
 
-const EPOCH = "00000000000000e1";
+const EPOCH = epoch("00000000000000e1");
 /** The wall clock at the origin of the monotonic one. */
 const UNIX = 1_790_000_000_000;
 
@@ -18,7 +19,12 @@ function feed(restored: readonly Listed[] = [], seq = 0, capacity = 100): Roster
 }
 
 function newcomer(name: string, facts: Partial<NewEntry> = {}): NewEntry {
-  const profile = { fingerprint: name.padEnd(64, "0"), session: "5e55", away: false, status: "" };
+  const profile = {
+    fingerprint: name.padEnd(64, "0") as Fingerprint,
+    session: "5e55" as SessionId,
+    away: false,
+    status: "" as const,
+  };
   return { address: "10.0.0.5", port: 51_234, nickname: nick(name), client: "mp2", profile, ...facts };
 }
 
@@ -66,7 +72,7 @@ test("an mp2 client as everybody sees it, from joining to leaving", () => {
       },
     ],
   );
-  subject.roster.describe(key, { away: true, status: "lunch" });
+  subject.roster.describe(key, { away: true, status: "lunch" as StatusText });
   assert.equal(told(subject, 100), "ola:away");
   assert.equal([...subject.publication.entries()][0]?.status, "lunch");
   subject.roster.setPresence(key, { state: "suspect", since: 200 });
@@ -175,7 +181,8 @@ test("whatever happens in the roster, what is told is what is in it", () => {
           roster.add(mp2 ? newcomer(name, facts) : { ...mp1(name), ...facts, client: "original" }, now);
         else if (type === "presence" && presence !== undefined) roster.setPresence(key, presence);
         else if (type === "move" && client !== place) roster.move(key, `10.0.0.${client}`);
-        else if (type === "describe") roster.describe(key, { away: mp2, status: "x".repeat(which) });
+        else if (type === "describe")
+          roster.describe(key, { away: mp2, status: "x".repeat(which) as StatusText });
         if (which === 0) subject.settle(now);
       }
       subject.settle(1_000);

@@ -4,10 +4,10 @@ import type { Change, Delta, Listed, Page } from "../../src/roster/listed.ts";
 import { DEFAULT_MIRROR_LIMITS, Mirror } from "../../src/roster/mirror.ts";
 import { Publication } from "../../src/roster/publication.ts";
 import { SeededRandom } from "../sctp/random.ts";
-import { anyListed, listed } from "./entries.ts";
+import { anyListed, epoch, listed } from "./entries.ts";
 
-const EPOCH = "00000000000000e1";
-const OTHER = "00000000000000e2";
+const EPOCH = epoch("00000000000000e1");
+const OTHER = epoch("00000000000000e2");
 const { askMillis } = DEFAULT_MIRROR_LIMITS;
 
 /** A message of a registry that means harm, or is broken. */

@@ -6,9 +6,9 @@ import { baseOf, type Change, type Delta, type Listed, type Page } from "../../s
 import { Mirror } from "../../src/roster/mirror.ts";
 import { Publication } from "../../src/roster/publication.ts";
 import { foldNickname } from "../../src/wire/nickname.ts";
-import { byName, difference, listed, nick } from "./entries.ts";
+import { byName, difference, epoch, listed, nick } from "./entries.ts";
 
-const EPOCH = "00000000000000e1";
+const EPOCH = epoch("00000000000000e1");
 
 /** One step of the model: what happens at the registry, or to one of the messages that are on their way. */
 type Step =

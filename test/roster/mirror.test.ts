@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Change, Delta, Page } from "../../src/roster/listed.ts";
 import { DEFAULT_MIRROR_LIMITS, Mirror, type MirrorLimits } from "../../src/roster/mirror.ts";
-import { listed, nick } from "./entries.ts";
+import { epoch, listed, nick } from "./entries.ts";
 
-const EPOCH = "00000000000000e1";
-const OTHER = "00000000000000e2";
+const EPOCH = epoch("00000000000000e1");
+const OTHER = epoch("00000000000000e2");
 const { askMillis, askMillisAtMost } = DEFAULT_MIRROR_LIMITS;
 
 function put(...names: string[]): Change[] {

@@ -5,7 +5,7 @@ import { Mirror } from "../../src/roster/mirror.ts";
 import { Publication } from "../../src/roster/publication.ts";
 import { foldNickname } from "../../src/wire/nickname.ts";
 import { SeededRandom } from "../sctp/random.ts";
-import { anyListed, byName, difference, nick, type Truth } from "./entries.ts";
+import { anyListed, byName, difference, epoch, nick, type Truth } from "./entries.ts";
 
 /** How long things go wrong, ms. */
 const FAULTY_MILLIS = 40_000;
@@ -143,8 +143,8 @@ export class MirroredLan {
     if (this.#registry !== undefined) return;
     // A store gives entries back in an order of its own, so the pages are cut otherwise.
     const entries = [...this.#stored.values()].sort(() => this.#random.below(3) - 1);
-    const epoch = this.#epochs.toString(16).padStart(16, "0");
-    this.#registry = new Publication({ epoch, seq: this.#storedSeq, entries, limits: this.#limits });
+    const drawn = epoch(this.#epochs.toString(16).padStart(16, "0"));
+    this.#registry = new Publication({ epoch: drawn, seq: this.#storedSeq, entries, limits: this.#limits });
     this.#remember();
     // What has happened meanwhile.
     for (const { nick } of this.#stored.values()) this.#registry.note(this.#now, nick, undefined);

@@ -16,9 +16,10 @@ import {
 } from "../../src/roster/listed.ts";
 import { portions } from "../../src/roster/portions.ts";
 import { DEFAULT_PUBLICATION_LIMITS, Publication } from "../../src/roster/publication.ts";
-import { byName, difference, listed, nick, offline } from "./entries.ts";
+import type { Address, SessionId, StatusText } from "../../src/wire/mp2-values.ts";
+import { byName, difference, epoch, listed, nick, offline } from "./entries.ts";
 
-const EPOCH = "00000000000000e1";
+const EPOCH = epoch("00000000000000e1");
 const ALL: Ask = { type: "roster" };
 
 function names(delta: Delta | undefined): string {
@@ -108,9 +109,9 @@ function weighChange(change: Change): number {
 test("no entry is heavier than its bound", () => {
   const heaviest: Listed = {
     ...offline("🦊".repeat(32)),
-    address: "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255",
-    status: "🦊".repeat(128),
-    session: "ab".repeat(16),
+    address: "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255" as Address,
+    status: "🦊".repeat(128) as StatusText,
+    session: "ab".repeat(16) as SessionId,
   };
   assert.equal(weighListed(heaviest), ENTRY_BYTES_AT_MOST);
   assert.ok(ENTRY_BYTES_AT_MOST < DEFAULT_PUBLICATION_LIMITS.deltaBytes);
@@ -180,7 +181,7 @@ test("a gap is filled from the log, unless pages cost less or the log is too sho
   assert.equal(publication.answer(ask(105)).length, 90);
   assert.equal(kinds(publication.answer(ask(104))), "page 195", "older than the log");
   assert.equal(kinds(publication.answer(ask(196))), "page 195", "a number that is yet to come");
-  const other: Ask = { type: "changes", epoch: "00000000000000e2", seq: 193 };
+  const other: Ask = { type: "changes", epoch: epoch("00000000000000e2"), seq: 193 };
   assert.equal(kinds(publication.answer(other)), "page 195", "another epoch");
   const few = populated(3);
   for (let index = 0; index < 65; index += 1) {
@@ -196,7 +197,11 @@ test("a run of pages that broke off goes on while its snapshot is kept", () => {
   const run = publication.answer(ALL);
   const rest: Ask = { type: "pages", epoch: EPOCH, seq: 1_000, from: run.length - 1 };
   assert.deepEqual(publication.answer(rest), run.slice(-1));
-  assert.deepEqual(publication.answer({ ...rest, epoch: "00000000000000e2" }), run, "of another epoch");
+  assert.deepEqual(
+    publication.answer({ ...rest, epoch: epoch("00000000000000e2") }),
+    run,
+    "of another epoch",
+  );
   const churn = (times: number) => {
     for (let index = 0; index < times; index += 1) {
       const at = (publication.seq + 1) * 50;
@@ -257,20 +262,20 @@ test("portions keep the order, lose nothing and stay within the limit", () => {
 });
 
 test("entries are the same when each fact is", () => {
-  const entry = listed("ola", { status: "here", session: "ab" });
+  const entry = listed("ola", { status: "here" as StatusText, session: "ab" as SessionId });
   assert.ok(sameListed(entry, { ...entry }));
   const { status: _, ...silent } = entry;
   const others: readonly Listed[] = [
     { ...entry, nick: nick("Ola") },
     { ...entry, fingerprint: null },
-    { ...entry, address: "10.0.0.6" },
+    { ...entry, address: "10.0.0.6" as Address },
     { ...entry, port: 1 },
     { ...entry, kind: "mp1-own" },
     { ...entry, state: "away" },
     { ...entry, state: "offline", reason: "left" },
     { ...entry, lastSeen: 1 },
-    { ...entry, session: "cd" },
-    { ...entry, status: "there" },
+    { ...entry, session: "cd" as SessionId },
+    { ...entry, status: "there" as StatusText },
     silent,
   ];
   for (const other of others) assert.ok(!sameListed(entry, other), JSON.stringify(other));

@@ -19,7 +19,8 @@ interface Flags {
 
 const HELP = `
 Exit codes: 0 stopped on request, 1 cannot start (a port in use, a missing permission), 2 wrong usage,
-78 configuration refused.
+78 configuration refused, 79 the state directory needs a person: a damaged or foreign identity.pem, a database of a newer
+version, of another user, or in use by another registry.
 Signals: SIGTERM and SIGINT stop, SIGHUP reloads the configuration.
 Example: multiprotod --config ./multiproto.toml --state-dir ./state --runtime-dir ./run`;
 
@@ -82,7 +83,7 @@ async function main(): Promise<ExitCode> {
     },
   });
   const running = daemon;
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void running.stop());
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void running.terminate());
   process.on("SIGHUP", () => void running.reload().catch(() => {}));
   process.on("uncaughtException", (error) => {
     // A bug of ours: better a restart by systemd in a known state than going on in an unknown one.

@@ -102,9 +102,9 @@ export class ChatClient {
   }
 
   /** The user has seen these of `from`'s messages. */
-  markRead(_now: Millis, from: string, messageIds: readonly MessageId[]): void {
+  markRead(now: Millis, from: string, messageIds: readonly MessageId[]): void {
     const key = this.#peers.find(from)?.fingerprint;
-    if (key !== undefined) this.#links.markRead(key, messageIds);
+    if (key !== undefined) this.#links.markRead(now, key, messageIds);
   }
 
   /** The user is writing to `to`, or has stopped; to be repeated every few seconds while it goes on. */
@@ -132,9 +132,7 @@ export class ChatClient {
 
   /** Leaves in good order; "ended" follows within a second. */
   leave(now: Millis): void {
-    this.#arrivals.flush();
-    this.#links.leave(now);
-    this.#deliveries.leave();
+    this.#finish(now);
     this.#membership.leave(now);
   }
 
@@ -231,11 +229,21 @@ export class ChatClient {
         if (change.again) this.#gatherPresence(now, PRESENCE_SETTLE_MILLIS);
         else this.#peers.takeChanges();
         return;
+      case "ended":
+        this.#finish(now);
+        return;
       case "lost":
         this.#registryLostAt = now;
         this.#peers.keep();
         this.#deadlines.clearAll("presence");
     }
+  }
+
+  /** Shows what was taken, gives up what is not confirmed, and says good-bye to those whom we are connected with. */
+  #finish(now: Millis): void {
+    this.#arrivals.flush();
+    this.#links.leave(now);
+    this.#deliveries.leave(now);
   }
 
   /** The mirror shows another entry. */

@@ -163,12 +163,14 @@ export class Deliveries {
     }
   }
 
-  /** We leave: whatever still waits, or is being sent by mp1, is told to its writer. What links held they have settled. */
-  leave(): void {
-    const left = [...this.#queues].flatMap(([, queue]) => queue);
-    for (const key of this.#queues.keys()) this.#deadlines.clearAll(key);
-    this.#queues.clear();
-    for (const delivery of left) this.#undelivered(delivery, "left", delivery.transmission !== undefined);
+  /** Gives up all that is left. */
+  leave(now: Millis): void {
+    for (const [key, queue] of [...this.#queues]) {
+      this.#queues.delete(key);
+      this.#deadlines.clearAll(key);
+      for (const delivery of queue)
+        this.#giveUp(now, key, delivery, "left", delivery.transmission !== undefined);
+    }
   }
 
   nextDeadline(): Millis | undefined {

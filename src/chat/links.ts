@@ -72,8 +72,10 @@ export class Links {
     this.#tidy();
   }
 
-  markRead(from: Fingerprint, ids: readonly MessageId[]): void {
-    this.#contacts.get(from)?.markRead(ids);
+  /** Makes a connection for it if there is none, and tries that once. */
+  markRead(now: Millis, from: Fingerprint, ids: readonly MessageId[]): void {
+    this.#contact(from).markRead(now, ids);
+    this.#tidy();
   }
 
   typing(to: Fingerprint, active: boolean): void {

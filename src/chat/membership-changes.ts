@@ -14,7 +14,9 @@ export type MembershipChange =
   /** The roster of this protocol is the one that counts. */
   | { readonly type: "follow"; readonly protocol: Protocol }
   | { readonly type: "online"; readonly again: boolean }
-  | { readonly type: "lost" };
+  | { readonly type: "lost" }
+  /** For good. */
+  | { readonly type: "ended" };
 
 export interface MembershipOptions {
   readonly settings: ChatSettings;

@@ -185,6 +185,7 @@ export class Membership {
         return;
       case "ended":
         this.#options.changed(now, { type: "lost" });
+        this.#options.changed(now, { type: "ended" });
         this.#end(change.reason, change.text);
     }
   }

@@ -17,8 +17,8 @@ import type { Registration } from "./mp2-registration.ts";
 /**
  * One session at a registry, over SCTP. docs/protocol-mp2.md, "Presence".
  *
- *     associating ── up ──> attaching ── attached ──> online ── ended, lost, fault ──> over
- *          └────────── no answer in time ──┴────────────────────────────────────────────^
+ *     associating ── up ──> attaching ── attached ──> listing ── roster complete ──> online
+ *          └────────── no answer in time ──┴────> over <──── ended, lost, fault ─────────┘
  */
 
 /** Every time of a session and why it is what it is. */
@@ -26,16 +26,20 @@ export const PRESENCE_TIMES = {
   /** INIT is repeated twice in it; the registry gives up after 10 s. */
   associate: 6_000,
   attach: 5_000,
+  /** The changes since the pages come in a few round trips; whoever has waited so long sees what there is. */
+  list: 500,
 } as const satisfies Readonly<Record<string, Millis>>;
 
 type State =
   | { readonly type: "associating"; readonly until: Millis }
   | { readonly type: "attaching"; readonly until: Millis }
+  /** Attached; what has changed since the pages is on its way. */
+  | { readonly type: "listing"; readonly until: Millis; readonly time: UnixMillis }
   | { readonly type: "online" }
   | { readonly type: "over" };
 
 export type PresenceEvent =
-  /** Online; `first`: not before in this session. */
+  /** Online, with a roster; `first`: not before in this session. */
   | { readonly type: "attached"; readonly first: boolean; readonly time: UnixMillis }
   /** The registry ended the session. */
   | { readonly type: "ended"; readonly ended: Ended }
@@ -89,14 +93,21 @@ export class Mp2Presence {
   }
 
   nextDeadline(): Millis | undefined {
-    if (this.#state.type === "online") return this.#mirror.nextDeadline();
-    return this.#state.type === "over" ? undefined : this.#state.until;
+    const state = this.#state;
+    if (state.type === "over") return undefined;
+    const asks = this.#isAttached ? this.#mirror.nextDeadline() : undefined;
+    return "until" in state ? Math.min(state.until, asks ?? Infinity) : asks;
   }
 
   advance(now: Millis): void {
     const state = this.#state;
-    if (state.type === "online") this.#ask(now);
-    else if (state.type !== "over" && now >= state.until) this.#fail(now, "unreachable");
+    if (state.type === "listing" && now >= state.until) this.#listed(now, state.time);
+    if (this.#isAttached) this.#ask(now);
+    else if (state.type !== "over" && "until" in state && now >= state.until) this.#fail(now, "unreachable");
+  }
+
+  get #isAttached(): boolean {
+    return this.#state.type === "listing" || this.#state.type === "online";
   }
 
   up(now: Millis): void {
@@ -120,7 +131,7 @@ export class Mp2Presence {
     else if (value.type === "ended") this.#ended(now, value);
     // The codec's fingerprints, addresses and numbers are the roster's.
     else if (this.#mirror.receive(now, value) === "refused") this.#fail(now, "aborted");
-    else this.#ask(now);
+    else this.#changed(now);
   }
 
   /** The association is gone. */
@@ -133,7 +144,7 @@ export class Mp2Presence {
 
   /** A beacon of our registry. */
   heard(now: Millis, epoch: Epoch, seq: Seq): void {
-    if (!this.isOnline) return;
+    if (!this.#isAttached) return;
     this.#mirror.heard(now, epoch, seq);
     this.#ask(now);
   }
@@ -141,12 +152,12 @@ export class Mp2Presence {
   /** Told now, or when we are attached. */
   setAvailability(availability: Availability): void {
     this.#availability = availability;
-    if (this.isOnline) this.#send({ type: "status", ...availability });
+    if (this.#isAttached) this.#send({ type: "status", ...availability });
   }
 
   /** Leaves in good order. */
   leave(): void {
-    if (this.isOnline) this.#send({ type: "leave" });
+    if (this.#isAttached) this.#send({ type: "leave" });
     this.#state = { type: "over" };
     this.#emit({ type: "dissociate", association: this.association });
   }
@@ -160,16 +171,29 @@ export class Mp2Presence {
 
   /** Again and again: the registry's numbers begin anew when it cannot be sure of them. */
   #attached(now: Millis, { epoch, seq, time }: Attached): void {
-    const first = !this.isOnline;
+    const first = !this.#isAttached;
     if (this.#state.type === "associating") return;
-    this.#state = { type: "online" };
     // In the epoch of the pages it may come late: deltas travel on a stream of their own.
     if (epoch === this.#mirror.epoch) this.#mirror.heard(now, epoch, seq, true);
     else this.#mirror.begin(now, epoch, seq, true);
+    if (first) this.#state = { type: "listing", until: now + PRESENCE_TIMES.list, time };
     const { away, status } = this.registration.availability;
     const wanted = this.#availability;
     if (first && (wanted.away !== away || wanted.status !== status)) this.setAvailability(wanted);
-    this.#tell(now, { type: "attached", first, time });
+    if (first) this.#changed(now);
+    else this.#tell(now, { type: "attached", first, time });
+  }
+
+  /** The roster may be complete now. */
+  #changed(now: Millis): void {
+    const state = this.#state;
+    if (state.type === "listing" && this.#mirror.isCurrent) this.#listed(now, state.time);
+    this.#ask(now);
+  }
+
+  #listed(now: Millis, time: UnixMillis): void {
+    this.#state = { type: "online" };
+    this.#tell(now, { type: "attached", first: true, time });
   }
 
   #ended(now: Millis, ended: Ended): void {

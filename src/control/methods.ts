@@ -3,7 +3,21 @@
  * keeps it so). Server and client both read this table; neither knows a method by itself.
  */
 import type { LogLevel } from "../base/log.ts";
-import { field, integer, oneOf, optional, type Parse, parseObject, ShapeError } from "./parse.ts";
+import {
+  type BanReport,
+  type BanRequest,
+  type ConcernedReport,
+  type FingerprintReport,
+  type ForgetRequest,
+  parseBanRequest,
+  parseBans,
+  parseConcerned,
+  parseFingerprintReport,
+  parseForgetRequest,
+  parseTargetRequest,
+  type TargetRequest,
+} from "./admin-reports.ts";
+import { boolean, field, integer, oneOf, optional, type Parse, parseObject, ShapeError } from "./parse.ts";
 import {
   type ClientReport,
   type LogLevelReport,
@@ -22,6 +36,7 @@ import {
 
 /** What the daemon does for the control plane. Throwing {@link ControlError} chooses the reply's error code. */
 export interface RegistryControl {
+  readonly administration: AdministrationControl;
   clients(): readonly ClientReport[];
   /** Refuses a bad configuration by a {@link ControlError} "configuration-refused" whose text says line and key. */
   reload(): Promise<ReloadReport>;
@@ -32,7 +47,7 @@ export interface RegistryControl {
   restart(): Promise<"exiting" | "restarted">;
   status(): StatusReport;
   /** Resolves as soon as the stop is certain to happen; the process ends afterwards, when the reply is out. */
-  stop(): Promise<void>;
+  stop(request: StopRequest): Promise<void>;
   version(): VersionReport;
 }
 
@@ -42,12 +57,33 @@ export interface LogLevelRequest {
   readonly forMillis?: number;
 }
 
+/** What concerns keys, and clients one by one. What changes who may be who is durable when it resolves. */
+export interface AdministrationControl {
+  /** Ends the key's session and refuses its next ones. */
+  ban(request: BanRequest): Promise<ConcernedReport>;
+  bans(): readonly BanReport[];
+  fingerprint(): FingerprintReport;
+  /** Frees a nickname for whoever comes next. */
+  forget(request: ForgetRequest): Promise<ConcernedReport>;
+  /** Ends a session; its client may come again. */
+  kick(request: TargetRequest): Promise<ConcernedReport>;
+  unban(request: TargetRequest): Promise<ConcernedReport>;
+}
+
+export interface StopRequest {
+  /** It will be started again at once, so clients need not worry. */
+  readonly restarting: boolean;
+}
+
 /**
  * - `bad-request`: not a request, or its parameters are wrong
  * - `unknown-method`: this registry does not know the method (an older version?)
  * - `busy`: too many requests under way on this connection
  * - `configuration-refused`: the file has an error; the registry goes on with what it had
  * - `stopping`: the registry is on its way down
+ * - `not-found`: nobody of that nickname or key is known
+ * - `ambiguous`: the digits fit several keys
+ * - `storage`: it cannot be stored, so it was not done
  * - `failed`: anything else, told by the text
  */
 export const ERROR_CODES = [
@@ -56,6 +92,9 @@ export const ERROR_CODES = [
   "busy",
   "configuration-refused",
   "stopping",
+  "not-found",
+  "ambiguous",
+  "storage",
   "failed",
 ] as const;
 export type ControlErrorCode = (typeof ERROR_CODES)[number];
@@ -98,6 +137,12 @@ const parseLogLevelRequest: Parse<LogLevelRequest> = (value, where) => {
   return forMillis === undefined ? { level } : { level, forMillis };
 };
 
+const parseStopRequest: Parse<StopRequest> = (value, where) => {
+  if (value === undefined) return { restarting: false };
+  const object = parseObject(value, where);
+  return { restarting: field(object, "restarting", optional(boolean), where) ?? false };
+};
+
 function method<Request, Result>(
   parseRequest: Parse<Request>,
   parseResult: Parse<Result>,
@@ -107,16 +152,28 @@ function method<Request, Result>(
 }
 
 export const METHODS = {
+  ban: method(parseBanRequest, parseConcerned, (control, request) => control.administration.ban(request)),
+  bans: method(nothing, parseBans, (control) => control.administration.bans()),
   clients: method(nothing, parseClients, (control) => control.clients()),
+  fingerprint: method(nothing, parseFingerprintReport, (control) => control.administration.fingerprint()),
+  forget: method(parseForgetRequest, parseConcerned, (control, request) =>
+    control.administration.forget(request),
+  ),
+  kick: method(parseTargetRequest, parseConcerned, (control, request) =>
+    control.administration.kick(request),
+  ),
   "log-level": method(parseLogLevelRequest, parseLogLevel, (control, request) => control.logLevel(request)),
   ready: method(nothing, parseStart, (control) => control.ready()),
   reload: method(nothing, parseReload, (control) => control.reload()),
   restart: method(nothing, oneOf(["exiting", "restarted"]), (control) => control.restart()),
   status: method(nothing, parseStatus, (control) => control.status()),
-  stop: method(nothing, nothingBack, async (control) => {
-    await control.stop();
+  stop: method(parseStopRequest, nothingBack, async (control, request) => {
+    await control.stop(request);
     return null;
   }),
+  unban: method(parseTargetRequest, parseConcerned, (control, request) =>
+    control.administration.unban(request),
+  ),
   version: method(nothing, parseVersion, (control) => control.version()),
 } as const;
 

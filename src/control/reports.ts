@@ -3,6 +3,7 @@
  * parsers. Fields are only ever added; a field whose meaning changes raises {@link SCHEMA}.
  */
 import type { LogLevel } from "../base/log.ts";
+import { parseFingerprintText } from "./admin-reports.ts";
 import {
   boolean,
   field,
@@ -12,9 +13,9 @@ import {
   number,
   numberTable,
   oneOf,
+  optional,
   type Parse,
   parseObject,
-  ShapeError,
   text,
 } from "./parse.ts";
 
@@ -37,6 +38,14 @@ export interface StatusReport {
   readonly interfaces: readonly string[];
   /** Whether original clients (mp1 over raw IP, unverified) are let in. */
   readonly legacy: boolean;
+  /** The registry's name for humans. Null, as the next four: not known yet. */
+  readonly realm: string | null;
+  /** Of its key: 64 lower-case hexadecimal digits. */
+  readonly fingerprint: string | null;
+  /** The lineage of the roster's numbers, and the last of them. */
+  readonly epoch: string | null;
+  readonly seq: number | null;
+  readonly store: StoreReport | null;
   readonly online: number;
   readonly offline: number;
   /** Clients that were heard of but have not given a nickname yet. */
@@ -44,6 +53,17 @@ export interface StatusReport {
   readonly lastError: { readonly at: string; readonly text: string } | null;
   /** Input dropped since the start, by reason; and other running totals. */
   readonly counters: Readonly<Record<string, number>>;
+}
+
+/** What the registry must not forget. */
+export interface StoreReport {
+  /** "failing": what is known counts, new nicknames and bans are refused. */
+  readonly state: "ok" | "failing";
+  /** Why it is failing. */
+  readonly trouble: string | null;
+  /** Nicknames that are bound to keys. */
+  readonly bindings: number;
+  readonly bans: number;
 }
 
 /** Null: not bound. */
@@ -61,9 +81,14 @@ export interface ClientReport {
   readonly address: string;
   /** Where it takes messages (TCP). */
   readonly port: number;
-  readonly protocol: "mp1";
+  readonly protocol: "mp1" | "mp2";
   /** Whether a key proves the nickname; mp1 has no keys. */
-  readonly verified: false;
+  readonly verified: boolean;
+  /** Of that key: 64 lower-case hexadecimal digits. */
+  readonly fingerprint: string | null;
+  readonly away: boolean;
+  /** What its user says of itself. */
+  readonly status: string | null;
   /** How its SCTP association runs: in UDP, on IP, or there is none. */
   readonly path: "udp" | "raw" | null;
   readonly state: "joining" | "online" | "suspect" | "offline";
@@ -109,6 +134,21 @@ const pid = integer(1, 2 ** 31 - 1);
 const port = integer(0, 65_535);
 const millis = number(0, Number.MAX_VALUE);
 
+/** A field that an older registry does not tell of: during an upgrade this program is the newer one. */
+function orNull<Value>(parse: Parse<Value>): Parse<Value | null> {
+  return (value, where) => optional(nullable(parse))(value, where) ?? null;
+}
+
+const parseStore: Parse<StoreReport> = (value, where) => {
+  const object = parseObject(value, where);
+  return {
+    state: field(object, "state", oneOf(["ok", "failing"]), where),
+    trouble: field(object, "trouble", nullable(sentence), where),
+    bindings: field(object, "bindings", count, where),
+    bans: field(object, "bans", count, where),
+  };
+};
+
 export const parseLevel: Parse<LogLevel> = oneOf(LEVELS);
 
 const parsePorts: Parse<PortsReport> = (value, where) => {
@@ -140,6 +180,11 @@ export const parseStatus: Parse<StatusReport> = (value, where) => {
     ports: field(object, "ports", parsePorts, where),
     interfaces: field(object, "interfaces", list(1000, name), where),
     legacy: field(object, "legacy", boolean, where),
+    realm: field(object, "realm", orNull(name), where),
+    fingerprint: field(object, "fingerprint", orNull(parseFingerprintText), where),
+    epoch: field(object, "epoch", orNull(name), where),
+    seq: field(object, "seq", orNull(count), where),
+    store: field(object, "store", orNull(parseStore), where),
     online: field(object, "online", count, where),
     offline: field(object, "offline", count, where),
     pendingRegistrations: field(object, "pendingRegistrations", count, where),
@@ -148,19 +193,17 @@ export const parseStatus: Parse<StatusReport> = (value, where) => {
   };
 };
 
-const parseVerified: Parse<false> = (value, where) => {
-  if (value !== false) throw new ShapeError(`${where} must be false`);
-  return false;
-};
-
 const parseClient: Parse<ClientReport> = (value, where) => {
   const object = parseObject(value, where);
   return {
     nickname: field(object, "nickname", name, where),
     address: field(object, "address", name, where),
     port: field(object, "port", port, where),
-    protocol: field(object, "protocol", oneOf(["mp1"]), where),
-    verified: field(object, "verified", parseVerified, where),
+    protocol: field(object, "protocol", oneOf(["mp1", "mp2"]), where),
+    verified: field(object, "verified", boolean, where),
+    fingerprint: field(object, "fingerprint", orNull(parseFingerprintText), where),
+    away: field(object, "away", optional(boolean), where) ?? false,
+    status: field(object, "status", orNull(name), where),
     path: field(object, "path", nullable(oneOf(["udp", "raw"])), where),
     state: field(object, "state", oneOf(["joining", "online", "suspect", "offline"]), where),
     reason: field(object, "reason", nullable(sentence), where),

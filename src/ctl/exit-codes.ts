@@ -9,6 +9,8 @@ export const USAGE = 2;
 export const NOT_RUNNING = 3;
 /** This user may not use the control socket. */
 export const NOT_PERMITTED = 4;
+/** Nobody of that nickname or key is known. */
+export const NOT_FOUND = 5;
 /** It did not happen in time; it may still happen. */
 export const TIMEOUT = 6;
 /** The registry refused its configuration (EX_CONFIG of sysexits.h). */

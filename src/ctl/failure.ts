@@ -1,15 +1,33 @@
 import { errorText } from "../base/errors.ts";
 import { ConnectionError, NOT_PERMITTED as NOT_PERMITTED_TEXT } from "../control/client.ts";
 import { ControlError } from "../control/methods.ts";
-import { CONFIGURATION_REFUSED, FAILURE, NOT_PERMITTED, NOT_RUNNING, TIMEOUT } from "./exit-codes.ts";
+import {
+  CONFIGURATION_REFUSED,
+  FAILURE,
+  NOT_FOUND,
+  NOT_PERMITTED,
+  NOT_RUNNING,
+  TIMEOUT,
+} from "./exit-codes.ts";
 
 /** The names that failures have under --json. */
-export type FailureCode = "failed" | "not-running" | "not-permitted" | "timeout" | "configuration-refused";
+export type FailureCode =
+  | "failed"
+  | "not-running"
+  | "not-permitted"
+  | "not-found"
+  | "ambiguous"
+  | "storage"
+  | "timeout"
+  | "configuration-refused";
 
 const EXIT_CODES: Readonly<Record<FailureCode, number>> = {
   failed: FAILURE,
   "not-running": NOT_RUNNING,
   "not-permitted": NOT_PERMITTED,
+  "not-found": NOT_FOUND,
+  ambiguous: FAILURE,
+  storage: FAILURE,
   timeout: TIMEOUT,
   "configuration-refused": CONFIGURATION_REFUSED,
 };
@@ -46,5 +64,11 @@ export function asFailure(error: unknown): CommandFailure {
   if (error instanceof ControlError && error.code === "configuration-refused") {
     return new CommandFailure("configuration-refused", `configuration refused: ${error.message}`);
   }
+  if (error instanceof ControlError && isFailureCode(error.code))
+    return new CommandFailure(error.code, error.message);
   return new CommandFailure("failed", errorText(error));
+}
+
+function isFailureCode(code: string): code is FailureCode {
+  return Object.hasOwn(EXIT_CODES, code);
 }

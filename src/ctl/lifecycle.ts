@@ -67,11 +67,16 @@ async function startReport(
   }
 }
 
-/** Asks the process `mark` to stop and waits for its end. */
-export async function stop(registry: Registry, mark: ProcessMark, timeoutMillis: number): Promise<void> {
+/** Asks the process `mark` to stop, `restarting` if only to be started again, and waits for its end. */
+export async function stop(
+  registry: Registry,
+  mark: ProcessMark,
+  timeoutMillis: number,
+  restarting = false,
+): Promise<void> {
   const deadline = performance.now() + timeoutMillis;
   try {
-    await registry.connected((client) => client.request("stop", undefined, timeoutMillis));
+    await registry.connected((client) => client.request("stop", { restarting }, timeoutMillis));
   } catch (error) {
     if (!mayStopAnyway(error)) throw error;
   }

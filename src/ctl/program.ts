@@ -19,6 +19,12 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   restart: async () => (await import("./commands/restart.ts")).addRestart,
   reload: async () => (await import("./commands/reload.ts")).addReload,
   clients: async () => (await import("./commands/clients.ts")).addClients,
+  fingerprint: async () => (await import("./commands/fingerprint.ts")).addFingerprint,
+  kick: async () => (await import("./commands/kick.ts")).addKick,
+  ban: async () => (await import("./commands/ban.ts")).addBan,
+  unban: async () => (await import("./commands/unban.ts")).addUnban,
+  bans: async () => (await import("./commands/bans.ts")).addBans,
+  forget: async () => (await import("./commands/forget.ts")).addForget,
   "log-level": async () => (await import("./commands/log-level.ts")).addLogLevel,
   version: async () => (await import("./commands/version.ts")).addVersion,
 };

@@ -1,11 +1,26 @@
+import { isIPv6 } from "node:net";
 import { networkInterfaces } from "node:os";
 import { errorText, SystemError } from "../base/errors.ts";
 
-/** An IPv4 address of an interface that a LAN may be on. */
-export interface UsableInterface {
+/** An interface that a LAN may be on, with what it is called there; at least one address. */
+export interface Link {
+  /** As the kernel calls it, which is also the zone of its link-local addresses. */
   readonly name: string;
+  readonly loopback: boolean;
+  readonly ipv4: readonly LinkAddress[];
+  /** Link-local ones with their zone ("fe80::1%eth0"), without which nothing can be sent from or to them. */
+  readonly ipv6: readonly LinkAddress[];
+}
+
+export interface LinkAddress {
   readonly address: string;
+  /** As an address, "255.255.255.0" or "ffff:ffff:ffff:ffff::". */
   readonly netmask: string;
+}
+
+/** An IPv4 address of an interface that a LAN may be on. */
+export interface UsableInterface extends LinkAddress {
+  readonly name: string;
   readonly loopback: boolean;
 }
 
@@ -14,26 +29,41 @@ const VIRTUAL = /^(docker|br-|veth|virbr|vnet|vmnet|lxc|lxd|cni|flannel|cali|tun
 
 /**
  * The interfaces to use: all that are up and look like a LAN; the loopback only if there is nothing else; with `only`
- * exactly those, whatever they are. Errors: {@link SystemError} "ENODEV" when a named interface has no IPv4 address.
+ * exactly those, whatever they are. Errors: {@link SystemError} "ENODEV" when a named interface has no address.
  */
-export function usableInterfaces(only: readonly string[] = []): readonly UsableInterface[] {
-  const all = allInterfaces();
-  if (only.length > 0) return only.flatMap((name) => named(all, name));
-  const real = all.filter((candidate) => !candidate.loopback && !VIRTUAL.test(candidate.name));
-  return real.length > 0 ? real : all.filter((candidate) => candidate.loopback);
+export function usableLinks(only: readonly string[] = []): readonly Link[] {
+  const all = allLinks();
+  if (only.length > 0) return [...new Set(only)].map((name) => named(all, name));
+  const real = all.filter(({ name, loopback }) => !loopback && !VIRTUAL.test(name));
+  return real.length > 0 ? real : all.filter(({ loopback }) => loopback);
 }
 
-function named(all: readonly UsableInterface[], name: string): readonly UsableInterface[] {
-  const found = all.filter((candidate) => candidate.name === name);
-  if (found.length > 0) return found;
-  const names = [...new Set(all.map((candidate) => candidate.name))].join(", ");
+/** The IPv4 addresses of {@link usableLinks}, for what knows IPv4 only. */
+export function usableInterfaces(only: readonly string[] = []): readonly UsableInterface[] {
+  return usableLinks(only).flatMap(({ name, loopback, ipv4 }) =>
+    ipv4.map((address) => ({ name, loopback, ...address })),
+  );
+}
+
+/** Whether `address` is on the link that `local` is an address of; of one family, or it is not. */
+export function isOnLink(address: string, local: LinkAddress): boolean {
+  const [mask, ours, theirs] = [local.netmask, local.address, address].map(addressNumber);
+  if (mask === undefined || ours === undefined || theirs === undefined) return false;
+  if (isIPv6(address) !== isIPv6(local.address) || zoneOf(address) !== zoneOf(local.address)) return false;
+  return ((ours ^ theirs) & mask) === 0n;
+}
+
+function named(all: readonly Link[], name: string): Link {
+  const found = all.find((candidate) => candidate.name === name);
+  if (found !== undefined) return found;
+  const names = all.map((candidate) => candidate.name).join(", ");
   throw new SystemError(
-    `No interface ${name} with an IPv4 address (there are: ${names}); see: ip -4 address`,
+    `No interface ${name} with an address (there are: ${names}); see: ip address`,
     "ENODEV",
   );
 }
 
-function allInterfaces(): readonly UsableInterface[] {
+function allLinks(): readonly Link[] {
   let table: ReturnType<typeof networkInterfaces>;
   try {
     table = networkInterfaces();
@@ -41,21 +71,38 @@ function allInterfaces(): readonly UsableInterface[] {
     const why = `Cannot list network interfaces: ${errorText(error)} (a sandbox without AF_NETLINK?)`;
     throw new SystemError(why, "ENETDOWN", { cause: error });
   }
-  const found: UsableInterface[] = [];
-  for (const [name, addresses] of Object.entries(table)) {
-    for (const { family, address, netmask, internal } of addresses ?? []) {
-      if (family === "IPv4") found.push({ name, address, netmask, loopback: internal });
-    }
+  return Object.entries(table).flatMap(([name, addresses = []]) => {
+    const [first] = addresses;
+    if (first === undefined) return [];
+    const of = (family: "IPv4" | "IPv6"): LinkAddress[] =>
+      addresses
+        .filter((candidate) => candidate.family === family)
+        .map(({ address, netmask }) => ({ address: withZone(address, name), netmask }));
+    return [{ name, loopback: first.internal, ipv4: of("IPv4"), ipv6: of("IPv6") }];
+  });
+}
+
+/** RFC 4007 §11; fe80::/10 is link-local (RFC 4291 §2.4). */
+function withZone(address: string, name: string): string {
+  return /^fe[89ab]/i.test(address) ? `${address}%${name}` : address;
+}
+
+function zoneOf(address: string): string {
+  return address.split("%")[1] ?? "";
+}
+
+/** The bits of an address as a number; undefined when it is none. */
+function addressNumber(text: string): bigint | undefined {
+  const [bare = ""] = text.split("%");
+  if (/^\d+(\.\d+){3}$/.test(bare)) {
+    return bare.split(".").reduce((number, octet) => (number << 8n) | BigInt(octet), 0n);
   }
-  return found;
-}
-
-/** Whether `address` is on the link of `local` (both dotted IPv4). */
-export function isOnLink(address: string, local: UsableInterface): boolean {
-  const mask = ipv4Number(local.netmask);
-  return ((ipv4Number(address) ^ ipv4Number(local.address)) & mask) === 0;
-}
-
-function ipv4Number(address: string): number {
-  return address.split(".").reduce((number, octet) => (number << 8) | Number(octet), 0);
+  if (!isIPv6(bare) || bare.includes(".")) return undefined;
+  const [head = "", tail] = bare.split("::");
+  const [left, right] = [head, tail ?? ""].map((part) => part.split(":").filter((group) => group !== ""));
+  const zeros = Array(8 - (left?.length ?? 0) - (right?.length ?? 0)).fill("0");
+  return [...(left ?? []), ...zeros, ...(right ?? [])].reduce(
+    (number, group) => (number << 16n) | BigInt(`0x${group}`),
+    0n,
+  );
 }

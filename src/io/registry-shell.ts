@@ -1,30 +1,34 @@
-import type { Server, Socket } from "node:net";
-import type { Clock, Random } from "../base/clock.ts";
-import { errorText } from "../base/errors.ts";
+import type { Clock, Millis, Random } from "../base/clock.ts";
+import { MisuseError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import type { RegistryOutput } from "../registry/output.ts";
+import type { AdminCommand, AdminResult } from "../registry/admin.ts";
+import type { DialId, RegistryOutput } from "../registry/output.ts";
 import { Registry } from "../registry/registry.ts";
-import type { AssociationId, AssociationStatus, SctpCounters, SctpSettings } from "../sctp/api.ts";
+import type { Farewell, RegistrySettings } from "../registry/settings.ts";
+import type { Ledger } from "../roster/ledger.ts";
+import type { AssociationId, AssociationStatus, SctpCounters, SctpEvent, SctpSettings } from "../sctp/api.ts";
 import { createSctpEndpoint } from "../sctp/index.ts";
 import { Alarm } from "./alarm.ts";
 import { DialBacks } from "./dial-backs.ts";
-import { DiscoverySocket } from "./discovery-socket.ts";
+import type { Identity } from "./identity.ts";
+import { registryIdentity } from "./registry-identity.ts";
+import { type RegistryNetwork, RegistrySockets } from "./registry-sockets.ts";
 import { SctpDriver } from "./sctp-driver.ts";
-import { RawIp } from "./sctp-raw.ts";
-import { UdpEncapsulation } from "./sctp-udp.ts";
 import { SelfCheck } from "./self-check.ts";
-import { closeTcp, listenTcp } from "./tcp.ts";
+import { TlsDialBacks } from "./tls-dial-backs.ts";
 
-export interface RegistryNetwork {
-  readonly interfaces: readonly string[];
-  readonly port: number;
-  readonly encapsulationPort: number;
-  readonly legacy: boolean;
+/** Who the registry is, and what it must not forget. */
+export interface RegistryState {
+  readonly identity: Identity;
+  readonly ledger: Ledger;
 }
 
 export interface RegistryShellOptions {
   readonly network: RegistryNetwork;
+  readonly settings: RegistrySettings;
   readonly sctp: SctpSettings;
+  /** Called when the ports are bound, so by one registry of those that want them. */
+  readonly openState: () => Promise<RegistryState>;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -33,63 +37,69 @@ export interface RegistryShellOptions {
   readonly onCounts: () => void;
 }
 
-/** Connections to the TCP port are only ever looked at by people and scanners. */
-const MAX_VISITORS = 16;
-const VISITOR_MILLIS = 2_000;
 /** How long clients have to agree to the end of their associations. */
 const FAREWELL_MILLIS = 1_000;
 
+/** The core, and the connections that act under its identity. */
+interface Running {
+  readonly registry: Registry;
+  readonly tls: TlsDialBacks;
+}
+
 /**
- * Runs the registry core on real sockets: bound in the order UDP, TCP, SCTP; torn down in reverse. Holds no decision of
- * the protocol.
+ * Runs the registry core on real sockets: bound, then the state opened, then served; torn down in reverse. Holds no
+ * decision of the protocol.
  */
 export class RegistryShell {
-  readonly registry: Registry;
   readonly #options: RegistryShellOptions;
   readonly #sctp: SctpDriver;
   readonly #dials: DialBacks;
   readonly #alarm: Alarm;
   readonly #selfCheck: SelfCheck;
-  #discovery: DiscoverySocket | undefined;
-  #tcp: Server | undefined;
-  #encapsulation: UdpEncapsulation | undefined;
-  readonly #visitors = new Set<Socket>();
+  #sockets: RegistrySockets | undefined;
+  /** Until then what comes in is as lost as it was before the ports were bound. */
+  #running: Running | undefined;
   #farewell: (() => void) | undefined;
   #working = false;
 
   private constructor(options: RegistryShellOptions) {
     this.#options = options;
     const { clock, random, network } = options;
-    const now = clock.now();
-    this.registry = new Registry({ settings: { legacy: network.legacy }, now });
-    const endpoint = createSctpEndpoint({ localPort: network.port, settings: options.sctp, random, now });
-    this.#sctp = new SctpDriver({
-      endpoint,
-      clock,
-      onEvent: (event) => {
-        this.#do(() => this.registry.sctpEvent(clock.now(), event));
-        if (event.type === "closed" || event.type === "lost") this.#farewell?.();
-      },
+    const endpoint = createSctpEndpoint({
+      localPort: network.port,
+      settings: options.sctp,
+      random,
+      now: clock.now(),
     });
+    this.#sctp = new SctpDriver({ endpoint, clock, onEvent: (event) => this.#sctpEvent(event) });
     this.#dials = new DialBacks({
-      connected: (dial) => this.#do(() => this.registry.dialConnected(clock.now(), dial)),
-      data: (dial, bytes) => this.#do(() => this.registry.dialData(clock.now(), dial, bytes)),
-      closed: (dial, refused) => this.#do(() => this.registry.dialClosed(clock.now(), dial, refused)),
+      connected: (dial) => this.#do((registry, now) => registry.dialConnected(now, dial)),
+      data: (dial, bytes) => this.#do((registry, now) => registry.dialData(now, dial, bytes)),
+      closed: (dial, refused) => this.#do((registry, now) => registry.dialClosed(now, dial, refused)),
     });
-    this.#alarm = new Alarm(clock, () => this.#do(() => this.registry.advance(clock.now())));
+    this.#alarm = new Alarm(clock, () => this.#do((registry, now) => registry.advance(now)));
     this.#selfCheck = new SelfCheck(random);
   }
 
-  /** Binds everything. Errors: {@link SystemError} naming what could not be bound; then nothing stays bound. */
+  /**
+   * Binds everything, opens the state, and serves. Errors: {@link SystemError} naming what could not be bound, or what
+   * opening the state throws; then nothing stays bound.
+   */
   static async open(options: RegistryShellOptions): Promise<RegistryShell> {
     const shell = new RegistryShell(options);
     try {
       await shell.#bind();
+      shell.#begin(await options.openState());
     } catch (error) {
       await shell.#release();
       throw error;
     }
     return shell;
+  }
+
+  get registry(): Registry {
+    if (this.#running === undefined) throw new MisuseError("the registry does not run yet");
+    return this.#running.registry;
   }
 
   /** Whether SCTP on raw IP is served, which original clients need. */
@@ -98,7 +108,7 @@ export class RegistryShell {
   }
 
   get interfaces(): readonly string[] {
-    return this.#discovery?.interfaces ?? [];
+    return this.#sockets?.discovery?.interfaces ?? [];
   }
 
   association(id: AssociationId): AssociationStatus | undefined {
@@ -109,92 +119,91 @@ export class RegistryShell {
     return this.#sctp.counters();
   }
 
-  configure(legacy: boolean, sctp: SctpSettings): void {
-    this.registry.configure({ legacy });
+  configure(settings: RegistrySettings, sctp: SctpSettings): void {
+    this.#do((registry) => registry.configure(settings));
     this.#sctp.configure(sctp);
+  }
+
+  /** What an admin wants; resolves when it is durable, or with why it was not done. */
+  command(command: AdminCommand): Promise<AdminResult> {
+    return new Promise((resolve) => {
+      this.#do((registry, now) => registry.command(now, command, resolve));
+    });
   }
 
   /** Whether every socket still answers: the ground for telling the watchdog so. */
   async answers(): Promise<boolean> {
-    const [discovery, encapsulation] = [this.#discovery, this.#encapsulation];
-    if (discovery === undefined || encapsulation === undefined) return false;
-    const checks = await Promise.all([
-      this.#selfCheck.answers((bytes) => discovery.sendToSelf(bytes)),
-      this.#selfCheck.answers((bytes) => encapsulation.sendToSelf(bytes)),
-    ]);
-    return checks.every(Boolean) && this.#tcp?.listening === true;
+    return (await this.#sockets?.answer()) === true;
   }
 
   /** Tells the clients, waits a moment for their assent, and lets go of everything. */
-  async close(): Promise<void> {
-    await this.#discovery?.close();
-    this.#do(() => this.registry.stop());
+  async close(farewell: Farewell): Promise<void> {
+    this.#do((registry, now) => registry.stop(now, farewell));
+    await this.#sockets?.closeDiscovery();
     await this.#clientsGone();
     await this.#release();
   }
 
   async #bind(): Promise<void> {
-    const { network, log } = this.#options;
-    const warn = (what: string) => (error: Error) =>
-      log.write({ level: "warn", text: `${what}: ${errorText(error)}`, limit: what });
-    this.#discovery = await DiscoverySocket.open({
-      interfaces: network.interfaces,
-      port: network.port,
-      intercept: this.#selfCheck.intercept,
-      onDatagram: (source, bytes) =>
-        this.#do(() => this.registry.datagram(this.#options.clock.now(), source, bytes)),
-      onError: warn("UDP discovery"),
+    const { network, version, log } = this.#options;
+    this.#sockets = await RegistrySockets.open({
+      network,
+      version,
+      log,
+      selfCheck: this.#selfCheck,
+      sctp: this.#sctp,
+      onDatagram: (source, bytes) => this.#do((registry, now) => registry.datagram(now, source, bytes)),
+      onPacket: (path, bytes) => {
+        if (this.#running !== undefined) this.#sctp.receive(path, bytes);
+      },
+      onInterfaces: () => this.#do((registry, now) => registry.announce(now)),
     });
-    this.#tcp = await listenTcp({
-      address: "0.0.0.0",
-      port: network.port,
-      purpose: "the registry",
-      maxConnections: MAX_VISITORS,
-      onConnection: (socket) => this.#greet(socket),
-      onError: warn("TCP"),
-    });
-    this.#encapsulation = await UdpEncapsulation.open({
-      address: "0.0.0.0",
-      port: network.encapsulationPort,
-      sink: this.#sctp.receive,
-      intercept: this.#selfCheck.intercept,
-    });
-    this.#sctp.attach(this.#encapsulation);
-    if (network.legacy) await this.#openRawIp(warn("SCTP on raw IP"));
   }
 
-  /** Raw IP is for original clients only, so the registry runs without it, and says so. */
-  async #openRawIp(onError: (error: Error) => void): Promise<void> {
-    try {
-      this.#sctp.attach(await RawIp.open({ sink: this.#sctp.receive, onError }));
-    } catch (error) {
-      const help = "original clients cannot join (grant CAP_NET_RAW, or set legacy = false)";
-      this.#options.log.write({ level: "warn", text: `${errorText(error)}: ${help}` });
-    }
+  #begin({ identity, ledger }: RegistryState): void {
+    const { clock, random, network, settings } = this.#options;
+    const reach = {
+      sctpPort: network.port,
+      encapsulationPort: network.encapsulationPort,
+      rawIp: this.servesRawIp,
+    };
+    const registry = new Registry({
+      now: clock.now(),
+      random,
+      settings,
+      ledger,
+      reach,
+      identity: registryIdentity(identity),
+      unixAt: (at) => Math.max(0, Math.round(clock.wall() - (clock.now() - at))),
+    });
+    this.#running = { registry, tls: this.#tlsDialBacks(identity) };
+    this.#do(() => {});
   }
 
-  /** Nothing is served on this port yet; it is held so that no second registry starts, and says what it is. */
-  #greet(socket: Socket): void {
-    this.#visitors.add(socket);
-    // Not the socket's own idle limit, which a visitor that keeps talking never reaches.
-    const limit = setTimeout(() => socket.destroy(), VISITOR_MILLIS);
-    socket.on("close", () => {
-      clearTimeout(limit);
-      this.#visitors.delete(socket);
+  #tlsDialBacks(identity: Identity): TlsDialBacks {
+    const nothing = { messages: 0, pending: 0 };
+    return new TlsDialBacks(identity, {
+      opened: (dial, peer) => this.#do((registry, now) => registry.tlsOpened(now, dial, peer)),
+      received: (dial, bytes) =>
+        this.#do((registry, now) => registry.tlsReceived(now, dial, bytes)) ?? nothing,
+      ended: (dial) => this.#do((registry, now) => registry.tlsEnded(now, dial)),
+      closed: (dial) => this.#do((registry, now) => registry.tlsClosed(now, dial)),
+      failed: (dial, failure) => this.#do((registry, now) => registry.tlsFailed(now, dial, failure)),
     });
-    socket.on("error", () => socket.destroy());
-    socket.resume();
-    socket.end(
-      `multiproto ${this.#options.version} registry; clients find it by UDP, see multiproto-chat --help\n`,
-    );
+  }
+
+  #sctpEvent(event: SctpEvent): void {
+    this.#do((registry, now) => registry.sctpEvent(now, event));
+    if (event.type === "closed" || event.type === "lost") this.#farewell?.();
   }
 
   async #clientsGone(): Promise<void> {
-    if (this.registry.counts.online === 0) return;
+    const isEmpty = (): boolean => (this.#running?.registry.counts.online ?? 0) === 0;
+    if (isEmpty()) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, FAREWELL_MILLIS);
       this.#farewell = () => {
-        if (this.registry.counts.online > 0) return;
+        if (!isEmpty()) return;
         clearTimeout(timer);
         resolve();
       };
@@ -204,32 +213,32 @@ export class RegistryShell {
   async #release(): Promise<void> {
     this.#alarm.clear();
     this.#dials.close();
-    await this.#discovery?.close();
-    for (const visitor of this.#visitors) visitor.destroy();
-    if (this.#tcp !== undefined) await closeTcp(this.#tcp);
+    this.#running?.tls.close();
+    this.#running = undefined;
+    await this.#sockets?.close();
     await this.#sctp.close();
   }
 
   /** Gives the core an input and does what it asks for, until it asks for nothing more. */
-  #do(input: () => void): void {
-    input();
-    if (this.#working) return;
+  #do<Result>(input: (registry: Registry, now: Millis) => Result): Result | undefined {
+    const running = this.#running;
+    if (running === undefined) return undefined;
+    const { registry } = running;
+    const result = input(registry, this.#options.clock.now());
+    if (this.#working) return result;
     this.#working = true;
     try {
-      for (
-        let outputs = this.registry.takeOutputs();
-        outputs.length > 0;
-        outputs = this.registry.takeOutputs()
-      ) {
-        for (const output of outputs) this.#perform(output);
+      for (let outputs = registry.takeOutputs(); outputs.length > 0; outputs = registry.takeOutputs()) {
+        for (const output of outputs) this.#perform(output, running);
       }
     } finally {
       this.#working = false;
     }
-    this.#alarm.set(this.registry.nextDeadline());
+    this.#alarm.set(registry.nextDeadline());
+    return result;
   }
 
-  #perform(output: RegistryOutput): void {
+  #perform(output: RegistryOutput, { registry, tls }: Running): void {
     switch (output.type) {
       case "dial":
         this.#dials.dial(output.dial, output.address, output.port);
@@ -237,13 +246,31 @@ export class RegistryShell {
       case "answer":
         this.#dials.answer(output.dial, output.bytes);
         break;
+      case "dial-tls":
+        tls.dial(output.dial, output.address, output.port);
+        break;
+      case "tls-send":
+        tls.send(output.dial, output.bytes);
+        break;
+      case "tls-end":
+        tls.end(output.dial);
+        break;
       case "hang-up":
-        this.#dials.hangUp(output.dial);
+        this.#hangUp(output.dial, tls);
         break;
       case "push":
-        if (this.#sctp.send(output.association, 0, 0, output.bytes) === "full") {
-          this.registry.pushRefused(this.#options.clock.now(), output.association);
-        }
+        if (this.#sctp.send(output.association, 0, 0, output.bytes) === "full")
+          registry.pushRefused(this.#options.clock.now(), output.association);
+        break;
+      case "send":
+        if (this.#sctp.send(output.association, output.stream, output.ppid, output.bytes) === "full")
+          registry.sendRefused(this.#options.clock.now(), output.association);
+        break;
+      case "datagram":
+        this.#sockets?.discovery?.send(output.to, output.bytes);
+        break;
+      case "announce":
+        this.#sockets?.discovery?.announce(output.bytes);
         break;
       case "probe":
         this.#sctp.probe(output.association);
@@ -261,5 +288,10 @@ export class RegistryShell {
         this.#options.onCounts();
         break;
     }
+  }
+
+  #hangUp(dial: DialId, tls: TlsDialBacks): void {
+    this.#dials.hangUp(dial);
+    tls.hangUp(dial);
   }
 }

@@ -1,6 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import type {
   AssociationId,
+  LivenessLimits,
   Path,
   SctpEndpoint,
   SctpEvent,
@@ -96,6 +97,12 @@ export class SctpDriver {
 
   probe(id: AssociationId): void {
     this.#endpoint.probe(this.#clock.now(), id);
+    this.#pumpSoon();
+  }
+
+  /** Limits for this association alone, from now on; undefined: the endpoint's again. */
+  watch(id: AssociationId, limits: LivenessLimits | undefined): void {
+    this.#endpoint.watch(this.#clock.now(), id, limits);
     this.#pumpSoon();
   }
 

@@ -2,7 +2,7 @@ import type { RemoteInfo, Socket } from "node:dgram";
 import { errorCode, SystemError } from "../base/errors.ts";
 import type { Path } from "../sctp/api.ts";
 import type { PacketSink, SctpTransport } from "./sctp-driver.ts";
-import { bindUdp, closeUdp } from "./udp.ts";
+import { bindUdp, closeUdp, NO_IPV6 } from "./udp.ts";
 
 /** The burst of a thousand clients that come back at once must not overflow the kernel's default buffer. */
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
@@ -10,8 +10,6 @@ const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 /** A free IPv4 port may be taken under IPv6. So often another is tried. */
 const MAX_PORT_TRIES = 8;
-/** What binding fails with on a host without IPv6: not built in, or switched off. */
-const NO_IPV6 = ["EAFNOSUPPORT", "EADDRNOTAVAIL", "EPROTONOSUPPORT"];
 
 export interface UdpEncapsulationOptions {
   /** Local IPv4 address, "0.0.0.0" for all. */

@@ -23,8 +23,11 @@ export interface Dialling {
    * The peer has proved its key. It has not yet seen ours: if that is not welcome, the channel closes as `failed`.
    */
   readonly onOpen: OnOpen;
-  /** Exactly once, unless the channel opened or the attempt was cancelled. */
-  readonly onFailed: (failure: DialFailure, code: string) => void;
+  /**
+   * Exactly once, unless the channel opened or the attempt was cancelled. `code`: the system's, or "". `isConnected`:
+   * TCP came up, so what failed is TLS.
+   */
+  readonly onFailed: (failure: DialFailure, code: string, isConnected: boolean) => void;
 }
 
 /**
@@ -71,6 +74,7 @@ export class TlsDialler {
 
   #shakeHands(socket: TLSSocket, { protocol, onOpen, onFailed }: Dialling): () => void {
     let isSettled = false;
+    let isConnected = false;
     const settle = (): boolean => {
       clearTimeout(timer);
       const isFirst = !isSettled;
@@ -79,9 +83,12 @@ export class TlsDialler {
     };
     const fail = (failure: DialFailure, code = ""): void => {
       this.#drop(socket);
-      if (settle()) onFailed(failure, code);
+      if (settle()) onFailed(failure, code, isConnected);
     };
     const timer = setTimeout(() => fail("too-slow"), this.#times.handshakeMillis);
+    socket.on("connect", () => {
+      isConnected = true;
+    });
     socket.on("error", (error) => {
       const code = errorCode(error);
       fail(code === "ECONNREFUSED" ? "refused" : "failed", code);

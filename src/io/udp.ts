@@ -3,6 +3,9 @@ import { errorCode, errorText, SystemError } from "../base/errors.ts";
 import { escapeText } from "../base/text.ts";
 import { portHolder } from "./port-holder.ts";
 
+/** What binding an IPv6 address fails with on a host without IPv6: not built in, or switched off. */
+export const NO_IPV6: readonly string[] = ["EAFNOSUPPORT", "EADDRNOTAVAIL", "EPROTONOSUPPORT"];
+
 export interface UdpOptions {
   /** Local address, "0.0.0.0" for all of IPv4, "::" for all of IPv6 (and of IPv6 only). */
   readonly address: string;
@@ -13,7 +16,7 @@ export interface UdpOptions {
   readonly onDatagram: (bytes: Uint8Array, from: RemoteInfo) => void;
   /** Errors of a socket that was bound: logged, never fatal. */
   readonly onError?: (error: Error) => void;
-  /** Lets several processes bind the same multicast port; not for a registry, which must be alone. */
+  /** Lets several processes bind the same port, as a registry and clients on one host do that listen to a group. */
   readonly reuseAddr?: boolean;
 }
 

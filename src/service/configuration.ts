@@ -1,14 +1,16 @@
 import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { parse as parseToml, TomlError } from "smol-toml";
 import { errorCode, errorText, SystemError } from "../base/errors.ts";
 import type { LogLevel } from "../base/log.ts";
 import { escapeText } from "../base/text.ts";
-import type { RegistryNetwork } from "../io/registry-shell.ts";
+import type { RegistryNetwork } from "../io/registry-sockets.ts";
 import { DEFAULT_ENCAPSULATION_PORT, DEFAULT_PORT } from "../wire/mp1-discovery.ts";
+import { MAX_REALM_CHARACTERS, parseRealm, type Realm } from "../wire/mp2-values.ts";
 
 /** The registry's configuration: /etc/multiproto/multiproto.toml, parsed once into this. */
 export interface Configuration {
-  readonly network: RegistryNetwork;
+  readonly network: RegistryNetwork & { readonly realm: Realm };
   readonly log: { readonly level: LogLevel; readonly format: "text" | "json" };
   readonly presence: { readonly heartbeatMillis: number; readonly lostAfterMillis: number };
 }
@@ -32,6 +34,7 @@ const KEYS = {
   "network.port": { parse: port, default: DEFAULT_PORT },
   "network.encapsulation-port": { parse: port, default: DEFAULT_ENCAPSULATION_PORT },
   "network.legacy": { parse: trueOrFalse, default: true },
+  "network.realm": { parse: realm, default: undefined as Realm | undefined },
   "log.level": { parse: oneOf<LogLevel>("debug", "info", "warn", "error"), default: "info" as LogLevel },
   "log.format": { parse: oneOf<"text" | "json">("text", "json"), default: "text" as "text" | "json" },
   "presence.heartbeat": { parse: duration(200, 60_000), default: 1_000 },
@@ -39,7 +42,7 @@ const KEYS = {
 } as const satisfies Readonly<Record<string, { readonly parse: ParseValue; readonly default: unknown }>>;
 
 type Key = keyof typeof KEYS;
-type Values = { [K in Key]: ReturnType<(typeof KEYS)[K]["parse"]> };
+type Values = { [K in Key]: ReturnType<(typeof KEYS)[K]["parse"]> | (typeof KEYS)[K]["default"] };
 
 /** Parses the text of a file. Errors: {@link ConfigurationError}. */
 export function parseConfiguration(text: string, file: string): Configuration {
@@ -97,6 +100,7 @@ function flat({ network, log, presence }: Configuration): Readonly<Record<string
     "network.port": network.port,
     "network.encapsulation-port": network.encapsulationPort,
     "network.legacy": network.legacy,
+    "network.realm": network.realm,
     "log.level": log.level,
     "log.format": log.format,
     "presence.heartbeat": presence.heartbeatMillis,
@@ -111,6 +115,7 @@ function configuration(values: Values): Configuration {
       port: values["network.port"],
       encapsulationPort: values["network.encapsulation-port"],
       legacy: values["network.legacy"],
+      realm: values["network.realm"] ?? realmOfHost(hostname()),
     },
     log: { level: values["log.level"], format: values["log.format"] },
     presence: {
@@ -223,6 +228,18 @@ function port(value: unknown): number {
     throw new Error("wants a port number from 1 to 65535");
   }
   return number;
+}
+
+function realm(value: unknown): Realm {
+  const parsed = typeof value === "string" ? parseRealm(value.trim().normalize("NFC")) : undefined;
+  if (parsed !== undefined) return parsed;
+  throw new Error(`wants a name of 1 to ${MAX_REALM_CHARACTERS} visible characters without blanks`);
+}
+
+/** The host's name without its domain, as far as it can be a realm. */
+export function realmOfHost(host: string): Realm {
+  const name = (host.split(".")[0] ?? "").replace(/[^\w-]/g, "").slice(0, MAX_REALM_CHARACTERS);
+  return parseRealm(name) ?? ("multiproto" as Realm);
 }
 
 function trueOrFalse(value: unknown): boolean {

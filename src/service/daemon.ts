@@ -1,9 +1,14 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock, Millis, Random } from "../base/clock.ts";
-import { errorText, SystemError } from "../base/errors.ts";
+import { errorText, MisuseError, SystemError } from "../base/errors.ts";
 import { durationText } from "../base/text.ts";
-import { ControlError, type LogLevelRequest, type RegistryControl } from "../control/methods.ts";
+import {
+  ControlError,
+  type LogLevelRequest,
+  type RegistryControl,
+  type StopRequest,
+} from "../control/methods.ts";
 import { removePidFile, writePidFile } from "../control/pidfile.ts";
 import {
   type ClientReport,
@@ -16,14 +21,18 @@ import {
 } from "../control/reports.ts";
 import { type ControlServer, createControlServer } from "../control/server.ts";
 import { RegistryShell } from "../io/registry-shell.ts";
-import { DEFAULT_SCTP_SETTINGS, type SctpSettings } from "../sctp/api.ts";
+import type { Farewell } from "../registry/settings.ts";
+import { Administration, type Serving } from "./administration.ts";
 import { type Configuration, ConfigurationError, changedKeys, readConfiguration } from "./configuration.ts";
 import type { Places } from "./environment.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import type { ServiceLog } from "./log.ts";
 import type { ServiceManager } from "./notify.ts";
-import { clientReports, networkReport } from "./reports.ts";
+import { clientReports, registryReport } from "./reports.ts";
+import { isRestartJob } from "./restart-job.ts";
 import { RunHistory } from "./run-history.ts";
+import { isRestartKey, registrySettings, sctpSettings } from "./settings.ts";
+import { type OpenState, openState, StateFault } from "./state.ts";
 import { Supervision } from "./supervision.ts";
 
 export interface DaemonOptions {
@@ -45,11 +54,13 @@ export interface DaemonOptions {
 const LAST_ANSWER_MILLIS = 250;
 /** The whole way down may take this long; then the process ends regardless. */
 const STOP_MILLIS = 1_900;
+/** What clients are told to expect of a restart: a way down of a second, and a start of less than one. */
+const RESTART_MILLIS = 2_000;
 
 /** Where the daemon is in its life. Transitions: `run`, `#start`, `#restart`, `#finish`. */
 type Phase =
   | { readonly state: "starting" }
-  | { readonly state: "ready"; readonly shell: RegistryShell; readonly configuration: Configuration }
+  | { readonly state: "ready"; readonly serving: Serving }
   | { readonly state: "stopping" };
 
 /**
@@ -62,7 +73,8 @@ export class Daemon implements RegistryControl {
   readonly #history: RunHistory;
   readonly #supervision: Supervision;
   readonly #started = Promise.withResolvers<StartReport>();
-  readonly #stopped = Promise.withResolvers<void>();
+  readonly #stopped = Promise.withResolvers<Farewell>();
+  readonly administration: Administration;
   #phase: Phase = { state: "starting" };
   #levelTimer: NodeJS.Timeout | undefined;
 
@@ -71,12 +83,13 @@ export class Daemon implements RegistryControl {
     this.#startedAt = options.clock.now();
     const { places, clock, log, manager, watchdogMillis } = options;
     this.#history = new RunHistory({ directory: places.stateDirectory, clock, log });
+    this.administration = new Administration({ serving: () => this.#serving, log });
     this.#supervision = new Supervision({
       manager,
       log,
       watchdogMillis,
       statusText: () => this.#statusText(),
-      answers: async () => this.#phase.state === "ready" && (await this.#phase.shell.answers()),
+      answers: async () => (await this.#serving?.shell.answers()) === true,
     });
   }
 
@@ -104,7 +117,6 @@ export class Daemon implements RegistryControl {
 
   status(): StatusReport {
     const { clock, version, manager } = this.#options;
-    const ready = this.#phase.state === "ready" ? this.#phase : undefined;
     return {
       schema: SCHEMA,
       state: this.#phase.state,
@@ -113,13 +125,13 @@ export class Daemon implements RegistryControl {
       supervisor: manager.isActive ? "systemd" : "none",
       uptimeMillis: Math.round(clock.now() - this.#startedAt),
       startedAt: this.#history.startedAt,
-      ...networkReport(ready?.shell, ready?.configuration),
+      ...registryReport(this.#serving),
       lastError: this.#history.lastError,
     };
   }
 
   clients(): readonly ClientReport[] {
-    return this.#phase.state === "ready" ? clientReports(this.#phase.shell, this.#options.clock) : [];
+    return this.#serving === undefined ? [] : clientReports(this.#serving.shell, this.#options.clock);
   }
 
   ready(): Promise<StartReport> {
@@ -130,28 +142,32 @@ export class Daemon implements RegistryControl {
     return { version: this.#options.version, runtime: `node ${process.versions.node}`, pid: process.pid };
   }
 
-  /** By the control plane, SIGTERM and SIGINT alike. */
-  stop(): Promise<void> {
+  /** By SIGTERM and SIGINT, which do not say what for; systemd's queue of jobs does. */
+  async terminate(): Promise<void> {
+    const restarting = this.#options.manager.isActive && (await isRestartJob());
+    await this.stop({ restarting });
+  }
+
+  stop({ restarting }: StopRequest): Promise<void> {
     removePidFile(this.#options.places.runtimeDirectory);
-    this.#stopped.resolve();
+    this.#stopped.resolve(restarting ? { reason: "restart", backIn: RESTART_MILLIS } : { reason: "stop" });
     return Promise.resolve();
   }
 
   async restart(): Promise<"exiting" | "restarted"> {
     if (this.#options.manager.isActive) {
-      await this.stop();
+      await this.stop({ restarting: true });
       return "exiting";
     }
-    if (this.#phase.state !== "ready")
-      throw new ControlError("failed", `Cannot restart while ${this.#phase.state}`);
-    const { shell } = this.#phase;
+    const serving = this.#serving;
+    if (serving === undefined) throw new ControlError("failed", `Cannot restart while ${this.#phase.state}`);
     this.#phase = { state: "starting" };
-    await shell.close();
+    await letGo(serving, { reason: "restart", backIn: RESTART_MILLIS });
     try {
       await this.#start();
     } catch (error) {
       this.#options.log.write({ level: "error", text: `Not restarted: ${errorText(error)}` });
-      await this.stop();
+      await this.stop({ restarting: false });
       throw new ControlError("failed", `${errorText(error)}; the registry has ended`);
     }
     return "restarted";
@@ -160,8 +176,8 @@ export class Daemon implements RegistryControl {
   /** By the control plane and SIGHUP alike. A configuration that is refused changes nothing. */
   async reload(): Promise<ReloadReport> {
     const { log, manager } = this.#options;
-    const phase = this.#phase;
-    if (phase.state !== "ready") throw new ControlError("failed", `Cannot reload while ${phase.state}`);
+    const serving = this.#serving;
+    if (serving === undefined) throw new ControlError("failed", `Cannot reload while ${this.#phase.state}`);
     let configuration: Configuration;
     try {
       configuration = this.#readConfiguration();
@@ -171,10 +187,11 @@ export class Daemon implements RegistryControl {
       throw new ControlError("configuration-refused", errorText(error));
     }
     await manager.reloading();
-    const changed = changedKeys(phase.configuration, configuration);
-    const needsRestart = changed.filter((key) => isRestartKey(key, configuration, phase.shell));
+    const changed = changedKeys(serving.configuration, configuration);
+    const { servesRawIp } = serving.shell;
+    const needsRestart = changed.filter((key) => isRestartKey(key, configuration, servesRawIp));
     const applied = changed.filter((key) => !needsRestart.includes(key));
-    this.#apply(phase, configuration);
+    this.#apply(serving, configuration);
     const list = (keys: readonly string[]): string => (keys.length === 0 ? "nothing" : keys.join(", "));
     const later = needsRestart.length === 0 ? "" : `; needs a restart: ${list(needsRestart)}`;
     log.write({ level: "info", text: `Configuration reloaded: ${list(applied)} changed${later}` });
@@ -189,7 +206,7 @@ export class Daemon implements RegistryControl {
     log.level = level;
     if (forMillis === undefined) return { level, previous, until: null };
     this.#levelTimer = setTimeout(() => {
-      log.level = this.#phase.state === "ready" ? this.#phase.configuration.log.level : previous;
+      log.level = this.#serving?.configuration.log.level ?? previous;
     }, forMillis).unref();
     return { level, previous, until: new Date(clock.wall() + forMillis).toISOString() };
   }
@@ -211,40 +228,49 @@ export class Daemon implements RegistryControl {
   async #serve(control: ControlServer): Promise<ExitCode> {
     const { log, manager, version } = this.#options;
     let code: ExitCode = EXIT.ok;
+    let farewell: Farewell = { reason: "stop" };
     try {
       await this.#start();
       log.write({ level: "info", text: `multiproto ${version} ready`, fields: this.#readyFields() });
       await manager.ready(this.#statusText());
       this.#started.resolve({ outcome: "ready", pid: process.pid, version });
       this.#supervision.begin();
-      await this.#stopped.promise;
+      farewell = await this.#stopped.promise;
     } catch (error) {
-      code = error instanceof ConfigurationError ? EXIT.configuration : EXIT.failure;
+      code = exitCode(error);
       const reason = errorText(error);
       log.write({ level: "error", text: `Not started: ${reason}` });
       this.#started.resolve({ outcome: "failed", pid: process.pid, reason });
       removePidFile(this.#options.places.runtimeDirectory);
       await new Promise((resolve) => setTimeout(resolve, LAST_ANSWER_MILLIS));
     }
-    await this.#finish(control);
+    await this.#finish(control, farewell);
     return code;
   }
 
   async #start(): Promise<void> {
-    const { clock, random, log, version } = this.#options;
+    const { clock, random, log, version, places } = this.#options;
     const configuration = this.#readConfiguration();
     log.level = configuration.log.level;
     this.#options.onFormat(configuration.log.format);
+    const { stateDirectory } = places;
+    let state: OpenState | undefined;
     const shell = await RegistryShell.open({
       network: configuration.network,
+      settings: registrySettings(configuration),
       sctp: sctpSettings(configuration),
+      openState: async () => {
+        state = await openState({ stateDirectory, clock, random, log });
+        return state;
+      },
       clock,
       random,
       log,
       version,
       onCounts: () => this.#supervision.statusSoon(),
     });
-    this.#phase = { state: "ready", shell, configuration };
+    if (state === undefined) throw new MisuseError("a registry without its state");
+    this.#phase = { state: "ready", serving: { shell, configuration, state } };
   }
 
   #readConfiguration(): Configuration {
@@ -252,58 +278,58 @@ export class Daemon implements RegistryControl {
     return readConfiguration(configurationFile, configurationRequired);
   }
 
-  #apply(phase: Extract<Phase, { state: "ready" }>, configuration: Configuration): void {
+  #apply(serving: Serving, configuration: Configuration): void {
     clearTimeout(this.#levelTimer);
     this.#options.log.level = configuration.log.level;
-    phase.shell.configure(configuration.network.legacy, sctpSettings(configuration));
+    serving.shell.configure(registrySettings(configuration), sctpSettings(configuration));
     // What needs a restart stays as it is, so that it shows as changed again at the next reload.
-    const { interfaces, port, encapsulationPort } = phase.configuration.network;
+    const { interfaces, port, encapsulationPort } = serving.configuration.network;
     const network = { ...configuration.network, interfaces, port, encapsulationPort };
-    const format = phase.configuration.log.format;
-    this.#phase = {
-      ...phase,
-      configuration: { ...configuration, network, log: { ...configuration.log, format } },
-    };
+    const { format } = serving.configuration.log;
+    const running = { ...configuration, network, log: { ...configuration.log, format } };
+    this.#phase = { state: "ready", serving: { ...serving, configuration: running } };
   }
 
   // While it runs
 
-  #statusText(): string {
-    const { online, offline } = networkReport(...this.#network());
-    return `${online} online, ${offline} offline, up ${durationText(this.#options.clock.now() - this.#startedAt)}`;
+  get #serving(): Serving | undefined {
+    return this.#phase.state === "ready" ? this.#phase.serving : undefined;
   }
 
-  #network(): [RegistryShell | undefined, Configuration | undefined] {
-    return this.#phase.state === "ready"
-      ? [this.#phase.shell, this.#phase.configuration]
-      : [undefined, undefined];
+  #statusText(): string {
+    const { online, offline, store } = registryReport(this.#serving);
+    const up = durationText(this.#options.clock.now() - this.#startedAt);
+    const trouble = store?.state === "failing" ? ", cannot write its state (see the journal)" : "";
+    return `${online} online, ${offline} offline, up ${up}${trouble}`;
   }
 
   #readyFields(): Record<string, string | number | boolean> {
-    const { ports, interfaces } = networkReport(...this.#network());
+    const { ports, interfaces, realm } = registryReport(this.#serving);
     return {
       udp: ports.udp ?? 0,
       tcp: ports.tcp ?? 0,
       "sctp-udp": ports.sctpUdp ?? 0,
       "sctp-raw": ports.sctpRaw,
       interfaces: interfaces.join(","),
+      realm: realm ?? "",
     };
   }
 
   // The way down
 
-  async #finish(control: ControlServer): Promise<void> {
+  async #finish(control: ControlServer, farewell: Farewell): Promise<void> {
     const { log, manager, clock } = this.#options;
-    const phase = this.#phase;
+    const serving = this.#serving;
     this.#phase = { state: "stopping" };
     this.#supervision.end();
     clearTimeout(this.#levelTimer);
     removePidFile(this.#options.places.runtimeDirectory);
     const limit = setTimeout(() => process.exit(EXIT.ok), STOP_MILLIS);
     const told = manager.stopping();
-    if (phase.state === "ready") {
-      log.write({ level: "info", text: `Stopping after ${durationText(clock.now() - this.#startedAt)}` });
-      await phase.shell.close();
+    if (serving !== undefined) {
+      const what = farewell.reason === "restart" ? "Stopping to start again" : "Stopping";
+      log.write({ level: "info", text: `${what} after ${durationText(clock.now() - this.#startedAt)}` });
+      await letGo(serving, farewell);
     }
     await control.close();
     await told;
@@ -312,20 +338,14 @@ export class Daemon implements RegistryControl {
   }
 }
 
-function sctpSettings({ presence, network }: Configuration): SctpSettings {
-  const { heartbeatMillis, lostAfterMillis } = presence;
-  return {
-    ...DEFAULT_SCTP_SETTINGS,
-    heartbeatMillis,
-    lostAfterMillis,
-    maxAssociations: network.legacy ? 20_000 : 12_000,
-  };
+async function letGo({ shell, state }: Serving, farewell: Farewell): Promise<void> {
+  await shell.close(farewell);
+  state.close();
 }
 
-/** Whether a changed key takes effect only when the sockets are opened anew. */
-function isRestartKey(key: string, configuration: Configuration, shell: RegistryShell): boolean {
-  if (key === "network.legacy") return configuration.network.legacy && !shell.servesRawIp;
-  return ["network.interfaces", "network.port", "network.encapsulation-port", "log.format"].includes(key);
+function exitCode(error: unknown): ExitCode {
+  if (error instanceof ConfigurationError) return EXIT.configuration;
+  return error instanceof StateFault ? EXIT.state : EXIT.failure;
 }
 
 function makeDirectory(path: string, mode: number, option: string): void {

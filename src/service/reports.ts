@@ -1,8 +1,9 @@
 import type { Clock } from "../base/clock.ts";
-import type { ClientReport, StatusReport } from "../control/reports.ts";
+import type { ClientReport, StatusReport, StoreReport } from "../control/reports.ts";
 import type { RegistryShell } from "../io/registry-shell.ts";
-import type { ClientView } from "../registry/registry.ts";
-import type { Configuration } from "./configuration.ts";
+import type { ClientView } from "../registry/settings.ts";
+import type { Ledger } from "../roster/ledger.ts";
+import type { Serving } from "./administration.ts";
 
 /** The registry as `multiprotoctl clients` shows it. */
 export function clientReports(shell: RegistryShell, clock: Clock): readonly ClientReport[] {
@@ -10,14 +11,17 @@ export function clientReports(shell: RegistryShell, clock: Clock): readonly Clie
 }
 
 function clientReport({ entry, association }: ClientView, shell: RegistryShell, clock: Clock): ClientReport {
-  const { presence } = entry;
+  const { presence, profile } = entry;
   const status = association === undefined ? undefined : shell.association(association);
   return {
     nickname: entry.nickname,
     address: entry.address,
     port: entry.port,
-    protocol: "mp1",
-    verified: false,
+    protocol: profile === undefined ? "mp1" : "mp2",
+    verified: profile !== undefined,
+    fingerprint: profile?.fingerprint ?? null,
+    away: profile?.away ?? false,
+    status: profile?.status || null,
     path: status?.path.via ?? null,
     state: presence.state,
     reason: presence.state === "offline" ? presence.reason : null,
@@ -26,27 +30,31 @@ function clientReport({ entry, association }: ClientView, shell: RegistryShell, 
   };
 }
 
-/** The parts of a status that come from the network. */
-export function networkReport(
-  shell: RegistryShell | undefined,
-  configuration: Configuration | undefined,
-): Pick<
+type FromRegistry = Omit<
   StatusReport,
-  "ports" | "interfaces" | "legacy" | "online" | "offline" | "pendingRegistrations" | "counters"
-> {
-  if (shell === undefined || configuration === undefined) {
-    const ports = { udp: null, tcp: null, sctpUdp: null, sctpRaw: false };
-    return {
-      ports,
-      interfaces: [],
-      legacy: false,
-      online: 0,
-      offline: 0,
-      pendingRegistrations: 0,
-      counters: {},
-    };
-  }
-  const { port, encapsulationPort, legacy } = configuration.network;
+  "schema" | "state" | "pid" | "version" | "supervisor" | "uptimeMillis" | "startedAt" | "lastError"
+>;
+
+const NOT_SERVING: FromRegistry = {
+  ports: { udp: null, tcp: null, sctpUdp: null, sctpRaw: false },
+  interfaces: [],
+  legacy: false,
+  realm: null,
+  fingerprint: null,
+  epoch: null,
+  seq: null,
+  store: null,
+  online: 0,
+  offline: 0,
+  pendingRegistrations: 0,
+  counters: {},
+};
+
+/** The parts of a status that only a registry that serves can tell. */
+export function registryReport(serving: Serving | undefined): FromRegistry {
+  if (serving === undefined) return NOT_SERVING;
+  const { shell, configuration, state } = serving;
+  const { port, encapsulationPort, legacy, realm } = configuration.network;
   const { online, offline, pending } = shell.registry.counts;
   const ignored = Object.entries(shell.registry.ignored).map(([reason, count]) => [
     `datagram-${reason}`,
@@ -57,9 +65,18 @@ export function networkReport(
     ports: { udp: port, tcp: port, sctpUdp: encapsulationPort, sctpRaw: shell.servesRawIp },
     interfaces: shell.interfaces,
     legacy,
+    realm,
+    fingerprint: state.identity.fingerprint,
+    epoch: state.ledger.epoch,
+    seq: state.ledger.seq,
+    store: storeReport(state.ledger),
     online,
     offline,
     pendingRegistrations: pending,
     counters: Object.fromEntries([...ignored, ...sctp]),
   };
+}
+
+function storeReport({ trouble, counts }: Ledger): StoreReport {
+  return { state: trouble === undefined ? "ok" : "failing", trouble: trouble?.message ?? null, ...counts };
 }

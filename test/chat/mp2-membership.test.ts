@@ -424,6 +424,16 @@ test("leaving: leave and SHUTDOWN; a silent registry is given a second", () => {
   assert.equal(silent.client.nextDeadline(), undefined);
 });
 
+test("what waits when it is over for good is given back", () => {
+  const bench = new Mp2Client().online(entry(OLA));
+  bench.client.send(bench.now, "kari", "for later", 60_000);
+  bench.ends("kicked");
+  const notices = bench.notices();
+  const undelivered = notices.find(({ type }) => type === "undelivered");
+  assert.equal(undelivered?.type === "undelivered" && undelivered.message.why, "left");
+  assert.equal(notices.at(-1)?.type, "ended");
+});
+
 // Announcements
 
 const PAIR = generateKeyPairSync("ed25519");

@@ -1,6 +1,14 @@
 import type { LogEntry } from "../../src/base/log.ts";
-import type { LogLevelRequest, RegistryControl } from "../../src/control/methods.ts";
+import type { ConcernedReport } from "../../src/control/admin-reports.ts";
+import type {
+  AdministrationControl,
+  LogLevelRequest,
+  RegistryControl,
+  StopRequest,
+} from "../../src/control/methods.ts";
 import type { ClientReport, StartReport, StatusReport } from "../../src/control/reports.ts";
+
+export const FINGERPRINT = "a0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1b2b3b4b5b6b7b8b9babbbcbdbebf";
 
 export const STATUS: StatusReport = {
   schema: 1,
@@ -13,6 +21,11 @@ export const STATUS: StatusReport = {
   ports: { udp: 10_001, tcp: 10_001, sctpUdp: 9899, sctpRaw: false },
   interfaces: ["eth0", "lo"],
   legacy: true,
+  realm: "office",
+  fingerprint: FINGERPRINT,
+  epoch: "0011223344556677",
+  seq: 4711,
+  store: { state: "ok", trouble: null, bindings: 5, bans: 1 },
   online: 3,
   offline: 1,
   pendingRegistrations: 2,
@@ -27,6 +40,9 @@ export function client(nickname: string, change: Partial<ClientReport> = {}): Cl
     port: 51_234,
     protocol: "mp1",
     verified: false,
+    fingerprint: null,
+    away: false,
+    status: null,
     path: "udp",
     state: "online",
     reason: null,
@@ -43,8 +59,18 @@ export class FakeControl implements RegistryControl {
   clients = (): readonly ClientReport[] => [client("ola"), client("eva", { path: null, rttMillis: null })];
   status = (): StatusReport => STATUS;
   version = () => ({ version: "9.8.7", runtime: "node 26", pid: 4711 });
-  stop = async (): Promise<void> => {
-    this.calls.push("stop");
+  stop = async ({ restarting }: StopRequest): Promise<void> => {
+    this.calls.push(restarting ? "stop to restart" : "stop");
+  };
+  administration: AdministrationControl = {
+    ban: ({ target, reason }) => this.#concerning(`ban ${target} (${reason})`),
+    bans: () => [
+      { fingerprint: FINGERPRINT, nickname: "ola", bannedAt: "2026-11-22T19:00:00.000Z", reason: "spam" },
+    ],
+    fingerprint: () => ({ fingerprint: FINGERPRINT, realm: "office" }),
+    forget: ({ nickname }) => this.#concerning(`forget ${nickname}`),
+    kick: ({ target }) => this.#concerning(`kick ${target}`),
+    unban: ({ target }) => this.#concerning(`unban ${target}`),
   };
   restart = async (): Promise<"exiting" | "restarted"> => "restarted";
   reload = async () => ({ applied: ["log.level"], needsRestart: ["network.port"] });
@@ -57,7 +83,20 @@ export class FakeControl implements RegistryControl {
       until: forMillis === undefined ? null : "2026-11-22T20:00:00.000Z",
     } as const;
   };
+
+  async #concerning(call: string): Promise<ConcernedReport> {
+    this.calls.push(call);
+    return CONCERNED;
+  }
 }
+
+/** Whom the fake's commands are about. */
+export const CONCERNED: ConcernedReport = {
+  changed: true,
+  nickname: "ola",
+  fingerprint: FINGERPRINT,
+  address: "10.0.0.5",
+};
 
 export class MemoryLog {
   readonly entries: LogEntry[] = [];

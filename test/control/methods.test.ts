@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ControlError, METHODS } from "../../src/control/methods.ts";
-import { client, STATUS } from "./fake-control.ts";
+import { CONCERNED, client, FINGERPRINT, STATUS } from "./fake-control.ts";
 import { rig } from "./harness.ts";
 
 test("the method table is sorted by name", () => {
@@ -33,13 +33,38 @@ test("every method answers with what the registry said", async (context) => {
     needsRestart: ["network.port"],
   });
   assert.equal(await registry.request("restart", undefined), "restarted");
-  assert.equal(await registry.request("stop", undefined), null);
+  assert.equal(await registry.request("stop", { restarting: false }), null);
   assert.deepEqual(await registry.request("log-level", { level: "debug", forMillis: 60_000 }), {
     level: "debug",
     previous: "info",
     until: "2026-11-22T20:00:00.000Z",
   });
   assert.deepEqual(control.calls, ["stop", "log-level debug 60000"]);
+});
+
+test("methods about keys and clients carry whom they are about, and answer who it was", async (context) => {
+  const { control, connect } = await rig(context);
+  const registry = await connect();
+  for (const method of ["kick", "unban"] as const)
+    assert.deepEqual(await registry.request(method, { target: "ola" }), CONCERNED);
+  assert.deepEqual(await registry.request("ban", { target: FINGERPRINT, reason: "spam" }), CONCERNED);
+  assert.deepEqual(await registry.request("forget", { nickname: "ola" }), CONCERNED);
+  assert.equal(await registry.request("stop", { restarting: true }), null);
+  const ban = { fingerprint: FINGERPRINT, nickname: "ola", reason: "spam" };
+  assert.deepEqual(await registry.request("bans", undefined), [
+    { ...ban, bannedAt: "2026-11-22T19:00:00.000Z" },
+  ]);
+  assert.deepEqual(await registry.request("fingerprint", undefined), {
+    fingerprint: FINGERPRINT,
+    realm: "office",
+  });
+  assert.deepEqual(control.calls, [
+    "kick ola",
+    "unban ola",
+    `ban ${FINGERPRINT} (spam)`,
+    "forget ola",
+    "stop to restart",
+  ]);
 });
 
 test("a failed start carries its reason", async (context) => {
@@ -108,6 +133,27 @@ const WRONG: readonly (readonly [what: string, data: unknown, id: number, code: 
     10,
     "bad-request",
     /params.forMillis/,
+  ],
+  [
+    "nobody to kick",
+    { id: 11, method: "kick", params: {} },
+    11,
+    "bad-request",
+    /params.target must be a str/,
+  ],
+  [
+    "an empty name",
+    { id: 12, method: "forget", params: { nickname: " " } },
+    12,
+    "bad-request",
+    /not be empty/,
+  ],
+  [
+    "a long reason",
+    { id: 13, method: "ban", params: { target: "ola", reason: "x".repeat(201) } },
+    13,
+    "bad-request",
+    /params.reason must be at most 200/,
   ],
 ];
 

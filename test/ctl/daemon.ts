@@ -3,10 +3,10 @@
  * behaviour is the JSON in its first argument; it prints "up" when it listens.
  */
 import { appendFileSync } from "node:fs";
-import { ControlError } from "../../src/control/methods.ts";
+import { ControlError, type ControlErrorCode } from "../../src/control/methods.ts";
 import { removePidFile, writePidFile } from "../../src/control/pidfile.ts";
 import { type ControlServer, createControlServer } from "../../src/control/server.ts";
-import { client, FakeControl, STATUS } from "../control/fake-control.ts";
+import { client, FakeControl, FINGERPRINT, STATUS } from "../control/fake-control.ts";
 
 export interface DaemonOptions {
   readonly runtimeDirectory: string;
@@ -20,6 +20,10 @@ export interface DaemonOptions {
   readonly refusesToStop?: boolean;
   readonly badConfiguration?: string;
   readonly noClients?: boolean;
+  /** Every command about a client or a key is refused with this code. */
+  readonly refuses?: ControlErrorCode;
+  /** Every command about a client or a key finds that it is so already, and there are no bans. */
+  readonly isSoAlready?: boolean;
   /** Never becomes ready. */
   readonly hangs?: boolean;
   /** Has no pid file until somebody asks whether it is ready: nobody knew it until then. */
@@ -66,10 +70,26 @@ control.clients = () =>
   options.noClients === true
     ? []
     : [
-        client("ola", { state: "online" }),
+        client("ola", {
+          state: "online",
+          protocol: "mp2",
+          verified: true,
+          fingerprint: FINGERPRINT,
+          away: true,
+          status: "back at 3",
+        }),
         client("eva\u001b[2J\u202e", { state: "offline", reason: "lost", path: null, rttMillis: null }),
         client("Bo", { state: "suspect", path: "raw", rttMillis: 12 }),
       ];
+const { refuses, isSoAlready = false } = options;
+if (refuses !== undefined || isSoAlready) {
+  const concerning = async () => {
+    if (refuses !== undefined) throw new ControlError(refuses, "the registry says no\u001b[2J");
+    return { changed: false, nickname: null, fingerprint: null, address: null };
+  };
+  const answers = { ban: concerning, forget: concerning, kick: concerning, unban: concerning };
+  control.administration = { ...control.administration, ...answers, bans: () => [] };
+}
 control.version = () => ({ version: "9.8.7", runtime: `node ${process.versions.node}`, pid: process.pid });
 
 server = await createControlServer({

@@ -52,6 +52,10 @@ test("status of a running registry", async (context) => {
       `  pid                         ${pid}`,
       "  version                     9.8.7",
       "  ports                       UDP 10001, TCP 10001, SCTP over UDP 9899",
+      "  realm                       office",
+      "  key                         41121 41635 42149 42663 43177 43691 44205 44719",
+      "  state                       5 nicknames, 1 banned",
+      "  roster                      change 4711 of epoch 0011223344556677",
       "  interfaces                  eth0, lo",
       "  clients                     3 online, 1 offline, 2 joining",
       "  original clients            cannot join: SCTP on IP is not served (see the journal)",
@@ -110,14 +114,17 @@ test("clients: a sorted, escaped table", async (context) => {
   const { code, stdout } = await run(["clients"], { environment: { TZ: "UTC" } });
   assert.equal(code, 0);
   assert.deepEqual(stdout.split("\n"), [
-    "NICKNAME            STATE           ADDRESS         PROTOCOL          SCTP      SINCE                RTT",
-    "Bo                  suspect         10.0.0.5:51234  mp1 (unverified)  on IP     2026-11-22 19:00:00  12.0 ms",
-    "eva\\x1b[2J\\u{202e}  offline (lost)  10.0.0.5:51234  mp1 (unverified)  -         2026-11-22 19:00:00  -",
-    "ola                 online          10.0.0.5:51234  mp1 (unverified)  over UDP  2026-11-22 19:00:00  1.3 ms",
+    "NICKNAME            STATE           ADDRESS         PROTOCOL          KEY            SCTP      SINCE                RTT      STATUS",
+    "Bo                  suspect         10.0.0.5:51234  mp1 (unverified)  -              on IP     2026-11-22 19:00:00  12.0 ms  -",
+    "eva\\x1b[2J\\u{202e}  offline (lost)  10.0.0.5:51234  mp1 (unverified)  -              -         2026-11-22 19:00:00  -        -",
+    "ola                 away            10.0.0.5:51234  mp2               41121 41635 …  over UDP  2026-11-22 19:00:00  1.3 ms   back at 3",
     "",
   ]);
   const { clients } = json(await run(["clients", "--json"]));
-  assert.deepEqual((clients as readonly unknown[])[2], client("ola"));
+  assert.deepEqual(
+    (clients as readonly unknown[])[0],
+    client("Bo", { state: "suspect", path: "raw", rttMillis: 12 }),
+  );
 });
 
 test("clients: nobody", async (context) => {

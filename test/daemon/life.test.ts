@@ -13,7 +13,8 @@ test("starts, says so, serves, and tells its clients when it goes", async (conte
   const place = await makePlace(context);
   const daemon = await Multiprotod.start(context, place);
   const ports = `udp=${place.port} tcp=${place.port} sctp-udp=${place.encapsulationPort}`;
-  assert.match(daemon.lines[0] ?? "", new RegExp(`multiproto \\d+\\.\\d+\\.\\d+ ready ${ports}`));
+  assert.match(daemon.lines[0] ?? "", /info {2}A new identity was made, .*: clients see (\d{5} ?){8}$/);
+  assert.match(daemon.lines[1] ?? "", new RegExp(`multiproto \\d+\\.\\d+\\.\\d+ ready ${ports}`));
 
   const ola = await Mp1Client.join(context, { registry: place, nickname: "ola" });
   const eva = await Mp1Client.join(context, { registry: place, nickname: "eva", flavour: "original" });
@@ -214,20 +215,21 @@ test("what a killed registry left behind does not matter, and the next one menti
   assert.deepEqual(third.matching(/The last run/), [], "a run that was stopped is no news");
 });
 
-test("a state directory that cannot be made or written does not stop it", async (context) => {
-  const missing = await makePlace(context);
-  writeFileSync(join(missing.directory, "file"), "");
-  const nowhere = { ...missing, stateDirectory: join(missing.directory, "file", "state") };
-  const one = await Multiprotod.start(context, nowhere);
-  assert.match(one.lines.join("\n"), /warn +Cannot write the run record: ENOTDIR.*state/);
-  await Mp1Client.join(context, { registry: missing, nickname: "ola" });
-  assert.equal((await one.stop()).code, 0);
+test("a state directory that cannot be made ends the start with 79: without its key it would be another registry", async (context) => {
+  const place = await makePlace(context);
+  writeFileSync(join(place.directory, "file"), "");
+  const nowhere = { ...place, stateDirectory: join(place.directory, "file", "state") };
+  const daemon = new Multiprotod(context, nowhere);
+  assert.equal((await daemon.exit()).code, 79);
+  assert.match(daemon.lines.join("\n"), /error Not started: Cannot use the identity file .*ENOTDIR/);
+});
 
-  const unwritable = await makePlace(context);
+test("a run record that cannot be written does not stop it", async (context) => {
+  const place = await makePlace(context);
   // Even root cannot write over a directory.
-  mkdirSync(join(unwritable.stateDirectory, "run.json.new"), { recursive: true });
-  const two = await Multiprotod.start(context, unwritable);
-  assert.match(two.lines.join("\n"), /warn +Cannot write the run record: EISDIR/);
-  await Mp1Client.join(context, { registry: unwritable, nickname: "ola" });
-  assert.equal((await two.stop()).code, 0);
+  mkdirSync(join(place.stateDirectory, "run.json.new"), { recursive: true });
+  const daemon = await Multiprotod.start(context, place);
+  assert.match(daemon.lines.join("\n"), /warn +Cannot write the run record: EISDIR/);
+  await Mp1Client.join(context, { registry: place, nickname: "ola" });
+  assert.equal((await daemon.stop()).code, 0);
 });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { encodeUtf8 } from "../../src/base/text.ts";
@@ -40,7 +41,9 @@ test("text from the network and from files never acts in the log", async (contex
   for (const format of ["pretty", "json"]) {
     const place = await makePlace(context);
     // A path in an error of the system's, which nobody has escaped before it gets to the log.
-    const stateDirectory = join(place.configurationFile, "\u001b[2J\u009b31m\u202e\nerror All is lost");
+    const stateDirectory = join(place.directory, "\u001b[2J\u009b31m\u202e\nerror All is lost");
+    // Even root cannot write over a directory.
+    mkdirSync(join(stateDirectory, "run.json.new"), { recursive: true });
     const options = { flags: ["--foreground-log", format] };
     const daemon = await Multiprotod.start(context, { ...place, stateDirectory }, options);
     await daemon.line(/Cannot write the run record.*All is lost/);

@@ -26,6 +26,22 @@ for (const [address, wanted] of [
   });
 }
 
+const SIXES = { address: "fd98::1:2", netmask: "ffff:ffff:ffff:fff0::" };
+const ZONED = { address: "fe80::1%eth0", netmask: "ffff:ffff:ffff:ffff::" };
+for (const [address, of, wanted] of [
+  ["fd98:0:0:f::9", SIXES, true],
+  ["fd98:0:0:10::9", SIXES, false],
+  ["::1", SIXES, false],
+  ["10.9.0.17", SIXES, false],
+  ["fe80::abcd%eth0", ZONED, true],
+  ["fe80::abcd%eth1", ZONED, false],
+  ["no address", ZONED, false],
+] as const) {
+  test(`${address} is ${wanted ? "" : "not "}on the link of ${of.address}`, () => {
+    assert.equal(isOnLink(address, of), wanted);
+  });
+}
+
 test("an interface that does not exist is named, and what there is instead", () => {
   assert.throws(() => usableInterfaces(["nowhere0"]), /No interface nowhere0 .*\(there are: .*lo/);
   assert.equal(usableInterfaces(["lo"])[0]?.address, "127.0.0.1");

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
@@ -9,13 +9,20 @@ import {
   changedKeys,
   parseConfiguration,
   readConfiguration,
+  realmOfHost,
 } from "../../src/service/configuration.ts";
 
 const parse = (text: string) => parseConfiguration(text, "x.toml");
 
 test("every key is optional", () => {
   assert.deepEqual(parse(""), {
-    network: { interfaces: [], port: 10_001, encapsulationPort: 9_899, legacy: true },
+    network: {
+      interfaces: [],
+      port: 10_001,
+      encapsulationPort: 9_899,
+      legacy: true,
+      realm: realmOfHost(hostname()),
+    },
     log: { level: "info", format: "text" },
     presence: { heartbeatMillis: 1_000, lostAfterMillis: 2_800 },
   });
@@ -27,6 +34,7 @@ interfaces = ["eth0", "wlan0"]
 port = 20001
 encapsulation-port = 19899
 legacy = false
+realm = " ka\u0308fer "
 [log]
 level = "debug"
 format = "json"
@@ -34,13 +42,32 @@ format = "json"
 heartbeat = "500ms"
 lost-after = "0.1m"`;
   assert.deepEqual(parse(text), {
-    network: { interfaces: ["eth0", "wlan0"], port: 20_001, encapsulationPort: 19_899, legacy: false },
+    network: {
+      interfaces: ["eth0", "wlan0"],
+      port: 20_001,
+      encapsulationPort: 19_899,
+      legacy: false,
+      realm: "käfer",
+    },
     log: { level: "debug", format: "json" },
     presence: { heartbeatMillis: 500, lostAfterMillis: 6_000 },
   });
-  assert.deepEqual(changedKeys(parse(""), parse(text)).length, 8);
+  assert.deepEqual(changedKeys(parse(""), parse(text)).length, 9);
   assert.deepEqual(changedKeys(parse(text), parse(text)), []);
 });
+
+for (const [host, wanted] of [
+  ["office", "office"],
+  ["office.example.net", "office"],
+  ["my host\u202e!", "myhost"],
+  ["x".repeat(80), "x".repeat(64)],
+  ["", "multiproto"],
+  ["..", "multiproto"],
+] as const) {
+  test(`the realm of a host called ${JSON.stringify(host)} is ${wanted}`, () => {
+    assert.equal(realmOfHost(host), wanted);
+  });
+}
 
 const REFUSED: readonly (readonly [string, RegExp])[] = [
   ["[network]\nport = 1\nprot = 2", /^x\.toml, line 3: network\.prot: unknown key \(did you mean port\?\)$/],
@@ -54,6 +81,12 @@ const REFUSED: readonly (readonly [string, RegExp])[] = [
     /line 2: network\.interfaces: wants a list of interface names, as in \["eth0"\]$/,
   ],
   ["[network]\ninterfaces = ['e;rm']", /line 2: network\.interfaces: wants a list/],
+  [
+    "[network]\nrealm = 'two words'",
+    /line 2: network\.realm: wants a name of 1 to 64 visible characters without/,
+  ],
+  ["[network]\nrealm = ''", /line 2: network\.realm: wants a name/],
+  ["[network]\nrealm = 7", /line 2: network\.realm: wants a name/],
   ["[log]\nlevel = 'wran'", /line 2: log\.level: wants one of a few words \(did you mean warn\?\)$/],
   ["[presence]\nheartbeat = 5", /line 2: presence\.heartbeat: wants a duration from "200ms" to "60s"/],
   ["[presence]\nheartbeat = '1h'", /line 2: presence\.heartbeat: wants a duration/],

@@ -1,8 +1,12 @@
 import type { ClientReport } from "../../control/reports.ts";
+import { spoken } from "../concerned.ts";
 import { type AddCommand, examples } from "../context.ts";
 import { OK } from "../exit-codes.ts";
 import { table } from "../table.ts";
 import { localTime } from "../times.ts";
+
+/** The first two groups: they tell keys apart and prove nothing; --json has all of it. */
+const KEY_CHARACTERS = 11;
 
 export const addClients: AddCommand = (program, run) => {
   program
@@ -29,18 +33,25 @@ function byNickname(one: ClientReport, other: ClientReport): number {
   return left < right ? -1 : left > right ? 1 : 0;
 }
 
+function stateText({ state, reason, away }: ClientReport): string {
+  if (reason !== null) return `${state} (${reason})`;
+  return away && state === "online" ? "away" : state;
+}
+
 function describe(clients: readonly ClientReport[]): string[] {
-  const headings = ["NICKNAME", "STATE", "ADDRESS", "PROTOCOL", "SCTP", "SINCE", "RTT"];
+  const headings = ["NICKNAME", "STATE", "ADDRESS", "PROTOCOL", "KEY", "SCTP", "SINCE", "RTT", "STATUS"];
   return table(
     headings,
     clients.map((client) => [
       client.nickname,
-      client.reason === null ? client.state : `${client.state} (${client.reason})`,
+      stateText(client),
       `${client.address.includes(":") ? `[${client.address}]` : client.address}:${client.port}`,
       client.verified ? client.protocol : `${client.protocol} (unverified)`,
+      client.fingerprint === null ? "-" : `${spoken(client.fingerprint).slice(0, KEY_CHARACTERS)} …`,
       client.path === null ? "-" : { udp: "over UDP", raw: "on IP" }[client.path],
       localTime(client.since),
       client.rttMillis === null ? "-" : `${client.rttMillis.toFixed(1)} ms`,
+      client.status ?? "-",
     ]),
   );
 }

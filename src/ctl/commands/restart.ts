@@ -36,7 +36,7 @@ async function restart(registry: Registry, mark: ProcessMark, timeoutMillis: num
   const { supervisor } = await registry.connected((client) => client.request("status", undefined));
   if (supervisor === "systemd") {
     // Not by exiting and being started again: this way neither Restart= nor the start limit has a say in it.
-    await stop(registry, mark, timeoutMillis);
+    await stop(registry, mark, timeoutMillis, true);
     return start(registry, timeoutMillis);
   }
   const outcome = await registry.connected((client) => client.request("restart", undefined, timeoutMillis));

@@ -1,5 +1,6 @@
 import { durationText } from "../../base/text.ts";
 import type { PortsReport, StatusReport } from "../../control/reports.ts";
+import { spoken } from "../concerned.ts";
 import { type AddCommand, examples } from "../context.ts";
 import { NOT_RUNNING, OK } from "../exit-codes.ts";
 import type { Colour, Output } from "../output.ts";
@@ -42,6 +43,10 @@ function describe(status: StatusReport, output: Output): string[] {
       ["version", status.version],
       ["up", `${durationText(status.uptimeMillis)}, since ${localTime(status.startedAt)}`],
       ["ports", portsText(status.ports)],
+      ["realm", status.realm ?? "-"],
+      ["key", status.fingerprint === null ? "-" : spoken(status.fingerprint)],
+      ["state", storeText(status.store)],
+      ["roster", rosterText(status)],
       ["interfaces", status.interfaces.join(", ") || "none"],
       ["clients", `${status.online} online, ${status.offline} offline${joining}`],
       ["original clients", originalClients(status)],
@@ -51,6 +56,17 @@ function describe(status: StatusReport, output: Output): string[] {
         .map(([name, count]) => [name, String(count)] as const),
     ]),
   ];
+}
+
+function storeText(store: StatusReport["store"]): string {
+  if (store === null) return "-";
+  const { state, trouble, bindings, bans } = store;
+  const kept = `${bindings} nicknames, ${bans} banned`;
+  return state === "ok" ? kept : `${kept}; cannot be written: ${trouble ?? "see the journal"}`;
+}
+
+function rosterText({ epoch, seq }: StatusReport): string {
+  return epoch === null || seq === null ? "-" : `change ${seq} of epoch ${epoch}`;
 }
 
 function originalClients({ legacy, ports, state }: StatusReport): string {

@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { ChatNotice, Peer, UndeliveredReason } from "../../src/chat/notices.ts";
-import { messageText, noticeLines, rosterLines, senderText } from "../../src/chat/wording.ts";
-import { nickname } from "./virtual-client.ts";
+import { messageText } from "../../src/tui/lines.ts";
+import { noticeLines } from "../../src/tui/wording.ts";
+import { rosterLines, senderText } from "../../src/tui/wording-peers.ts";
+import { nickname } from "../chat/virtual-client.ts";
 
 const STANDING = {
   protocol: "mp1",
@@ -118,5 +120,5 @@ test("the list marks everybody, and says when it is old", () => {
   };
   const [since, ola] = rosterLines(snapshot, "12:03").map((line) => line.text);
   assert.equal(since, "registry unreachable since 12:03; last seen:");
-  assert.match(ola ?? "", /^ola\* +10\.0\.0\.2:51000 +online$/);
+  assert.match(ola ?? "", /^ola\* +10\.0\.0\.2:51000 +online +unverified$/);
 });

@@ -1,0 +1,113 @@
+import { type Fingerprint, fingerprintText } from "../base/fingerprint.ts";
+import type { Log } from "../base/log.ts";
+import type {
+  BanReport,
+  BanRequest,
+  ConcernedReport,
+  FingerprintReport,
+  ForgetRequest,
+  TargetRequest,
+} from "../control/admin-reports.ts";
+import { type AdministrationControl, ControlError, type ControlErrorCode } from "../control/methods.ts";
+import type { RegistryShell } from "../io/registry-shell.ts";
+import type { AdminCommand, AdminFailure, AdminResult } from "../registry/admin.ts";
+import type { Configuration } from "./configuration.ts";
+import type { OpenState } from "./state.ts";
+
+/** A registry that serves. */
+export interface Serving {
+  readonly shell: RegistryShell;
+  readonly configuration: Configuration;
+  readonly state: OpenState;
+}
+
+const CODES: Readonly<Record<Exclude<AdminFailure, "is-so-already">, ControlErrorCode>> = {
+  unknown: "not-found",
+  ambiguous: "ambiguous",
+  storage: "storage",
+};
+
+const DONE: Readonly<Record<AdminCommand["type"], string>> = {
+  ban: "banned",
+  forget: "forgot",
+  kick: "kicked",
+  unban: "lifted the ban of",
+};
+
+/** What an admin does to clients, keys and nicknames: asks the registry, and writes down what was done. */
+export class Administration implements AdministrationControl {
+  readonly #serving: () => Serving | undefined;
+  readonly #log: Log;
+
+  constructor(options: { readonly serving: () => Serving | undefined; readonly log: Log }) {
+    this.#serving = options.serving;
+    this.#log = options.log;
+  }
+
+  ban({ target, reason }: BanRequest): Promise<ConcernedReport> {
+    return this.#do({ type: "ban", target, reason });
+  }
+
+  bans(): readonly BanReport[] {
+    const { registry } = this.#ready().shell;
+    const names = new Map<string, string>();
+    for (const { entry } of registry.clients()) {
+      if (entry.profile !== undefined) names.set(entry.profile.fingerprint, entry.nickname);
+    }
+    return Array.from(registry.bans(), ({ fingerprint, bannedAt, reason }) => ({
+      fingerprint,
+      nickname: names.get(fingerprint) ?? null,
+      bannedAt: new Date(bannedAt).toISOString(),
+      reason,
+    }));
+  }
+
+  fingerprint(): FingerprintReport {
+    const { configuration, state } = this.#ready();
+    return { fingerprint: state.identity.fingerprint, realm: configuration.network.realm };
+  }
+
+  forget({ nickname }: ForgetRequest): Promise<ConcernedReport> {
+    return this.#do({ type: "forget", nickname });
+  }
+
+  kick({ target }: TargetRequest): Promise<ConcernedReport> {
+    return this.#do({ type: "kick", target });
+  }
+
+  unban({ target }: TargetRequest): Promise<ConcernedReport> {
+    return this.#do({ type: "unban", target });
+  }
+
+  async #do(command: AdminCommand): Promise<ConcernedReport> {
+    const report = concernedReport(await this.#ready().shell.command(command));
+    if (report.changed) {
+      const reason = command.type === "ban" && command.reason !== "" ? `: ${command.reason}` : "";
+      const text = `An admin ${DONE[command.type]} ${whoText(report)}${reason}`;
+      this.#log.write({ level: "info", text });
+    }
+    return report;
+  }
+
+  #ready(): Serving {
+    const serving = this.#serving();
+    if (serving === undefined) throw new ControlError("failed", "the registry is not ready");
+    return serving;
+  }
+}
+
+function concernedReport(result: AdminResult): ConcernedReport {
+  if (!result.ok) {
+    if (result.code === "is-so-already")
+      return { changed: false, nickname: null, fingerprint: null, address: null };
+    throw new ControlError(CODES[result.code], result.text);
+  }
+  const { nickname = null, fingerprint = null, address = null } = result;
+  return { changed: true, nickname, fingerprint, address };
+}
+
+function whoText({ nickname, fingerprint, address }: ConcernedReport): string {
+  const key = fingerprint === null ? null : `the key ${fingerprintText(fingerprint as Fingerprint)}`;
+  const names = [nickname, address === null ? null : `at ${address}`, key].filter((name) => name !== null);
+  return names.join(" ") || "somebody";
+}

@@ -134,6 +134,30 @@ test("pages go out a few at a time; after a refusal one by one, then more; a sec
   assert.equal(reader.counts.page - before, 3 + 5, "the three that had been taken came twice");
 });
 
+test("a change in the very moment in which there is room again does not hide what was refused before", () => {
+  const scene = new Scene();
+  const [ola, kari, per] = ["ola", "kari", "per"].map((name, at) => scene.join(name, `10.0.0.${at + 5}`));
+  assert.ok(ola !== undefined && kari !== undefined && per !== undefined);
+  scene.pass(1_000);
+  let isFull = true;
+  scene.refuses = ({ association }) => isFull && association === ola.association;
+  kari.tell({ type: "status", away: true });
+  scene.pass(60);
+  isFull = false;
+  per.tell({ type: "status", away: true });
+  scene.event({ type: "writable", id: ola.association ?? 0 });
+  const seen: string[] = [];
+  const receive = ola.mirror.receive.bind(ola.mirror);
+  ola.mirror.receive = (now, message) => {
+    const receipt = receive(now, message);
+    seen.push(receipt);
+    return receipt;
+  };
+  scene.pass(60);
+  equal(scene);
+  assert.deepEqual(seen, ["applied", "applied"], "nothing came early or twice");
+});
+
 test("questions beyond the rate are not answered", () => {
   const { scene, reader } = manyPages();
   const before = reader.counts.page;

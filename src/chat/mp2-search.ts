@@ -68,18 +68,9 @@ export class Mp2Search {
     this.#isPinned = options.isPinned;
   }
 
-  get isSearching(): boolean {
-    return this.#state.type === "searching";
-  }
-
   /** Of the present search. */
   get nonce(): Nonce | undefined {
     return this.#state.type === "searching" ? this.#state.nonce : undefined;
-  }
-
-  /** Whether a registry has answered. */
-  get isAnswered(): boolean {
-    return this.#joined.size > 0;
   }
 
   /** A new search, with a new nonce. */

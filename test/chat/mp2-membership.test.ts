@@ -4,8 +4,8 @@ import { test } from "node:test";
 import { ed25519Spki } from "../../src/base/ed25519.ts";
 import { fingerprintOfSpki } from "../../src/base/fingerprint.ts";
 import { PRESENCE_SETTLE_MILLIS } from "../../src/chat/client.ts";
-import { FALLBACK_MILLIS, HINT_MILLIS } from "../../src/chat/membership.ts";
 import { Pins } from "../../src/chat/pins.ts";
+import { FALLBACK_MILLIS, HINT_MILLIS } from "../../src/chat/searching.ts";
 import { type Announcement, encodeAnnouncement } from "../../src/wire/mp2-announcement.ts";
 import { DISCOVERY_TO_CLIENT, DISCOVERY_TO_REGISTRY } from "../../src/wire/mp2-discovery.ts";
 import { encodeFrame } from "../../src/wire/mp2-frames.ts";
@@ -422,6 +422,16 @@ test("leaving: leave and SHUTDOWN; a silent registry is given a second", () => {
   assert.equal(silent.take("abandon").length, 1);
   assert.deepEqual(silent.noticeTypes(), ["ended"]);
   assert.equal(silent.client.nextDeadline(), undefined);
+});
+
+test("what waits when it is over for good is given back", () => {
+  const bench = new Mp2Client().online(entry(OLA));
+  bench.client.send(bench.now, "kari", "for later", 60_000);
+  bench.ends("kicked");
+  const notices = bench.notices();
+  const undelivered = notices.find(({ type }) => type === "undelivered");
+  assert.equal(undelivered?.type === "undelivered" && undelivered.message.why, "left");
+  assert.equal(notices.at(-1)?.type, "ended");
 });
 
 // Announcements

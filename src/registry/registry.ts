@@ -2,19 +2,19 @@ import type { Millis } from "../base/clock.ts";
 import type { LogEntry } from "../base/log.ts";
 import { RosterFeed } from "../roster/feed.ts";
 import type { Ledger } from "../roster/ledger.ts";
+import type { Epoch, Seq } from "../roster/listed.ts";
 import { Publication } from "../roster/publication.ts";
-import { type Entry, entryKey } from "../roster/roster.ts";
+import { entryKey } from "../roster/roster.ts";
 import type { Ban } from "../roster/store.ts";
 import type { AssociationId, SctpEvent } from "../sctp/api.ts";
-import { MP2_PPID } from "../wire/mp2-presence.ts";
 import { type AdminCommand, AdminDesk, type AdminDone } from "./admin.ts";
+import { Associations } from "./associations.ts";
 import { DiscoveryGate, type IgnoredReason, NOTHING_IGNORED, type Source } from "./discovery.ts";
 import { DEFAULT_LIMITS } from "./limits.ts";
 import { ignoredLine, line } from "./lines.ts";
 import { Mp1Admission } from "./mp1-admission.ts";
 import type { TlsPeer } from "./mp2/dial-backs.ts";
 import { Mp2 } from "./mp2/mp2.ts";
-import { placeKey } from "./mp2/sessions.ts";
 import type { DialId, Emit, RegistryOutput } from "./output.ts";
 import { Presence } from "./presence.ts";
 import { Pushes } from "./pushes.ts";
@@ -50,6 +50,7 @@ export class Registry {
   readonly #registrations: Registrations;
   readonly #presence: Presence;
   readonly #mp2: Mp2;
+  readonly #associations: Associations;
   readonly #desk: AdminDesk;
   readonly #ignored: Record<IgnoredReason, number> = { ...NOTHING_IGNORED };
 
@@ -82,6 +83,7 @@ export class Registry {
     const turn = (): number => this.#turn;
     const changed = (at: Millis): void => this.#presence.changed(at);
     this.#mp2 = new Mp2({ ...options, bounds: limits, feed: this.#feed, emit, nextDial, turn, changed });
+    this.#associations = new Associations(this.#presence, this.#mp2, emit);
     const { sessions, durable, presence: mp2, announcer } = this.#mp2;
     const time = (at: Millis): number => announcer.time(at);
     this.#desk = new AdminDesk({ roster, ledger, sessions, durable, mp1: this.#presence, mp2, time });
@@ -121,13 +123,14 @@ export class Registry {
   }
 
   /** Where the roster that mp2 clients are told stands. */
-  get published(): Pick<Publication, "epoch" | "seq"> {
-    return this.#feed.publication;
+  get published(): { readonly epoch: Epoch; readonly seq: Seq } {
+    const { epoch, seq } = this.#feed.publication;
+    return { epoch, seq };
   }
 
   *clients(): Generator<ClientView> {
     for (const entry of this.#feed.roster.onlineFirst()) {
-      yield { entry, association: this.#associationOf(entry) };
+      yield { entry, association: this.#associations.of(entry) };
     }
   }
 
@@ -204,12 +207,7 @@ export class Registry {
   // Presence
 
   sctpEvent(now: Millis, event: SctpEvent): void {
-    if (event.type === "up") this.#up(now, event);
-    else if (event.type === "restarted") this.#restarted(now, event);
-    else if (!this.#mp2.event(now, event)) {
-      if (event.type === "message" && event.ppid === MP2_PPID) this.#turnAway(event.id);
-      else this.#presence.event(now, event);
-    }
+    this.#associations.event(now, event);
     this.#feed.settle(now);
   }
 
@@ -258,46 +256,9 @@ export class Registry {
     for (const { association } of this.#presence.all()) this.#outputs.push({ type: "shutdown", association });
   }
 
-  /** An association belongs to the protocol of whoever is registered at its other end. */
-  #up(now: Millis, event: Extract<SctpEvent, { type: "up" }>): void {
-    const { id, path, remotePort } = event;
-    const entry = this.#feed.roster.find(placeKey(path.address, remotePort));
-    if (entry?.client === "mp2") this.#mp2.up(now, id, path, remotePort);
-    else this.#presence.event(now, event);
-  }
-
-  /** Its client may be another than before, over the other protocol: the same program, or the port's next user. */
-  #restarted(now: Millis, event: Extract<SctpEvent, { type: "restarted" }>): void {
-    const { id } = event;
-    const before = this.#mp2.sessions.held(id) ?? this.#presence.by(id);
-    if (before === undefined) return;
-    const { path, port } = before;
-    const isMp2Now = this.#feed.roster.find(placeKey(path.address, port))?.client === "mp2";
-    const wasMp2 = this.#mp2.sessions.held(id) !== undefined;
-    if (isMp2Now) {
-      if (!wasMp2) this.#presence.release(id);
-      this.#mp2.up(now, id, path, port);
-    } else if (wasMp2) {
-      this.#mp2.sessions.release(id);
-      this.#presence.event(now, { type: "up", id, path, remotePort: port, initiatedBy: "peer" });
-    } else this.#presence.event(now, event);
-  }
-
-  /** A client of mp2 without a session: it finds out at once, and registers again. */
-  #turnAway(association: AssociationId): void {
-    if (this.#presence.release(association) === undefined) return;
-    this.#outputs.push({ type: "abort", association, reason: "not registered" });
-  }
-
   #displace(now: Millis, { address, port }: Source): void {
     const session = this.#mp2.sessions.at(entryKey(address, port));
-    if (session !== undefined) this.#mp2.presence.drop(now, session, "lost");
-  }
-
-  #associationOf({ key, profile }: Entry): AssociationId | undefined {
-    if (profile === undefined) return this.#presence.of(key)?.association;
-    const state = this.#mp2.sessions.of(profile.fingerprint)?.state;
-    return state?.step === "attached" ? state.association : undefined;
+    if (session !== undefined) this.#mp2.presence.displace(now, session);
   }
 
   #ignore(source: Source, bytes: Uint8Array, reason: IgnoredReason): void {

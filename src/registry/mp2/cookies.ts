@@ -39,7 +39,7 @@ export class Cookies {
     return cookie;
   }
 
-  /** Whether `cookie` was made for just this, lately, and has not been used. */
+  /** Whether `cookie` was made for just this, and lately. */
   isGood(now: Millis, address: string, port: number, nonce: Nonce, cookie: Uint8Array): boolean {
     if (cookie.length !== COOKIE_BYTES) return false;
     const view = new DataView(cookie.buffer, cookie.byteOffset, COOKIE_BYTES);
@@ -48,7 +48,11 @@ export class Cookies {
     const age = now - (view.getUint16(1) * 2 ** 32 + view.getUint32(3));
     const expected = seal(key, cookie.subarray(1, HEAD_BYTES), address, port, nonce);
     if (!equalInConstantTime(expected, cookie.subarray(HEAD_BYTES))) return false;
-    return age <= this.#limits.cookieMillis && !this.#used.has(nameOf(cookie));
+    return age <= this.#limits.cookieMillis;
+  }
+
+  isUsed(cookie: Uint8Array): boolean {
+    return this.#used.has(nameOf(cookie));
   }
 
   /** What was done for it is not done again. */

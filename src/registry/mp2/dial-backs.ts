@@ -98,15 +98,20 @@ export class Mp2DialBacks {
     return this.#dials.has(id);
   }
 
-  /** "under-way": of that source there is one already. */
-  start(now: Millis, join: Join): "started" | "under-way" | "too-many" {
+  /** Whether the source of `join` is dialled, or will be. */
+  isUnderWay({ address, source }: Join): boolean {
+    const key = entryKey(address, source.port);
+    return this.#sources.has(key) || this.#waiting.has(key);
+  }
+
+  /** Of a source with none under way. False when there are too many. */
+  start(now: Millis, join: Join): boolean {
     const key = entryKey(join.address, join.source.port);
-    if (this.#sources.has(key) || this.#waiting.has(key)) return "under-way";
     if (this.#waiting.size >= this.#limits.maxJoins) this.#forgetOld(now);
-    if (this.#waiting.size >= this.#limits.maxJoins) return "too-many";
+    if (this.#waiting.size >= this.#limits.maxJoins) return false;
     this.#waiting.set(key, join);
     this.#dialNext(now);
-    return "started";
+    return true;
   }
 
   opened(now: Millis, id: DialId, peer: TlsPeer): void {

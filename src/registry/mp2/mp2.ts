@@ -102,9 +102,14 @@ export class Mp2 {
     if (message.fingerprint !== fingerprint) return "other-registry";
     const { cookie } = message;
     if (!this.#cookies.isGood(now, source.address, source.port, nonce, cookie)) return "bad-cookie";
-    const started = this.dials.start(now, { source, address, nonce, cookie, at: now });
-    if (started === "started") this.#cookies.use(now, cookie);
-    return started === "too-many" ? "too-many" : undefined;
+    const join = { source, address, nonce, cookie, at: now };
+    // A client repeats its join while it waits.
+    if (this.dials.isUnderWay(join)) return undefined;
+    if (this.#cookies.isUsed(cookie)) return "bad-cookie";
+    const started = this.dials.start(now, join);
+    if (!started) return "too-many";
+    this.#cookies.use(now, cookie);
+    return undefined;
   }
 
   /** An association has come up, or has begun anew, from the address and port of an mp2 client. */

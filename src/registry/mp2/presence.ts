@@ -1,21 +1,15 @@
 import type { Millis } from "../../base/clock.ts";
 import { Deadlines } from "../../base/deadlines.ts";
-import type { SealFault } from "../../base/seal.ts";
 import type { Ledger } from "../../roster/ledger.ts";
 import { type EntryKey, entryKey, isOnline, type OfflineReason, type Roster } from "../../roster/roster.ts";
 import type { AssociationId, Path, SctpEvent } from "../../sctp/api.ts";
-import type { Reason } from "../../wire/mp2-codec.ts";
-import {
-  type Attach,
-  type Ended,
-  MP2_PPID,
-  PRESENCE_TO_REGISTRY,
-  type Status,
-} from "../../wire/mp2-presence.ts";
+import type { Attach, Ended } from "../../wire/mp2-presence.ts";
 import { canonicalAddress } from "../../wire/mp2-values.ts";
 import type { RegistryLimits } from "../limits.ts";
 import { line, offlineLine } from "../lines.ts";
 import type { Emit } from "../output.ts";
+import { Described } from "./described.ts";
+import { type Fault, openMessage } from "./inbound.ts";
 import { type Held, placeKey, type Session, type Sessions } from "./sessions.ts";
 import type { Telling } from "./telling.ts";
 
@@ -31,21 +25,14 @@ export interface Mp2PresenceOptions {
   readonly changed: (now: Millis) => void;
 }
 
-/** Why an association is ended: what its client sent is none of what it may send. Constant texts. */
-type Fault = SealFault | Reason | "bad-ppid" | "not-an-attach" | "other-session" | "attached-already";
-
 /** The sessions of mp2 on their associations, written into the roster. docs/protocol-mp2.md, "Presence". */
 export class Mp2Presence {
   readonly #options: Mp2PresenceOptions;
   readonly #sessions: Sessions;
   readonly #emit: Emit;
-  /**
-   * "attach": the session must be attached by then. "unread": its queue must have drained. "status": what it says of
-   * itself counts again.
-   */
-  readonly #deadlines = new Deadlines<Session, "attach" | "unread" | "status">();
-  /** What a client has said of itself too soon after the last time. */
-  readonly #said = new Map<Session, Status>();
+  readonly #described: Described;
+  /** "attach": the session must be attached by then. "unread": its queue must have drained. */
+  readonly #deadlines = new Deadlines<Session, "attach" | "unread">();
   /** When a registration began, for the time that the join took. */
   readonly #joins = new Map<Session, Millis>();
   #faults = 0;
@@ -54,6 +41,7 @@ export class Mp2Presence {
     this.#options = options;
     this.#sessions = options.sessions;
     this.#emit = options.emit;
+    this.#described = new Described(options.limits, options.roster);
   }
 
   /** Associations closed so far because of what their clients sent. */
@@ -62,7 +50,8 @@ export class Mp2Presence {
   }
 
   nextDeadline(): Millis | undefined {
-    return this.#deadlines.next();
+    const times = [this.#deadlines.next(), this.#described.nextDeadline()].filter((at) => at !== undefined);
+    return times.length === 0 ? undefined : Math.min(...times);
   }
 
   /** `session` has just been put into the roster; its association follows. */
@@ -120,10 +109,10 @@ export class Mp2Presence {
   }
 
   advance(now: Millis): void {
+    this.#described.advance(now);
     for (let due = this.#deadlines.due(now); due !== undefined; due = this.#deadlines.due(now)) {
       const session = due.key;
-      if (due.name === "status") this.#describe(now, session, this.#said.get(session));
-      else if (due.name === "unread") this.#abort(now, session, "lost", "it does not read");
+      if (due.name === "unread") this.#abort(now, session, "lost", "it does not read");
       else if (session.state.step === "greeting") this.#abort(now, session, "lost", "no attach");
       else {
         this.#dropFormer(session.key);
@@ -150,6 +139,12 @@ export class Mp2Presence {
     else this.end(now, session, "superseded", { reason: "superseded" });
   }
 
+  /** Somebody over mp1 is at the session's address and port now: it is gone, and what is left of it in the way. */
+  displace(now: Millis, session: Session): void {
+    this.#hangUp(session, "another client is at this address");
+    this.drop(now, session, "lost");
+  }
+
   /** The session is over. What is left of its association is nobody's. */
   drop(now: Millis, session: Session, reason: OfflineReason, detail = ""): void {
     const { sessions, telling, roster, ledger, time } = this.#options;
@@ -160,7 +155,7 @@ export class Mp2Presence {
     sessions.remove(session);
     telling.forget(session);
     this.#deadlines.clearAll(session);
-    this.#said.delete(session);
+    this.#described.forget(session);
     this.#joins.delete(session);
     const entry = roster.find(session.key);
     if (entry?.profile?.session !== session.id || entry.presence.state === "offline") return;
@@ -184,23 +179,16 @@ export class Mp2Presence {
   }
 
   #message(now: Millis, session: Session, event: Extract<SctpEvent, { type: "message" }>): void {
-    if (event.ppid !== MP2_PPID) {
-      this.#refuse(now, session, "bad-ppid");
-      return;
-    }
-    const opened = session.seals.open(event.stream, event.bytes);
-    if (!opened.ok) {
+    const opened = openMessage(session, event);
+    if ("fault" in opened) {
       this.#refuse(now, session, opened.fault);
       return;
     }
-    const decoded = PRESENCE_TO_REGISTRY.decode(opened.text);
-    if (!decoded.ok) {
-      this.#refuse(now, session, decoded.reason);
-      return;
-    }
-    const message = decoded.value;
-    if (session.state.step === "greeting") {
-      if (message.type === "attach") this.#attach(now, session, session.state.association, message);
+    const { message } = opened;
+    if (session.state.step !== "attached") {
+      const { state } = session;
+      if (state.step !== "greeting") return;
+      if (message.type === "attach") this.#attach(now, session, state.association, message);
       else this.#refuse(now, session, "not-an-attach");
       return;
     }
@@ -209,9 +197,11 @@ export class Mp2Presence {
         this.#refuse(now, session, "attached-already");
         return;
       case "status":
-        this.#status(now, session, message);
+        this.#described.says(now, session, message);
         return;
       case "leave":
+        // It closes, too; one that does not shall not keep the association.
+        this.#emit({ type: "shutdown", association: session.state.association });
         this.drop(now, session, "left");
         return;
       default:
@@ -243,18 +233,6 @@ export class Mp2Presence {
     const path = this.#sessions.held(association)?.path.via;
     this.#emit({ type: "log", entry: line("info", text, { path, fingerprint: session.fingerprint }) });
     this.#changed(now);
-  }
-
-  #status(now: Millis, session: Session, status: Status): void {
-    if (this.#deadlines.at(session, "status") === undefined) this.#describe(now, session, status);
-    else this.#said.set(session, status);
-  }
-
-  #describe(now: Millis, session: Session, said: Status | undefined): void {
-    this.#said.delete(session);
-    if (said === undefined) return;
-    this.#options.roster.describe(session.key, { away: said.away, status: said.status ?? "" });
-    this.#deadlines.set(session, "status", now + this.#options.limits.statusMillis);
   }
 
   #suspect(now: Millis, session: Session, isSuspect: boolean): void {

@@ -58,14 +58,14 @@ export class Mp2Membership {
   constructor(options: Mp2Options) {
     this.#options = options;
     const { random, emit, hosts, trusted } = options;
-    const isPinned = (fingerprint: Fingerprint): boolean => trusted.isRegistry(fingerprint);
+    const isPinned = (fingerprint: Fingerprint): boolean => trusted.isRegistry(fingerprint, hosts);
     this.#search = new Mp2Search({ random, emit, hosts, isPinned });
     this.#dialBacks = new DialBacks({
       ...{ emit, trusted, search: this.#search, profile: options.profile },
       over: (now, joined, end) => this.#registrationOver(now, joined, end),
     });
     this.#announcements = new Announcements(
-      (fingerprint) => fingerprint === this.#last?.fingerprint || isPinned(fingerprint),
+      (fingerprint) => fingerprint === this.#last?.fingerprint || trusted.isRegistry(fingerprint, hosts),
     );
   }
 
@@ -85,7 +85,7 @@ export class Mp2Membership {
 
   search(now: Millis, pauses: PauseKind, after: Millis): void {
     this.#dialBacks.drop();
-    this.#search.start(now, pauses, after, this.#last?.source);
+    this.#search.start(now, pauses, after, this.#last);
   }
 
   /** There is reason to ask at once. */

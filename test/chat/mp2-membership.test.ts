@@ -498,6 +498,22 @@ test("bye explains the end that follows, and a beacon ends the waiting", () => {
   assert.equal(bench.take("hello").length, 1);
 });
 
+test("who named a host is not led elsewhere by another registry's beacon, whatever is pinned", () => {
+  const pins = Pins.none.meet({ kind: "realm", name: REALM }, SIGNER, UNIX);
+  const bench = started({ pins, hosts: ["registry.example"] });
+  const nonce = bench.nonce();
+  bench.handle({
+    type: "hello-sent",
+    protocol: "mp2",
+    to: [{ host: "registry.example", address: "10.0.0.99" }],
+  });
+  announce(bench, { ...BEACON, sent: UNIX + 1 });
+  bench.pass(2_000);
+  assert.deepEqual(bench.take("datagram"), []);
+  bench.cookie(nonce, { fingerprint: SIGNER });
+  assert.deepEqual(bench.take("datagram"), []);
+});
+
 test("a beacon of a key that we do not know makes us ask everybody, at most once a second", () => {
   const bench = started();
   bench.pass(20_000);

@@ -18,6 +18,8 @@ const BEACON_MILLIS = 1_000;
 interface Client {
   mirror: Mirror;
   session: number;
+  /** Whom the session is with. */
+  registry: Publication | undefined;
   /** What its user has been told, from changes alone. */
   shown: Map<string, Listed>;
   asks: number;
@@ -169,13 +171,14 @@ export class MirroredLan {
         if (after !== undefined) shown.set(foldNickname(after.nick), after);
       },
     });
-    return { mirror, session: 0, shown, asks: 0, messages: 0 };
+    return { mirror, session: 0, registry: undefined, shown, asks: 0, messages: 0 };
   }
 
   #begin(client: Client): void {
     if (this.#registry === undefined) return;
     this.#sessions += 1;
     client.session = this.#sessions;
+    client.registry = this.#registry;
     const promised = this.#random.oneIn(2);
     client.mirror.begin(this.#now, this.#registry.epoch, this.#registry.seq, promised);
     if (promised) this.#answer(client, { type: "roster" });
@@ -222,7 +225,11 @@ export class MirroredLan {
     if (ask === undefined) return;
     client.asks += 1;
     this.told.asks += 1;
-    this.#send(() => this.#answer(client, ask));
+    const { registry } = client;
+    // A registry that has started anew has no keys of sessions with the one before: it cannot read their questions.
+    this.#send(() => {
+      if (this.#registry === registry) this.#answer(client, ask);
+    });
   }
 
   // What must be true

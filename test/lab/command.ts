@@ -192,12 +192,14 @@ export async function until<T>(
   what: string,
   question: () => Promise<T | undefined> | T | undefined,
   timeoutMillis = 10_000,
+  /** Between two questions; longer where an answer costs something. */
+  pauseMillis = 20,
 ): Promise<T> {
   const deadline = Date.now() + timeoutMillis;
   for (;;) {
     const answer = await question();
     if (answer !== undefined) return answer;
     if (Date.now() > deadline) throw new Error(`${what}: not within ${timeoutMillis} ms`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await new Promise((resolve) => setTimeout(resolve, pauseMillis));
   }
 }

@@ -262,7 +262,7 @@ test("the registry gone and back: said, chat goes on, back by itself", async () 
   await leave(una, max);
 });
 
-test("away, read marks and keys, as a person sees them", async () => {
+test("away, read marks, keys and another name, as a person sees them", async () => {
   const ida = await chat("ida", 100, 30);
   await ida.shows("online as ida");
   await ida.shows(/first time at the registry \S+ at [\d.]+; remembered: its key( \d{5})+/);
@@ -293,6 +293,10 @@ test("away, read marks and keys, as a person sees them", async () => {
   await bea.type("list");
   await bea.keys("Enter");
   await bea.shows(/^ida .* away +verified +at lunch$/m);
+  await ida.type("/nick Ida.B");
+  await ida.keys("Enter");
+  await ida.shows("you are Ida.B now (before: ida)");
+  await bea.shows("Ida.B is online");
   await leave(bea, ida);
 });
 

@@ -1,6 +1,7 @@
 import type { Clock, Millis } from "../base/clock.ts";
 import { equalInConstantTime } from "../base/hash.ts";
 import type { ChatEvent, ChatOutput, Protocol, Source } from "../chat/events.ts";
+import { looksLikeAnnouncement } from "../wire/mp2-announcement.ts";
 import { GroupListener } from "./chat-groups.ts";
 import { type DiscoverySockets, type RegistryPlace, sendDatagram, sendHello } from "./chat-hello.ts";
 import type { Link } from "./interfaces.ts";
@@ -41,7 +42,7 @@ export class ChatDiscovery {
     this.#groups = new GroupListener({
       port,
       onDatagram: (bytes, from) => {
-        if (this.#isWelcome(from)) onEvent(datagram(from, bytes));
+        if (looksLikeAnnouncement(bytes) && this.#isWelcome(from)) onEvent(datagram(from, bytes));
       },
     });
     this.#watch = new LinkWatch({

@@ -1,5 +1,5 @@
 import type { Millis } from "../base/clock.ts";
-import { KeyedBuckets, TokenBucket } from "../base/tokens.ts";
+import { KeyedBuckets, type Rate, TokenBucket } from "../base/tokens.ts";
 import { parseHello } from "../wire/mp1-discovery.ts";
 import { isIpv4 } from "../wire/mp1-roster.ts";
 import { DATAGRAM_PREFIX, DISCOVERY_TO_REGISTRY, type Hello, type Join } from "../wire/mp2-discovery.ts";
@@ -48,19 +48,35 @@ export const NOTHING_IGNORED: Readonly<Record<IgnoredReason, number>> = {
  * whoever it names: the rates bound how often, and ports below 1024 are never dialled. mp2's hello brings a cookie only.
  */
 export class DiscoveryGate {
-  readonly #perAddress: KeyedBuckets;
-  readonly #inAll: TokenBucket;
+  readonly #mp1: Rates;
+  readonly #mp2: Rates;
 
   constructor(limits: RegistryLimits, now: Millis) {
-    this.#perAddress = new KeyedBuckets(limits.datagramsPerAddress, limits.maxAddresses);
-    this.#inAll = new TokenBucket(limits.datagramsInAll, now);
+    const { maxAddresses, datagramsPerAddress, datagramsInAll } = limits;
+    this.#mp1 = new Rates(datagramsPerAddress, datagramsInAll, maxAddresses, now);
+    this.#mp2 = new Rates(limits.mp2DatagramsPerAddress, limits.mp2DatagramsInAll, maxAddresses, now);
   }
 
   judge(now: Millis, source: Source, bytes: Uint8Array, legacy: boolean): Discovery {
-    // Its own rate first: one noisy address must not use up what all share.
-    if (!this.#perAddress.take(source.address, now) || !this.#inAll.take(now)) return ignored("too-many");
     const isMp2 = DATAGRAM_PREFIX.every((byte, at) => bytes[at] === byte);
+    if (!(isMp2 ? this.#mp2 : this.#mp1).take(now, source.address)) return ignored("too-many");
     return isMp2 ? judgeMp2(source, bytes) : judgeMp1(source, bytes, legacy);
+  }
+}
+
+/** What one protocol's datagrams may cost. */
+class Rates {
+  readonly #perAddress: KeyedBuckets;
+  readonly #inAll: TokenBucket;
+
+  constructor(perAddress: Rate, inAll: Rate, maxAddresses: number, now: Millis) {
+    this.#perAddress = new KeyedBuckets(perAddress, maxAddresses);
+    this.#inAll = new TokenBucket(inAll, now);
+  }
+
+  /** Its own rate first: one noisy address must not use up what all share. */
+  take(now: Millis, address: string): boolean {
+    return this.#perAddress.take(address, now) && this.#inAll.take(now);
   }
 }
 

@@ -5,9 +5,12 @@ import type { Rate } from "../base/tokens.ts";
 export interface RegistryLimits extends Mp2Limits {
   /** Entries in all, online and offline. */
   readonly maxClients: number;
-  /** Datagrams taken from one source address: 30 clients on one host may all start at once and repeat themselves. */
+  /**
+   * Datagrams taken from one source address that are not mp2's: 30 clients on one host may all start at once and repeat
+   * themselves.
+   */
   readonly datagramsPerAddress: Rate;
-  /** Datagrams taken in all: a thousand clients that come back within two seconds must get through. */
+  /** … in all: each may make us open a connection. */
   readonly datagramsInAll: Rate;
   /** Source addresses remembered for that. */
   readonly maxAddresses: number;
@@ -39,6 +42,13 @@ export interface RegistryLimits extends Mp2Limits {
 
 /** Bounds of mp2. */
 interface Mp2Limits {
+  /**
+   * Datagrams of mp2 taken from one source address: hundreds of clients behind one address come back at once after a
+   * restart, each with a few hellos and joins. One costs some 20 µs and is answered by at most its own length.
+   */
+  readonly mp2DatagramsPerAddress: Rate;
+  /** … in all: several thousand clients that come back at once; in a flood a tenth of a core. */
+  readonly mp2DatagramsInAll: Rate;
   /** From a cookie to its join: round trips on a LAN take milliseconds, a busy registry and a repeated join seconds. */
   readonly cookieMillis: Millis;
   /**
@@ -95,6 +105,8 @@ export const DEFAULT_LIMITS: RegistryLimits = {
   maxClients: 10_000,
   datagramsPerAddress: { perSecond: 50, burst: 200 },
   datagramsInAll: { perSecond: 2_000, burst: 4_000 },
+  mp2DatagramsPerAddress: { perSecond: 200, burst: 2_000 },
+  mp2DatagramsInAll: { perSecond: 5_000, burst: 20_000 },
   maxAddresses: 4_096,
   maxDialsPerAddress: 64,
   maxDials: 1_024,

@@ -136,6 +136,15 @@ function typed<Type extends string, Body>(
   return body.ok ? { ok: true, value: { type, ...body.value } } : body;
 }
 
+/**
+ * Whether a datagram can be an announcement, by its first bytes: prefix, head of the map, key 0, type. For whoever hears
+ * a group, where most of what is said is others' hellos.
+ */
+export function looksLikeAnnouncement(bytes: Uint8Array): boolean {
+  const type = bytes[DATAGRAM_PREFIX.length + 2];
+  return type === MESSAGE_TYPES.beacon || type === MESSAGE_TYPES.bye;
+}
+
 /** Exactly what is signed: "multiproto mp2 TYPE", a zero byte, the body as it is sent. */
 export function signedBytes(type: Announcement["type"], body: Uint8Array): Uint8Array {
   return new Uint8Array(Buffer.concat([encodeUtf8(`multiproto mp2 ${type}\0`), body]));

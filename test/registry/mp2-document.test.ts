@@ -21,8 +21,8 @@ test("the table of bounds has the values of limits.ts", () => {
   }
   const rate = ({ burst, perSecond }: { burst: number; perSecond: number }) =>
     `${burst.toLocaleString("en")} and ${perSecond.toLocaleString("en")}`;
-  const { datagramsPerAddress, datagramsInAll, newNamesPerAddress, asks } = DEFAULT_LIMITS;
-  for (const bound of [datagramsPerAddress, datagramsInAll, newNamesPerAddress, asks])
+  const { mp2DatagramsPerAddress, mp2DatagramsInAll, newNamesPerAddress, asks } = DEFAULT_LIMITS;
+  for (const bound of [mp2DatagramsPerAddress, mp2DatagramsInAll, newNamesPerAddress, asks])
     assert.ok(DOCUMENT.includes(rate(bound)), rate(bound));
   assert.ok(DOCUMENT.includes(`at most ${MAX_NAMES_PER_KEY} names`));
 });

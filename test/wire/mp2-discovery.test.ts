@@ -5,7 +5,12 @@ import fc from "fast-check";
 import { ed25519Spki, verifyEd25519 } from "../../src/base/ed25519.ts";
 import { fingerprintOfSpki } from "../../src/base/fingerprint.ts";
 import { encodeHello, parseHello } from "../../src/wire/mp1-discovery.ts";
-import { decodeAnnouncement, encodeAnnouncement, signedBytes } from "../../src/wire/mp2-announcement.ts";
+import {
+  decodeAnnouncement,
+  encodeAnnouncement,
+  looksLikeAnnouncement,
+  signedBytes,
+} from "../../src/wire/mp2-announcement.ts";
 import { type CborValue, encodeCbor } from "../../src/wire/mp2-cbor.ts";
 import {
   DATAGRAM_BYTES,
@@ -121,6 +126,14 @@ const BEACON = {
   realm: "office" as Realm,
   sent: 1_764_000_000_000,
 } as const;
+
+test("first bytes tell announcements from what clients say to the group", () => {
+  fc.assert(
+    fc.property(announcement, (value) => looksLikeAnnouncement(encodeAnnouncement(value, PUBLIC, signer))),
+  );
+  assert.equal(looksLikeAnnouncement(HELLO), false);
+  for (const bytes of [new Uint8Array(), DATAGRAM_PREFIX]) assert.equal(looksLikeAnnouncement(bytes), false);
+});
 
 test("an announcement with any bit changed is refused", () => {
   const bytes = encodeAnnouncement(BEACON, PUBLIC, signer);

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { VirtualLan } from "./lan.ts";
 
 const FIRST = 1;
-const SEEDS = Number(process.env.LAN_SEEDS ?? 200);
+const SEEDS = Number(process.env.LAN_SEEDS ?? 80);
 const FOUND: readonly number[] = [];
 
 const only = process.env.LAN_SEED;

@@ -5,17 +5,20 @@
 import { createInterface } from "node:readline";
 import { errorText } from "../../src/base/errors.ts";
 import { Commands } from "./commands.ts";
+import { Crowds } from "./crowd.ts";
 
-type Command = { readonly id: number; readonly do: keyof Commands; readonly with: readonly unknown[] };
+type Method = (...args: readonly unknown[]) => Promise<unknown>;
+type Command = { readonly id: number; readonly do: string; readonly with: readonly unknown[] };
 
-const commands = new Commands(JSON.parse(process.argv[2] ?? "{}"));
+const place = JSON.parse(process.argv[2] ?? "{}");
+const receivers = [new Commands(place), new Crowds(place)] as unknown as readonly Record<string, Method>[];
 const lines = createInterface(process.stdin);
 
 async function obey(command: Command): Promise<void> {
-  const method = commands[command.do] as (...args: readonly unknown[]) => Promise<unknown>;
   let answer: Record<string, unknown>;
   try {
-    answer = { result: await method.apply(commands, [...command.with]) };
+    const receiver = receivers.find((candidate) => candidate[command.do] !== undefined);
+    answer = { result: await receiver?.[command.do]?.(...command.with) };
   } catch (error) {
     answer = { error: errorText(error) };
   }

@@ -2,6 +2,7 @@ import { createSocket, type Socket as UdpSocket } from "node:dgram";
 import { once } from "node:events";
 import { Seals } from "../../src/base/seal.ts";
 import { systemClock } from "../../src/io/clock.ts";
+import { type Identity, parseIdentityPem } from "../../src/io/identity.ts";
 import { systemRandom } from "../../src/io/random.ts";
 import { SctpDriver } from "../../src/io/sctp-driver.ts";
 import { UdpEncapsulation } from "../../src/io/sctp-udp.ts";
@@ -27,6 +28,7 @@ export interface ActorPlace {
 
 /** Beyond what the client itself uses: these seals are made beside it, with its keys. */
 const FIRST_COUNTER = 1_000_000;
+const REPEAT_MILLIS = 500;
 const NONCE = Buffer.alloc(16, 0x5a) as unknown as Nonce;
 
 interface Socket {
@@ -53,9 +55,14 @@ export class Commands {
 
   // ── a client of mp2, step by step ──
 
-  async open(name: string): Promise<{ readonly port: number; readonly fingerprint: string }> {
+  /** `identity`: as an identity file has it; a new one by default. */
+  async open(
+    name: string,
+    identity?: string,
+  ): Promise<{ readonly port: number; readonly fingerprint: string }> {
     const { address, registry } = this.#place;
-    const options = { nickname: name, address, host: registry.host, registry };
+    const known = identity === undefined ? {} : { identity: identityOf(identity) };
+    const options = { nickname: name, address, host: registry.host, registry, ...known };
     const client = await Mp2Client.open(this.#scope, options);
     this.#clients.set(name, { client, seals: undefined });
     return { port: client.port, fingerprint: client.identity.fingerprint };
@@ -73,12 +80,24 @@ export class Commands {
 
   async register(name: string, nickname: string): Promise<Registered | Refused> {
     const own = this.#of(name);
-    const before = own.client.dialogues.length;
-    const { watched, dialogues } = own.client;
-    const answer = own.client.register(nickname);
-    const dialogue = await watched.until("a dial-back", () => dialogues[before]);
-    own.seals = sealsOf(dialogue);
-    return answer;
+    const { client } = own;
+    const before = client.dialogues.length;
+    // Its join is repeated, as real clients do: one that gets lost is no refusal.
+    const repeat = setInterval(() => {
+      if (client.cookie !== undefined && client.dialogues.length === before) client.sayJoin(client.cookie);
+    }, REPEAT_MILLIS);
+    const dialogue = client.watched.until("a dial-back", () => client.dialogues[before]);
+    try {
+      const [answer] = await Promise.all([
+        client.register(nickname),
+        dialogue.then((opened) => {
+          own.seals = sealsOf(opened);
+        }),
+      ]);
+      return answer;
+    } finally {
+      clearInterval(repeat);
+    }
   }
 
   async associate(name: string): Promise<void> {
@@ -109,6 +128,10 @@ export class Commands {
     return client.over === undefined && client.ended === undefined && client.attaches === 1;
   }
 
+  async leave(name: string): Promise<void> {
+    await this.#of(name).client.leave();
+  }
+
   async vanish(name: string): Promise<void> {
     await this.#of(name).client.vanish();
     this.#clients.delete(name);
@@ -136,6 +159,17 @@ export class Commands {
   /** Any bytes on the latest dial-back's TLS. */
   async write(name: string, bytes: string): Promise<void> {
     this.#of(name).client.dialogues.at(-1)?.channel.send(Buffer.from(bytes, "hex"));
+  }
+
+  /** The same a byte at a time. */
+  async drip(name: string, bytes: string, everyMillis: number): Promise<void> {
+    const rest = [...Buffer.from(bytes, "hex")];
+    const drop = setInterval(() => {
+      const next = rest.shift();
+      if (next === undefined) clearInterval(drop);
+      else this.#of(name).client.dialogues.at(-1)?.channel.send(Uint8Array.of(next));
+    }, everyMillis);
+    this.#scope.after(() => clearInterval(drop));
   }
 
   /** How and how late the latest dial-back has ended, from now on. */
@@ -193,10 +227,12 @@ export class Commands {
     this.#socket(name).udp.send(Buffer.from(bytes, "hex"), port, host);
   }
 
-  /** A hello; resolves with the join that its cookie allows. */
+  /** A hello, until it is answered; resolves with the join that its cookie allows. */
   async cookie(name: string): Promise<string> {
-    await this.send(name, hexOf(DISCOVERY_TO_REGISTRY.encode({ type: "hello", nonce: NONCE })));
-    const cookie = await this.#answer(name, "cookie");
+    const hello = hexOf(DISCOVERY_TO_REGISTRY.encode({ type: "hello", nonce: NONCE }));
+    await this.send(name, hello);
+    const repeat = setInterval(() => void this.send(name, hello), REPEAT_MILLIS);
+    const cookie = await this.#answer(name, "cookie").finally(() => clearInterval(repeat));
     return hexOf(DISCOVERY_TO_REGISTRY.encode({ ...cookie, type: "join", nonce: NONCE }));
   }
 
@@ -217,8 +253,8 @@ export class Commands {
     return answer;
   }
 
-  async end(): Promise<void> {
-    await this.#scope.end();
+  async mp1Leave(name: string): Promise<void> {
+    await this.#mp1.get(name)?.leave();
   }
 
   async #answer<Type extends "cookie" | "blocked">(name: string, type: Type) {
@@ -243,6 +279,12 @@ export class Commands {
     if (socket === undefined) throw new Error(`no socket ${name}`);
     return socket;
   }
+}
+
+function identityOf(pem: string): Identity {
+  const parsed = parseIdentityPem(pem);
+  if ("fault" in parsed) throw new Error(parsed.fault);
+  return parsed;
 }
 
 function isOf<Message extends { readonly type: string }, Type extends Message["type"]>(

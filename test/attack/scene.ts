@@ -8,12 +8,15 @@ import { Lan, type LanHost } from "../lab/netns.ts";
 import { Multiprotod, makePlace } from "../support/multiprotod.ts";
 import { type Owner, Watched } from "../support/until.ts";
 import type { ActorPlace, Commands } from "./commands.ts";
+import type { Crowds } from "./crowd.ts";
 import { Capture, Forger } from "./wire.ts";
 
 const NODE = join(import.meta.dirname, "../../node_modules/.bin/node");
 const PROGRAM = join(import.meta.dirname, "actor.ts");
 
-/** Clients on a host, good or bad; see commands.ts. */
+type Everything = Commands & Crowds;
+
+/** Clients on a host, good or bad; see commands.ts and crowd.ts. */
 export class Actor {
   readonly host: LanHost;
   readonly #running: Running;
@@ -45,17 +48,17 @@ export class Actor {
   }
 
   /** Runs a command there; its errors are errors here. */
-  async do<Name extends keyof Commands>(
+  async do<Name extends keyof Everything>(
     name: Name,
-    ...args: Parameters<Commands[Name]>
-  ): Promise<Awaited<ReturnType<Commands[Name]>>> {
+    ...args: Parameters<Everything[Name]>
+  ): Promise<Awaited<ReturnType<Everything[Name]>>> {
     this.#ids += 1;
     const id = this.#ids;
     this.#running.type(JSON.stringify({ id, do: name, with: args }));
     const find = () => this.#answers.get(id) ?? (this.#over ? { error: this.#running.stderr } : undefined);
     const { result, error } = await this.#watched.until(`${name} on ${this.host.name}`, find, 30_000);
     if (error !== undefined) throw new Error(`${name}(${args.join(", ")}) on ${this.host.name}: ${error}`);
-    return result as Awaited<ReturnType<Commands[Name]>>;
+    return result as Awaited<ReturnType<Everything[Name]>>;
   }
 }
 
@@ -142,6 +145,11 @@ export class Scene {
 
   async client(nickname: string): Promise<ClientReport | undefined> {
     return (await this.clients()).find((client) => client.nickname === nickname);
+  }
+
+  /** Registrations that have begun and not ended. */
+  async pending(): Promise<number> {
+    return (await this.#control.request("status", undefined)).pendingRegistrations;
   }
 
   /** Open files of the daemon: sockets, mostly. */

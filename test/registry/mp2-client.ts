@@ -60,6 +60,8 @@ export class TestClient {
   readonly counts = { attached: 0, delta: 0, page: 0, ended: 0 };
   tlsBytes = 0;
   isHungUp = false;
+  /** Does not take in what it is told after `attached`. */
+  isDeaf = false;
   #nonce = new Uint8Array(16) as Nonce;
   #searches = 0;
   #frames = new FrameReader(REGISTRY_FRAME_BYTES);
@@ -175,7 +177,7 @@ export class TestClient {
         this.registered = message;
         this.seals = new Seals("client", this.keys);
         this.mirror.begin(this.scene.now, message.epoch, message.seq, true);
-      } else this.mirror.receive(this.scene.now, message);
+      } else if (!this.isDeaf) this.mirror.receive(this.scene.now, message);
     }
   }
 
@@ -220,6 +222,7 @@ export class TestClient {
 
   told({ stream, ppid, bytes }: OutputOf<"send">): void {
     assert.equal(ppid, MP2_PPID);
+    if (this.isDeaf && this.attached !== undefined && stream !== STREAMS.control) return;
     const opened = this.seals.open(stream, bytes);
     assert.ok(opened.ok, `${this.nickname} cannot open: ${opened.ok ? "" : opened.fault}`);
     const decoded = PRESENCE_TO_CLIENT.decode(opened.text);

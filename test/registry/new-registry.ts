@@ -43,6 +43,7 @@ export interface Given {
   readonly legacy?: boolean;
   readonly store?: RegistryStore;
   readonly random?: Random;
+  readonly unixAt?: (at: number) => number;
 }
 
 /** A registry of its own, whose state is in memory unless a store is given. */
@@ -53,7 +54,7 @@ export function newRegistry(now: number, given: Given = {}): Registry {
     random,
     settings: { ...SETTINGS, legacy: given.legacy ?? true },
     limits: given.limits ?? {},
-    unixAt: (at) => UNIX + at,
+    unixAt: given.unixAt ?? ((at) => UNIX + at),
     identity: IDENTITY,
     ledger: new Ledger(given.store ?? new MemoryStore(), random, now),
     reach: { sctpPort: 10_001, encapsulationPort: 9_899, rawIp: true },

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, test } from "node:test";
 import { until } from "../lab/command.ts";
 import type { SystemdLab } from "../lab/systemd-lab.ts";
-import { bootInstalled, ctl, mainPid } from "./installed.ts";
+import { bootInstalled, ctl, mainPid, newMainPid } from "./installed.ts";
 
 const CONFIGURATION = "/etc/multiproto/multiproto.toml";
 
@@ -135,6 +135,52 @@ describe("the registry steered over its socket and by systemctl", () => {
       assert.equal((await ctl(lab, "status")).code, 0);
     });
   }
+
+  test("its key and its database are its own, survive a kill and are not readable by others", async () => {
+    const { fingerprint } = JSON.parse((await ctl(lab, "fingerprint", "--json")).stdout);
+    assert.match(fingerprint, /^[0-9a-f]{64}$/);
+    for (const name of ["identity.pem", "registry.sqlite"]) {
+      const stat = await lab.must(["stat", "-c", "%a %U", `/var/lib/multiproto/${name}`]);
+      assert.equal(stat.trim(), "600 multiproto", name);
+    }
+    const before = await mainPid(lab);
+    await lab.must(["systemctl", "kill", "--signal=KILL", "--kill-whom=main", "multiproto"]);
+    await newMainPid(lab, before);
+    const after = JSON.parse((await ctl(lab, "status", "--json")).stdout);
+    assert.deepEqual([after.fingerprint, after.store.state], [fingerprint, "ok"]);
+  });
+
+  for (const [name, command, said] of [
+    ["systemctl restart", ["systemctl", "restart", "multiproto"], "Stopping to start again after"],
+    ["multiprotoctl restart", ["multiprotoctl", "restart"], "Stopping to start again after"],
+    ["systemctl stop", ["systemctl", "stop", "multiproto"], "Stopping after"],
+  ] as const) {
+    test(`${name}: clients are told which of the two it is`, async () => {
+      const pid = await mainPid(lab);
+      await lab.must(command);
+      const farewells = (await lab.journal("-u", "multiproto", `_PID=${pid}`)).filter(({ message }) =>
+        /^Stopping/.test(message),
+      );
+      assert.equal(farewells.length, 1);
+      assert.ok(String(farewells[0]?.message).startsWith(said), String(farewells[0]?.message));
+    });
+  }
+
+  test("a damaged key ends the start for good: no loop, and the file stays as it is", async () => {
+    await lab.must(["systemctl", "stop", "multiproto"]);
+    const path = "/var/lib/multiproto/identity.pem";
+    await lab.must(["cp", "-p", path, "/root/identity.pem"]);
+    await lab.must(["truncate", "-s", "40", path]);
+    assert.notEqual((await lab.exec(["systemctl", "start", "multiproto"])).code, 0);
+    const { ActiveState, NRestarts, ExecMainStatus } = await lab.show(
+      ...(["multiproto.service", "ActiveState", "NRestarts", "ExecMainStatus"] as const),
+    );
+    assert.deepEqual([ActiveState, NRestarts, ExecMainStatus], ["failed", "0", "79"]);
+    const last = (await lab.journal("-u", "multiproto", "-t", "multiprotod")).at(-1);
+    assert.match(String(last?.message), /Not started: Cannot use the identity file .*left as it is/);
+    assert.equal((await lab.must(["stat", "-c", "%s", path])).trim(), "40");
+    await lab.must(["cp", "-p", "/root/identity.pem", path]);
+  });
 
   test("SIGHUP reloads as well", async () => {
     const pid = await mainPid(lab);

@@ -1,5 +1,6 @@
 import type { Millis } from "../base/clock.ts";
 import type { ChatMessage } from "../wire/mp1-chat.ts";
+import { BOUNDS } from "./bounds.ts";
 import type { ChatOutput } from "./events.ts";
 import type { KnownPeers } from "./known-peers.ts";
 
@@ -8,8 +9,9 @@ import type { KnownPeers } from "./known-peers.ts";
  * got lost comes again after a few hundred.
  */
 export const JUDGE_MILLIS: Millis = 500;
-/** More than that are judged by what is known. */
-const MAX_WAITING = 64;
+
+/** What mp1's messages lack. */
+const KEYLESS = { messageId: undefined, time: undefined, fingerprint: undefined };
 
 interface Arrival {
   readonly address: string;
@@ -32,7 +34,7 @@ export class Arrivals {
   }
 
   received(now: Millis, address: string, message: ChatMessage): void {
-    const isFull = this.#waiting.length >= MAX_WAITING;
+    const isFull = this.#waiting.length >= BOUNDS.arrivals;
     this.#waiting = [...this.#waiting, { address, message, judgeAt: isFull ? now : now + JUDGE_MILLIS }];
     this.advance(now);
   }
@@ -67,12 +69,17 @@ export class Arrivals {
   }
 
   #matches({ address, message }: Arrival): boolean {
-    return this.#peers.find(message.from)?.ip === address;
+    const peer = this.#peers.find(message.from);
+    // Who has a key writes by mp2: this is somebody else.
+    return peer?.address === address && peer.trust === "unverified";
   }
 
   #show(arrival: Arrival): void {
     const { address, message } = arrival;
     const standing = this.#matches(arrival) ? "unverified" : "mismatch";
-    this.#emit({ type: "notice", notice: { type: "received", message: { ...message, address, standing } } });
+    this.#emit({
+      type: "notice",
+      notice: { type: "received", message: { ...message, address, standing, ...KEYLESS } },
+    });
   }
 }

@@ -1,16 +1,34 @@
-import type { Millis, Random } from "../base/clock.ts";
+import type { Millis, Random, UnixMillis } from "../base/clock.ts";
 import { Deadlines } from "../base/deadlines.ts";
+import type { Fingerprint } from "../base/fingerprint.ts";
+import type { Listed } from "../roster/listed.ts";
+import { Mirror } from "../roster/mirror.ts";
+import type { MessageId, StatusText } from "../wire/mp2-values.ts";
 import type { Nickname } from "../wire/nickname.ts";
 import { Arrivals } from "./arrivals.ts";
 import { Deliveries } from "./deliveries.ts";
-import type { ChatEvent, ChatOutput, ChatSnapshot } from "./events.ts";
+import type { ChatEvent, ChatOutput, Progress } from "./events.ts";
 import { KnownPeers } from "./known-peers.ts";
-import { Membership, type MembershipChange, type MembershipSettings } from "./membership.ts";
+import { Links } from "./links.ts";
+import { availability, Membership, type MembershipChange } from "./membership.ts";
+import type { ChatSnapshot } from "./notices.ts";
+import type { PinSubject, Pins } from "./pins.ts";
+import type { ChatIdentity, ChatSettings } from "./settings.ts";
+import { Trusted } from "./trust.ts";
 
 /** Arrivals and departures within this time are told together. */
 export const PRESENCE_GATHER_MILLIS: Millis = 150;
 /** After a registry restart everybody returns one by one: whoever is back by then was never told to be gone. */
 export const PRESENCE_SETTLE_MILLIS: Millis = 4_000;
+
+export interface ChatClientOptions {
+  readonly settings: ChatSettings;
+  readonly random: Random;
+  /** The wall clock at a time of `now`. */
+  readonly unixAt: (at: Millis) => UnixMillis;
+  readonly identity: ChatIdentity;
+  readonly pins: Pins;
+}
 
 /**
  * The chat client without a face and without I/O: commands and network events go in, what to do and what to tell
@@ -20,22 +38,44 @@ export const PRESENCE_SETTLE_MILLIS: Millis = 4_000;
  */
 export class ChatClient {
   readonly #outputs: ChatOutput[] = [];
-  readonly #peers = new KnownPeers();
+  readonly #legacy: boolean;
+  readonly #trusted: Trusted;
+  readonly #peers: KnownPeers;
   readonly #membership: Membership;
+  readonly #links: Links;
   readonly #deliveries: Deliveries;
   readonly #arrivals: Arrivals;
   readonly #deadlines = new Deadlines<"presence", "tell">();
   #registryLostAt: Millis | undefined;
+  /** Entries of the mirror have changed within the call that is under way. */
+  #isRosterChanged = false;
+  /** Of that call. */
+  #now: Millis = 0;
 
-  constructor(options: { settings: MembershipSettings; random: Random }) {
+  constructor({ settings, random, unixAt, identity, pins }: ChatClientOptions) {
     const emit = (output: ChatOutput): void => {
       this.#outputs.push(output);
     };
+    this.#legacy = settings.legacy;
+    const own = identity.fingerprint;
+    this.#trusted = new Trusted({ pins, unixAt, emit });
+    const peers = new KnownPeers({ own, judge: this.#trusted.judgePeer });
+    this.#peers = peers;
+    const mirror = new Mirror({ changed: (before, after) => this.#entryChanged(before, after) });
     const changed = (now: Millis, change: MembershipChange): void => this.#changed(now, change);
-    this.#membership = new Membership({ ...options, emit, changed });
-    const nickname = (): Nickname => this.#membership.nickname;
-    this.#deliveries = new Deliveries({ peers: this.#peers, nickname, emit });
-    this.#arrivals = new Arrivals({ peers: this.#peers, emit });
+    const trusted = this.#trusted;
+    this.#membership = new Membership({ settings, random, trusted, mirror, emit, changed });
+    const nick = (): Nickname => this.#membership.nickname;
+    this.#links = new Links({
+      ...{ own, random, peers, trusted, nick, emit },
+      settled: (now, message, settlement) => this.#deliveries.settled(now, message, settlement),
+      seen: (ids) => this.#deliveries.seen(ids),
+    });
+    this.#deliveries = new Deliveries({
+      ...{ peers, random, unixAt, emit, legacy: settings.legacy, nickname: nick },
+      submit: (now, to, message) => this.#links.submit(now, to, message),
+    });
+    this.#arrivals = new Arrivals({ peers, emit });
   }
 
   start(now: Millis): void {
@@ -47,35 +87,109 @@ export class ChatClient {
     return this.#deliveries.send(now, to, text, waitMillis);
   }
 
-  /** Another nickname, after a refusal that asks for one. */
-  rename(now: Millis, nickname: Nickname): void {
-    this.#membership.rename(now, nickname);
+  /**
+   * Another nickname, after a refusal that asks for one or while online; "online", "renamed" or "refused" follows. False
+   * where it cannot be changed now: over mp1, and when we have ended.
+   */
+  rename(now: Millis, nickname: Nickname): boolean {
+    return this.#membership.rename(now, nickname);
+  }
+
+  /** Away or back, and what to say of oneself; undefined: nothing. */
+  setStatus(_now: Millis, away: boolean, status: StatusText | undefined): void {
+    this.#membership.setAvailability(availability(away, status));
+  }
+
+  /** The user has seen these of `from`'s messages. */
+  markRead(_now: Millis, from: string, messageIds: readonly MessageId[]): void {
+    const key = this.#peers.find(from)?.fingerprint;
+    if (key !== undefined) this.#links.markRead(key, messageIds);
+  }
+
+  /** The user is writing to `to`, or has stopped; to be repeated every few seconds while it goes on. */
+  typing(_now: Millis, to: string, active: boolean): void {
+    const key = this.#peers.find(to)?.fingerprint;
+    if (key !== undefined) this.#links.typing(key, active);
+  }
+
+  /**
+   * The user trusts a key under that name: this one, or the one that was refused last. Returns which; undefined when
+   * there is none to accept. A "pin" output follows.
+   */
+  accept(now: Millis, subject: PinSubject, fingerprint?: Fingerprint): Fingerprint | undefined {
+    const accepted = this.#trusted.accept(now, subject, fingerprint);
+    this.#trustChanged(now);
+    return accepted;
+  }
+
+  /** The name is unknown again; false when it was. A "pin" output follows. */
+  forget(now: Millis, subject: PinSubject): boolean {
+    const was = this.#trusted.forget(subject);
+    this.#trustChanged(now);
+    return was;
   }
 
   /** Leaves in good order; "ended" follows within a second. */
   leave(now: Millis): void {
     this.#arrivals.flush();
+    this.#links.leave(now);
     this.#membership.leave(now);
   }
 
   handle(now: Millis, event: ChatEvent): void {
-    if (event.type === "message") this.#arrivals.received(now, event.address, event.message);
-    else if (event.type === "transmitted")
-      this.#deliveries.transmitted(now, event.transmission, event.outcome);
-    else this.#membership.handle(now, event);
+    this.#now = now;
+    switch (event.type) {
+      case "message":
+        // With mp1 switched off nobody listens for it; what comes all the same is nobody's word.
+        if (this.#legacy) this.#arrivals.received(now, event.address, event.message);
+        break;
+      case "transmitted":
+        this.#deliveries.transmitted(now, event.transmission, event.outcome);
+        break;
+      case "pins":
+        this.#trusted.replace(event.pins);
+        this.#trustChanged(now);
+        break;
+      case "tls-failed":
+        this.#links.handle(now, event);
+        break;
+      case "tls-ended":
+      case "tls-closed":
+        if (this.#membership.owns(event.connection)) this.#membership.handle(now, event);
+        else this.#links.handle(now, event);
+        break;
+      case "tls-opened":
+        if (event.protocol === "mp2-chat") this.#links.opened(now, event);
+        else this.#membership.handle(now, event);
+        break;
+      default:
+        this.#membership.handle(now, event);
+    }
+    this.#afterRoster(now);
+  }
+
+  /** Bytes of a TLS connection that has opened. */
+  received(now: Millis, connection: number, bytes: Uint8Array): Progress {
+    this.#now = now;
+    const part = this.#membership.owns(connection) ? this.#membership : this.#links;
+    const progress = part.received(now, connection, bytes);
+    this.#afterRoster(now);
+    return progress;
   }
 
   advance(now: Millis): void {
+    this.#now = now;
     this.#membership.advance(now);
+    this.#links.advance(now);
     this.#deliveries.advance(now);
     this.#arrivals.advance(now);
-    while (this.#deadlines.due(now) !== undefined) this.#tellPresence();
+    while (this.#deadlines.due(now) !== undefined) this.#tellPresence(now);
+    this.#afterRoster(now);
   }
 
   nextDeadline(): Millis | undefined {
-    const all = [this.#membership, this.#deliveries, this.#arrivals].map(
-      (part) => part.nextDeadline() ?? Infinity,
-    );
+    const parts = [this.#membership, this.#links, this.#deliveries, this.#arrivals];
+    const all = parts.map((part) => part.nextDeadline() ?? Infinity);
     const next = Math.min(...all, this.#deadlines.next() ?? Infinity);
     return next === Infinity ? undefined : next;
   }
@@ -85,10 +199,13 @@ export class ChatClient {
   }
 
   snapshot(): ChatSnapshot {
+    const { nickname, registry, availability: present } = this.#membership;
     return {
-      nickname: this.#membership.nickname,
-      registry: this.#membership.registry,
+      nickname,
+      registry,
       registryLostAt: this.#registryLostAt,
+      away: present.away,
+      status: present.status,
       roster: this.#peers.list(),
     };
   }
@@ -100,12 +217,12 @@ export class ChatClient {
 
   #changed(now: Millis, change: MembershipChange): void {
     switch (change.type) {
+      case "follow":
+        this.#peers.follow(change.protocol);
+        return;
       case "roster":
         this.#peers.replace(change.items);
-        this.#deliveries.rosterChanged(now);
-        this.#arrivals.rosterChanged(now);
-        // Before we are online the notice of it brings the list.
-        if (this.#membership.registry !== undefined) this.#gatherPresence(now, PRESENCE_GATHER_MILLIS);
+        this.#isRosterChanged = true;
         return;
       case "online":
         this.#registryLostAt = undefined;
@@ -119,13 +236,41 @@ export class ChatClient {
     }
   }
 
+  /** The mirror shows another entry. */
+  #entryChanged(before: Listed | undefined, after: Listed | undefined): void {
+    this.#peers.changed(before, after);
+    this.#isRosterChanged = true;
+    const peer = after === undefined ? undefined : this.#peers.find(after.nick);
+    if (peer?.trust !== "changed") return;
+    const { nickname: name, address, fingerprint: offered } = peer;
+    const subject = { kind: "peer", name } as const;
+    this.#trusted.contradicted(this.#now, { subject, address, offered, proved: false });
+  }
+
+  #afterRoster(now: Millis): void {
+    if (!this.#isRosterChanged) return;
+    this.#isRosterChanged = false;
+    this.#deliveries.rosterChanged(now);
+    this.#links.judgeAnew(now);
+    this.#arrivals.rosterChanged(now);
+    // Before we are online the notice of it brings the list.
+    if (this.#membership.registry !== undefined) this.#gatherPresence(now, PRESENCE_GATHER_MILLIS);
+  }
+
+  #trustChanged(now: Millis): void {
+    this.#links.judgeAnew(now);
+    this.#deliveries.rosterChanged(now);
+  }
+
   #gatherPresence(now: Millis, time: Millis): void {
     if (this.#deadlines.next() === undefined) this.#deadlines.set("presence", "tell", now + time);
   }
 
-  #tellPresence(): void {
+  #tellPresence(now: Millis): void {
     this.#peers.settle();
     const { online, offline } = this.#peers.takeChanges();
+    // Whoever was kept although the registry does not know of them is not to be waited for any more.
+    this.#deliveries.rosterChanged(now);
     if (online.length + offline.length === 0) return;
     this.#outputs.push({ type: "notice", notice: { type: "presence", online, offline } });
   }

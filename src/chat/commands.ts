@@ -5,6 +5,14 @@ export type Command =
   /** Text without a command: for the last partner. */
   | { readonly type: "say"; readonly text: string }
   | { readonly type: "help" }
+  | { readonly type: "away"; readonly text: string }
+  | { readonly type: "back" }
+  /** Of NAME, or ours. */
+  | { readonly type: "fingerprint"; readonly name: string | undefined }
+  | { readonly type: "trust-list" }
+  /** `spoken`: the digits, if they were given. */
+  | { readonly type: "trust-accept"; readonly name: string; readonly spoken: string | undefined }
+  | { readonly type: "trust-forget"; readonly name: string }
   | { readonly type: "exit" }
   | { readonly type: "nothing" }
   | { readonly type: "wrong"; readonly text: string };
@@ -16,11 +24,26 @@ export const COMMAND_HELP: readonly (readonly [string, string])[] = [
   ["TEXT", "write to the one you talk to"],
   ["//TEXT", "write a text that begins with / or is a command's name"],
   ["exit", "leave (also Ctrl-D, or Ctrl-C twice)"],
-  ["/help", "this help; every command also works with a / before it"],
+  ["/away [TEXT]", "you are away, and why; /back ends that"],
+  ["/fingerprint [NAME]", "the digits of NAME's key, or of yours, to be read to each other"],
+  ["/trust", "the keys that you have seen; also: /trust accept NAME [DIGITS], /trust forget NAME"],
+  ["/help", "this help; list, msg and exit also work with a / before them"],
 ];
 
 /** The commands as they are completed by Tab. */
-export const COMMAND_NAMES: readonly string[] = ["/exit", "/help", "/list", "/msg", "exit", "list", "msg"];
+export const COMMAND_NAMES: readonly string[] = [
+  "/away",
+  "/back",
+  "/exit",
+  "/fingerprint",
+  "/help",
+  "/list",
+  "/msg",
+  "/trust",
+  "exit",
+  "list",
+  "msg",
+];
 
 /**
  * Parses a line. The commands of the original client work bare: `list` and `exit` alone on their line, `msg` before a
@@ -31,23 +54,38 @@ export function parseCommand(line: string): Command {
   if (text === "") return { type: "nothing" };
   if (text.startsWith("//")) return { type: "say", text: text.slice(2).trim() };
   const [, slash, word = "", rest = ""] = /^(\/?)(\S*)\s*(.*)$/su.exec(text) ?? [];
+  if (word === "msg") return parseMessage(rest);
+  if ((word === "list" || word === "exit") && (rest === "" || slash === "/")) return { type: word };
+  return slash === "/" ? parseSlashed(word, rest) : { type: "say", text };
+}
+
+/** The commands that are none without their "/": people begin sentences with these words. */
+function parseSlashed(word: string, rest: string): Command {
   switch (word) {
-    case "msg":
-      return parseMessage(rest);
-    case "list":
-    case "exit":
-      if (rest === "" || slash === "/") return { type: word };
-      break;
     case "quit":
-      if (slash === "/") return { type: "exit" };
-      break;
+      return { type: "exit" };
     case "help":
-      if (slash === "/") return { type: "help" };
-      break;
+      return { type: "help" };
+    case "away":
+      return { type: "away", text: rest.trim() };
+    case "back":
+      return { type: "back" };
+    case "fingerprint":
+      return { type: "fingerprint", name: rest.trim() === "" ? undefined : rest.trim() };
+    case "trust":
+      return parseTrust(rest);
     default:
+      return { type: "wrong", text: `unknown command /${word}; see /help` };
   }
-  if (slash === "/") return { type: "wrong", text: `unknown command /${word}; see /help` };
-  return { type: "say", text };
+}
+
+function parseTrust(rest: string): Command {
+  const [verb, name, ...digits] = rest.split(/\s+/u).filter(Boolean);
+  if (verb === undefined || (verb === "list" && name === undefined)) return { type: "trust-list" };
+  if (verb === "accept" && name !== undefined)
+    return { type: "trust-accept", name, spoken: digits.length === 0 ? undefined : digits.join(" ") };
+  if (verb === "forget" && name !== undefined && digits.length === 0) return { type: "trust-forget", name };
+  return { type: "wrong", text: "usage: /trust, /trust accept NAME [DIGITS], /trust forget NAME" };
 }
 
 function parseMessage(rest: string): Command {

@@ -1,18 +1,23 @@
-import type { Millis } from "../base/clock.ts";
+import type { Millis, Random, UnixMillis } from "../base/clock.ts";
 import { Deadlines } from "../base/deadlines.ts";
+import type { Fingerprint } from "../base/fingerprint.ts";
 import { type DeliveryOutcome, encodeChat } from "../wire/mp1-chat.ts";
+import { MESSAGE_ID_BYTES, type MessageId, parseMessageText } from "../wire/mp2-values.ts";
 import { foldNickname, type Nickname } from "../wire/nickname.ts";
-import type { ChatOutput, Destination, UndeliveredReason } from "./events.ts";
+import { BOUNDS, SEND_MILLIS } from "./bounds.ts";
+import type { Settlement } from "./contact.ts";
+import type { ChatOutput, Source } from "./events.ts";
 import { type KnownPeers, parseDestination } from "./known-peers.ts";
+import type { Destination, UndeliveredReason } from "./notices.ts";
+import type { Outgoing } from "./outbox.ts";
 
 /**
- * Messages on their way out: in order for each peer, peers beside each other, one connection a part. One that was
- * given time waits for its peer to come online.
+ * Messages on their way out: in order for each name, names beside each other. Where somebody has a key they go over the
+ * link with it, all at once; by mp1 one connection a part, one after the other. One that was given time waits for its
+ * peer to come online.
  */
 
-const MAX_QUEUED_PER_PEER = 100;
-const MAX_QUEUED = 1_000;
-/** Between two attempts to reach a peer that is listed as online. */
+/** Between two attempts to reach a peer by mp1 that is listed as online. */
 const RETRY_MILLIS: Millis = 500;
 
 interface Delivery {
@@ -21,7 +26,9 @@ interface Delivery {
   readonly text: string;
   /** Undefined: try once, now. */
   readonly waitUntil: Millis | undefined;
-  /** Encoded when the first is sent, under the nickname that we have by then. */
+  /** Over mp2, handed to the link. */
+  messageId: MessageId | undefined;
+  /** By mp1: encoded when the first is sent, under the nickname that we have by then. */
   parts: readonly Uint8Array[];
   partsDelivered: number;
   wasOnline: boolean;
@@ -30,23 +37,39 @@ interface Delivery {
   transmission: number | undefined;
 }
 
+/** Where the next message of a queue can go. */
+type Route =
+  | { readonly type: "mp2"; readonly fingerprint: Fingerprint }
+  | { readonly type: "mp1"; readonly place: Source }
+  | { readonly type: "wait" }
+  | { readonly type: "none"; readonly why: UndeliveredReason };
+
+interface DeliveriesOptions {
+  readonly peers: KnownPeers;
+  readonly nickname: () => Nickname;
+  /** Whether mp1 is spoken. */
+  readonly legacy: boolean;
+  readonly random: Random;
+  readonly unixAt: (at: Millis) => UnixMillis;
+  /** Over mp2; {@link Deliveries.settled} follows. */
+  readonly submit: (now: Millis, to: Fingerprint, message: Outgoing) => void;
+  readonly emit: (output: ChatOutput) => void;
+}
+
 export class Deliveries {
-  readonly #peers: KnownPeers;
-  readonly #nickname: () => Nickname;
-  readonly #emit: (output: ChatOutput) => void;
+  readonly #options: DeliveriesOptions;
   readonly #queues = new Map<string, Delivery[]>();
   readonly #deadlines = new Deadlines<string, "retry" | "wait">();
+  /** Delivered over mp2, and not known to be read. */
+  readonly #readable = new Map<
+    MessageId,
+    { readonly id: number; readonly to: string; readonly text: string }
+  >();
   #ids = 0;
   #transmissions = 0;
 
-  constructor(options: {
-    peers: KnownPeers;
-    nickname: () => Nickname;
-    emit: (output: ChatOutput) => void;
-  }) {
-    this.#peers = options.peers;
-    this.#nickname = options.nickname;
-    this.#emit = options.emit;
+  constructor(options: DeliveriesOptions) {
+    this.#options = options;
   }
 
   /** Messages not yet delivered or given up. */
@@ -60,10 +83,9 @@ export class Deliveries {
   send(now: Millis, to: string, text: string, waitMillis: Millis): number {
     this.#ids += 1;
     const delivery: Delivery = {
-      id: this.#ids,
-      to,
-      text,
+      ...{ id: this.#ids, to, text },
       waitUntil: waitMillis > 0 ? now + waitMillis : undefined,
+      messageId: undefined,
       parts: [],
       partsDelivered: 0,
       wasOnline: false,
@@ -74,22 +96,20 @@ export class Deliveries {
     const key = keyOf(to);
     const queue = this.#queues.get(key) ?? [];
     if (text.trim() === "") this.#undelivered(delivery, "empty", false);
-    else if (queue.length >= MAX_QUEUED_PER_PEER || this.pending >= MAX_QUEUED)
+    else if (queue.length >= BOUNDS.queuedPerPeer || this.pending >= BOUNDS.queued)
       this.#undelivered(delivery, "queue-full", false);
     else {
       queue.push(delivery);
       this.#queues.set(key, queue);
-      if (queue.length === 1) this.#proceed(now, key);
+      this.#proceed(now, key);
     }
     return delivery.id;
   }
 
   /** A new roster: whoever waited for somebody looks again. */
   rosterChanged(now: Millis): void {
-    for (const [key, [head]] of [...this.#queues]) {
-      if (head !== undefined && head.transmission === undefined && !this.#isRetrying(key)) {
-        this.#proceed(now, key);
-      }
+    for (const key of [...this.#queues.keys()]) {
+      if (this.#deadlines.at(key, "retry") === undefined) this.#proceed(now, key);
     }
   }
 
@@ -107,8 +127,39 @@ export class Deliveries {
         this.#deadlines.set(key, "retry", now + RETRY_MILLIS);
         return;
       }
-      this.#giveUp(now, key, outcome.failure, outcome.sent);
+      this.#giveUp(now, key, head, outcome.failure, outcome.sent);
       return;
+    }
+  }
+
+  /** What became of a message over mp2. */
+  settled(now: Millis, { id, messageId }: Outgoing, settlement: Settlement): void {
+    for (const [key, queue] of this.#queues) {
+      const delivery = queue.find((other) => other.id === id);
+      if (delivery === undefined) continue;
+      if (settlement.type === "failed") {
+        delivery.destination = settlement.destination;
+        this.#giveUp(now, key, delivery, settlement.why, settlement.uncertain);
+        return;
+      }
+      const { to, text } = delivery;
+      this.#readable.set(messageId, { id, to, text });
+      for (const oldest of this.#readable.keys()) {
+        if (this.#readable.size <= BOUNDS.readable) break;
+        this.#readable.delete(oldest);
+      }
+      this.#delivered(now, key, delivery);
+      return;
+    }
+  }
+
+  /** The other person has seen these. */
+  seen(ids: readonly MessageId[]): void {
+    for (const messageId of ids) {
+      const read = this.#readable.get(messageId);
+      if (read === undefined) continue;
+      this.#readable.delete(messageId);
+      this.#options.emit({ type: "notice", notice: { type: "read", ...read } });
     }
   }
 
@@ -122,61 +173,98 @@ export class Deliveries {
     }
   }
 
-  #isRetrying(key: string): boolean {
-    return this.#deadlines.at(key, "retry") !== undefined;
-  }
-
-  /** Sends the next part of the first message of a queue, or waits, or gives it up. */
+  /** Sends on what can be sent of a queue, waits with it, or gives it up. */
   #proceed(now: Millis, key: string): void {
-    const head = this.#queues.get(key)?.[0];
-    if (head === undefined || head.transmission !== undefined) return;
-    this.#deadlines.clearAll(key);
-    const item = this.#peers.find(head.to);
-    if (item?.online === true) head.wasOnline = true;
-    // Without time to wait an offline peer is tried all the same: the roster may be old, an answer never is.
-    const isWorthTrying = item?.online === true || head.waitUntil === undefined;
-    const destination = parseDestination(head.to) ?? (isWorthTrying ? toDestination(item) : undefined);
-    const isOver = head.waitUntil !== undefined && now >= head.waitUntil;
-    if (destination !== undefined && !isOver) this.#transmit(head, destination);
-    else if (head.waitUntil !== undefined && !isOver) this.#deadlines.set(key, "wait", head.waitUntil);
-    else this.#giveUp(now, key, reasonOf(head, item !== undefined), false);
+    for (const delivery of [...(this.#queues.get(key) ?? [])]) {
+      // What gives one up goes on with the rest by itself.
+      const queue = this.#queues.get(key) ?? [];
+      if (delivery.messageId !== undefined || !queue.includes(delivery)) continue;
+      const isHead = queue[0] === delivery;
+      if (delivery.transmission !== undefined) return;
+      this.#deadlines.clearAll(key);
+      const route = this.#route(now, delivery);
+      if (route.type === "mp2") this.#submit(now, key, delivery, route.fingerprint);
+      else if (route.type === "wait") this.#deadlines.set(key, "wait", delivery.waitUntil ?? now);
+      else if (route.type === "none") this.#giveUp(now, key, delivery, route.why, false);
+      // By mp1 what goes before must be through.
+      else if (isHead) this.#transmit(delivery, route.place);
+      if (route.type === "wait" || route.type === "mp1") return;
+    }
   }
 
-  #transmit(head: Delivery, destination: Destination): void {
-    if (head.parts.length === 0) head.parts = encodeChat(this.#nickname(), head.text);
+  #route(now: Millis, delivery: Delivery): Route {
+    const place = parseDestination(delivery.to);
+    const peer = place === undefined ? this.#options.peers.find(delivery.to) : this.#options.peers.at(place);
+    if (peer?.online === true) delivery.wasOnline = true;
+    const isOver = delivery.waitUntil !== undefined && now >= delivery.waitUntil;
+    if (isOver) return { type: "none", why: reasonOf(delivery, peer !== undefined) };
+    if (peer?.trust === "changed") return { type: "none", why: "key-changed" };
+    // Without time to wait an offline peer is tried all the same: the roster may be old, an answer never is.
+    const isWorthTrying = peer?.online === true || place !== undefined || delivery.waitUntil === undefined;
+    const target = peer ?? place;
+    if (target === undefined || !isWorthTrying)
+      return delivery.waitUntil === undefined
+        ? { type: "none", why: reasonOf(delivery, peer !== undefined) }
+        : { type: "wait" };
+    if (peer?.fingerprint !== undefined) return { type: "mp2", fingerprint: peer.fingerprint };
+    return this.#options.legacy ? { type: "mp1", place: target } : { type: "none", why: "legacy-off" };
+  }
+
+  #submit(now: Millis, key: string, delivery: Delivery, to: Fingerprint): void {
+    const text = parseMessageText(delivery.text.toWellFormed());
+    if (text === undefined) {
+      this.#giveUp(now, key, delivery, "too-long", false);
+      return;
+    }
+    const { id, waitUntil } = delivery;
+    const messageId = Buffer.from(this.#options.random.bytes(MESSAGE_ID_BYTES)).toString("hex") as MessageId;
+    delivery.messageId = messageId;
+    const until = waitUntil ?? now + SEND_MILLIS;
+    const waits = waitUntil !== undefined;
+    const time = Math.floor(this.#options.unixAt(now));
+    this.#options.submit(now, to, { id, messageId, time, text, until, waits });
+  }
+
+  #transmit(head: Delivery, { address, port: listed }: Source): void {
+    if (head.parts.length === 0) head.parts = encodeChat(this.#options.nickname(), head.text);
     const bytes = head.parts[head.partsDelivered];
     if (bytes === undefined) return;
     this.#transmissions += 1;
     head.transmission = this.#transmissions;
-    head.destination = destination;
-    const { address, port } = destination;
     // docs/protocol.md, "Chat": a client chats on P + 1.
-    this.#emit({ type: "transmit", transmission: head.transmission, address, port: port + 1, bytes });
+    const port = listed + 1;
+    head.destination = { address, port };
+    this.#options.emit({ type: "transmit", transmission: head.transmission, address, port, bytes });
   }
 
   #partDelivered(now: Millis, key: string, head: Delivery): void {
     head.partsDelivered += 1;
     if (head.partsDelivered < head.parts.length && head.destination !== undefined) {
-      this.#transmit(head, head.destination);
+      const { address, port } = head.destination;
+      this.#transmit(head, { address, port: port - 1 });
+    } else this.#delivered(now, key, head);
+  }
+
+  #delivered(now: Millis, key: string, delivery: Delivery): void {
+    const { id, to, text } = delivery;
+    this.#options.emit({ type: "notice", notice: { type: "delivered", id, to, text } });
+    this.#remove(now, key, delivery);
+  }
+
+  #giveUp(now: Millis, key: string, delivery: Delivery, why: UndeliveredReason, uncertain: boolean): void {
+    this.#undelivered(delivery, why, uncertain);
+    this.#remove(now, key, delivery);
+  }
+
+  #remove(now: Millis, key: string, delivery: Delivery): void {
+    const queue = (this.#queues.get(key) ?? []).filter((other) => other !== delivery);
+    if (queue.length === 0) {
+      this.#queues.delete(key);
+      this.#deadlines.clearAll(key);
       return;
     }
-    const notice = { type: "delivered", id: head.id, to: head.to, text: head.text } as const;
-    this.#emit({ type: "notice", notice });
-    this.#next(now, key);
-  }
-
-  #giveUp(now: Millis, key: string, why: UndeliveredReason, uncertain: boolean): void {
-    const head = this.#queues.get(key)?.[0];
-    if (head !== undefined) this.#undelivered(head, why, uncertain);
-    this.#next(now, key);
-  }
-
-  #next(now: Millis, key: string): void {
-    this.#deadlines.clearAll(key);
-    const queue = this.#queues.get(key);
-    queue?.shift();
-    if (queue === undefined || queue.length === 0) this.#queues.delete(key);
-    else this.#proceed(now, key);
+    this.#queues.set(key, queue);
+    this.#proceed(now, key);
   }
 
   #undelivered(delivery: Delivery, why: UndeliveredReason, uncertain: boolean): void {
@@ -184,12 +272,8 @@ export class Deliveries {
     const parts = delivery.parts.length;
     const waited = delivery.waitUntil !== undefined;
     const message = { id, to, text, why, destination, partsDelivered, parts, uncertain, waited };
-    this.#emit({ type: "notice", notice: { type: "undelivered", message } });
+    this.#options.emit({ type: "notice", notice: { type: "undelivered", message } });
   }
-}
-
-function toDestination(item: { ip: string; port: number } | undefined): Destination | undefined {
-  return item && { address: item.ip, port: item.port };
 }
 
 function reasonOf(delivery: Delivery, isKnown: boolean): UndeliveredReason {

@@ -12,4 +12,6 @@ export const EXIT = {
   /** The peer refused or did not confirm. */
   notConfirmed: 8,
   registryNotFound: 9,
+  /** Another key than the pinned one, of the peer or of the registry: perhaps an attack. */
+  keyChanged: 10,
 } as const;

@@ -1,213 +1,357 @@
 import type { Millis, Random } from "../base/clock.ts";
 import { Deadlines } from "../base/deadlines.ts";
-import { encodeUtf8 } from "../base/text.ts";
-import { encodeHello } from "../wire/mp1-discovery.ts";
-import { parseRosterAnswer, type Refusal, type RosterItem } from "../wire/mp1-roster.ts";
+import type { Mirror } from "../roster/mirror.ts";
+import type { RosterItem } from "../wire/mp1-roster.ts";
+import type { Availability, Refused } from "../wire/mp2-registration.ts";
 import { type Nickname, parseNickname } from "../wire/nickname.ts";
-import type { AssociationEnd, ChatEvent, ChatNotice, ChatOutput, RefusalNext } from "./events.ts";
+import type { AssociationEnd, ChatEvent, ChatOutput, Progress, Protocol } from "./events.ts";
+import { type Mp1Change, Mp1Membership } from "./mp1-membership.ts";
+import { type Mp2Change, Mp2Membership } from "./mp2-membership.ts";
+import type { ChatNotice, EndReason, Refusal, RefusalNext, RegistryStanding } from "./notices.ts";
+import { jittered, PATIENT_MILLIS, type PauseKind, RETURN_SPREAD_MILLIS } from "./pauses.ts";
+import type { ChatSettings } from "./settings.ts";
+import type { Trusted } from "./trust.ts";
 
 /**
- * How we become and stay a member: hello, dial-back, association, and all of it again when the registry is gone.
- * docs/protocol.md, "Discovery", "Registration", "Presence".
+ * How we become and stay a member, by whichever protocol: mp2 first, and mp1 only where nobody with a key has ever been.
+ *
+ *     idle ── start ──> running ── refused ──> naming ── rename ──> running
+ *                          └── leave ──> leaving ── told, or a second ──> ended
  */
 
-/** Pauses between two hellos while no registry was ever found; the last one repeats. */
-const FIRST_PAUSES: readonly Millis[] = [250, 500, 1_000, 2_000, 4_000, 8_000, 10_000];
-/** After a registry is gone: it is probably being restarted, so look closely for the first half minute. */
-const RETURN_PAUSES: readonly Millis[] = [250, 500, ...Array<Millis>(30).fill(1_000), 2_000, 5_000];
-/** After a registry that answered but could not be used. */
-const PATIENT_MILLIS: Millis = 4_000;
-/** After a registry is gone everybody comes back: spread over this time. */
-const RETURN_SPREAD_MILLIS: Millis = 400;
 export const HINT_MILLIS: Millis = 10_000;
-const ANSWER_MILLIS: Millis = 5_000;
-const ATTACH_MILLIS: Millis = 6_000;
 export const LEAVE_MILLIS: Millis = 1_000;
+/** A registry of mp2 has so long to answer before one without a key is asked, too … */
+export const FALLBACK_MILLIS: Millis = 3_000;
+/** … and so long when the one before had none. */
+const FALLBACK_AGAIN_MILLIS: Millis = 500;
 
-export interface MembershipSettings {
-  readonly nickname: Nickname;
-  readonly whenTaken: WhenTaken;
-}
-
-/** What to do about a nickname that somebody else holds. */
-export type WhenTaken = "ask" | "suggestion" | "end";
-
-type State =
-  | { readonly type: "idle" }
-  | { readonly type: "searching"; readonly attempt: number }
-  | {
-      readonly type: "registering";
-      readonly attempt: number;
-      readonly connection: number;
-      readonly address: string;
-    }
+type Phase =
+  | { readonly type: "idle" | "running" | "ended" }
   /** Refused: the user is asked for another nickname. */
   | { readonly type: "naming" }
-  | { readonly type: "attaching"; readonly association: number; readonly registry: string }
-  | { readonly type: "online"; readonly association: number; readonly registry: string }
-  | { readonly type: "leaving"; readonly association: number }
-  | { readonly type: "ended" };
+  | { readonly type: "leaving"; readonly association: number };
 
-type DeadlineName = "hello" | "hint" | "answer" | "attach" | "leave";
+type DeadlineName = "hint" | "fallback" | "again" | "leave";
 
 /** What the rest of the core learns from here. */
 export type MembershipChange =
+  /** By mp1; mp2's is in the mirror. */
   | { readonly type: "roster"; readonly items: readonly RosterItem[] }
+  /** The roster of this protocol is the one that counts. */
+  | { readonly type: "follow"; readonly protocol: Protocol }
   | { readonly type: "online"; readonly again: boolean }
   | { readonly type: "lost" };
 
+export interface MembershipOptions {
+  readonly settings: ChatSettings;
+  readonly random: Random;
+  readonly trusted: Trusted;
+  readonly mirror: Mirror;
+  readonly emit: (output: ChatOutput) => void;
+  readonly changed: (now: Millis, change: MembershipChange) => void;
+}
+
 export class Membership {
-  readonly #settings: MembershipSettings;
-  readonly #random: Random;
-  readonly #emit: (output: ChatOutput) => void;
-  readonly #changed: (now: Millis, change: MembershipChange) => void;
+  readonly #options: MembershipOptions;
+  readonly #mp1: Mp1Membership;
+  readonly #mp2: Mp2Membership;
   readonly #deadlines = new Deadlines<"membership", DeadlineName>();
-  #state: State = { type: "idle" };
+  #phase: Phase = { type: "idle" };
   #nickname: Nickname;
-  #asked: ReadonlySet<string> | "any" = new Set();
+  /** What we want to be called: another one while that is being asked for. */
+  #wanted: Nickname;
+  #availability: Availability;
   #associations = 0;
   #wasOnline = false;
   #lastFailure = "";
   #isPresenceFailing = false;
-  #isStrangerTold = false;
+  /** The last registry that answered has no key. */
+  #isKeyless = false;
 
-  constructor(options: {
-    settings: MembershipSettings;
-    random: Random;
-    emit: (output: ChatOutput) => void;
-    changed: (now: Millis, change: MembershipChange) => void;
-  }) {
-    this.#settings = options.settings;
-    this.#nickname = options.settings.nickname;
-    this.#random = options.random;
-    this.#emit = options.emit;
-    this.#changed = options.changed;
+  constructor(options: MembershipOptions) {
+    this.#options = options;
+    const { settings, random, trusted, mirror, emit } = options;
+    this.#nickname = settings.nickname;
+    this.#wanted = settings.nickname;
+    this.#availability = availability(settings.away ?? false, settings.status);
+    const nextAssociation = (): number => {
+      this.#associations += 1;
+      return this.#associations;
+    };
+    this.#mp1 = new Mp1Membership({
+      ...{ random, nextAssociation, emit },
+      nickname: () => this.#wanted,
+      changed: (now, change) => this.#mp1Changed(now, change),
+    });
+    this.#mp2 = new Mp2Membership({
+      ...{ random, trusted, mirror, nextAssociation, emit },
+      hosts: settings.hosts,
+      profile: () => ({ nick: this.#wanted, availability: this.#availability }),
+      changed: (now, change) => this.#mp2Changed(now, change),
+    });
   }
 
   get nickname(): Nickname {
     return this.#nickname;
   }
 
+  get availability(): Availability {
+    return this.#availability;
+  }
+
   /** The registry where we are present. */
-  get registry(): string | undefined {
-    return this.#state.type === "online" ? this.#state.registry : undefined;
+  get registry(): RegistryStanding | undefined {
+    return this.#mp2.registry ?? standingOf(this.#mp1.registry);
   }
 
   start(now: Millis): void {
-    if (this.#state.type !== "idle") return;
+    if (this.#phase.type !== "idle") return;
+    this.#phase = { type: "running" };
     this.#notice({ type: "searching" });
     this.#deadlines.set("membership", "hint", now + HINT_MILLIS);
-    this.#search(now, 0, 0);
+    this.#search(now, "first", 0);
   }
 
-  /** Another nickname, when asked for one. */
-  rename(now: Millis, nickname: Nickname): void {
-    if (this.#state.type !== "naming") return;
-    this.#nickname = nickname;
-    this.#search(now, 0, 0);
+  /** Another nickname; false where it cannot be changed now: over mp1, and when we have ended. */
+  rename(now: Millis, nickname: Nickname): boolean {
+    if (this.#mp1.registry !== undefined) return false;
+    if (this.#phase.type !== "running" && this.#phase.type !== "naming") return false;
+    this.#phase = { type: "running" };
+    this.#wanted = nickname;
+    if (!this.#mp2.isPresent) this.#nickname = nickname;
+    this.#mp1.stop();
+    this.#search(now, this.#wasOnline ? "return" : "first", 0);
+    return true;
+  }
+
+  setAvailability(next: Availability): void {
+    this.#availability = next;
+    this.#mp2.setAvailability(next);
   }
 
   /** Once more changes nothing: the registry is being told, and the deadline for that stands. */
   leave(now: Millis): void {
-    const state = this.#state;
-    if (state.type === "leaving") return;
-    this.#clearDeadlines();
-    if (state.type === "registering") this.#emit({ type: "close-dial-back", connection: state.connection });
-    if (state.type !== "online" && state.type !== "attaching") {
-      this.#end();
+    if (this.#phase.type === "leaving") return;
+    this.#deadlines.clearAll("membership");
+    const association = this.#mp2.leave() ?? this.#mp1.leave();
+    this.#mp1.stop();
+    if (association === undefined) {
+      this.#end("left");
       return;
     }
-    this.#emit({ type: "dissociate", association: state.association });
     this.#deadlines.set("membership", "leave", now + LEAVE_MILLIS);
-    this.#state = { type: "leaving", association: state.association };
+    this.#phase = { type: "leaving", association };
   }
 
   nextDeadline(): Millis | undefined {
-    return this.#deadlines.next();
+    const all = [this.#deadlines, { next: () => this.#mp1.nextDeadline() }];
+    const next = Math.min(
+      ...all.map((part) => part.next() ?? Infinity),
+      this.#mp2.nextDeadline() ?? Infinity,
+    );
+    return next === Infinity ? undefined : next;
   }
 
   advance(now: Millis): void {
     for (let due = this.#deadlines.due(now); due !== undefined; due = this.#deadlines.due(now)) {
       this.#expired(now, due.name);
     }
+    this.#mp1.advance(now);
+    this.#mp2.advance(now);
+  }
+
+  owns(connection: number): boolean {
+    return this.#mp2.owns(connection);
+  }
+
+  received(now: Millis, connection: number, bytes: Uint8Array): Progress {
+    return this.#mp2.received(now, connection, bytes);
   }
 
   handle(now: Millis, event: ChatEvent): void {
-    switch (event.type) {
-      case "hello-sent":
-        this.#asked = event.to === "any" ? "any" : new Set(event.to);
-        return;
-      case "hello-failed":
-        this.#searchFailing(event.text);
-        return;
-      case "dialed-back":
-        this.#dialedBack(now, event.connection, event.address);
-        return;
-      case "dial-back-answer":
-        this.#answered(now, event.connection, event.bytes);
-        return;
-      case "dial-back-failed":
-        this.#dialBackFailed(now, event.connection);
-        return;
-      case "association-up":
-        this.#associationUp(now, event.association);
-        return;
-      case "association-message":
-        this.#pushed(now, event.association, event.bytes);
-        return;
-      case "association-ended":
-        this.#associationEnded(now, event.association, event.how);
-        return;
-      default:
+    const phase = this.#phase;
+    if (event.type === "hello-failed") this.#searchFailing(event.text);
+    else if (event.type === "network-changed") this.#mp2.hurry(now);
+    else if (event.type === "hello-sent")
+      (event.protocol === "mp1" ? this.#mp1 : this.#mp2).handle(now, event);
+    else if (phase.type === "leaving" && event.type === "association-ended") {
+      if (event.association === phase.association) this.#end("left");
+    } else {
+      this.#mp1.handle(now, event);
+      this.#mp2.handle(now, event);
     }
   }
 
   #expired(now: Millis, name: DeadlineName): void {
-    const state = this.#state;
-    if (name === "hint") {
-      if (state.type === "searching" || state.type === "registering")
-        this.#notice({ type: "search-hint", waitedMillis: HINT_MILLIS });
-    } else if (name === "hello" && state.type === "searching") this.#hello(now, state.attempt);
-    else if (name === "answer" && state.type === "registering") {
-      this.#emit({ type: "close-dial-back", connection: state.connection });
-      this.#search(now, state.attempt, this.#pause(state.attempt));
-    } else if (name === "attach" && state.type === "attaching") {
-      this.#emit({ type: "abandon", association: state.association });
-      this.#attachFailed(now, state.registry);
-    } else if (name === "leave" && state.type === "leaving") {
-      this.#emit({ type: "abandon", association: state.association });
-      this.#end();
+    if (name === "leave" && this.#phase.type === "leaving") {
+      this.#options.emit({ type: "abandon", association: this.#phase.association });
+      this.#end("left");
+    }
+    if (this.#phase.type !== "running") return;
+    if (name === "hint" && this.registry === undefined) {
+      const unverified = this.#unverified;
+      this.#notice({ type: "search-hint", waitedMillis: HINT_MILLIS, unverified });
+    } else if (name === "fallback") this.#mp1.start(now, this.#wasOnline ? "return" : "first");
+    else if (name === "again") this.#search(now, this.#wasOnline ? "return" : "first", 0);
+  }
+
+  /** Whether registries without a key are asked, and if not, why. */
+  get #unverified(): "asked" | "pinned" | "off" {
+    const { settings, trusted } = this.#options;
+    if (!settings.legacy) return "off";
+    return this.#mp2.hasMet || trusted.knowsRegistry(settings.hosts) ? "pinned" : "asked";
+  }
+
+  #search(now: Millis, pauses: PauseKind, after: Millis): void {
+    this.#deadlines.clear("membership", "again");
+    this.#mp2.search(now, pauses, after);
+    const time = this.#isKeyless ? FALLBACK_AGAIN_MILLIS : FALLBACK_MILLIS;
+    if (this.#unverified === "asked") this.#deadlines.set("membership", "fallback", now + after + time);
+  }
+
+  #stopSearching(): void {
+    this.#deadlines.clear("membership", "fallback");
+    this.#deadlines.clear("membership", "again");
+    this.#mp2.stopSearch();
+  }
+
+  #mp2Changed(now: Millis, change: Mp2Change): void {
+    switch (change.type) {
+      case "answered":
+        // Where there is a registry with a key, none without one is asked.
+        this.#deadlines.clear("membership", "fallback");
+        this.#isKeyless = false;
+        this.#mp1.stop();
+        return;
+      case "failing":
+        this.#searchFailing(change.text);
+        return;
+      case "blocked":
+        this.#notice(change);
+        return;
+      case "refused":
+        this.#refused(now, change.nickname, refusalOf(change.refused));
+        return;
+      case "registered":
+        this.#stopSearching();
+        this.#mp1.stop();
+        this.#options.changed(now, { type: "follow", protocol: "mp2" });
+        return;
+      case "online":
+        this.#online(now, change.standing, change.nickname, change.renamedFrom);
+        return;
+      case "presence-failed":
+        this.#presenceFailed(change.registry);
+        this.#search(now, this.#pauses, jittered(this.#options.random, PATIENT_MILLIS));
+        return;
+      case "lost":
+        if (change.away === undefined) this.#lost(now, change.registry, change.how);
+        else {
+          const { reason, backInMillis } = change.away;
+          this.#notice({ type: "registry-away", registry: change.registry, reason, backInMillis });
+          this.#options.changed(now, { type: "lost" });
+        }
+        this.#return(now, change.away?.backInMillis ?? 0);
+        return;
+      case "ended":
+        this.#options.changed(now, { type: "lost" });
+        this.#end(change.reason, change.text);
     }
   }
 
-  #search(now: Millis, attempt: number, pause: Millis): void {
-    this.#deadlines.clear("membership", "answer");
-    this.#deadlines.clear("membership", "attach");
-    this.#state = { type: "searching", attempt };
-    this.#deadlines.set("membership", "hello", now + pause);
+  #mp1Changed(now: Millis, change: Mp1Change): void {
+    switch (change.type) {
+      case "failing":
+        this.#searchFailing(change.text);
+        return;
+      case "roster":
+        this.#isKeyless = true;
+        this.#deadlines.clear("membership", "hint");
+        this.#options.changed(now, { type: "follow", protocol: "mp1" });
+        this.#options.changed(now, change);
+        return;
+      case "refused":
+        this.#isKeyless = true;
+        this.#refused(now, change.nickname, change.refusal);
+        return;
+      case "online": {
+        this.#stopSearching();
+        const standing = standingOf(change.registry);
+        if (standing !== undefined) this.#online(now, standing, change.nickname, undefined);
+        return;
+      }
+      case "presence-failed":
+        this.#presenceFailed(change.registry);
+        return;
+      case "lost":
+        this.#lost(now, change.registry, change.how);
+        this.#return(now, 0);
+    }
   }
 
-  #hello(now: Millis, attempt: number): void {
-    this.#emit({ type: "hello", bytes: encodeHello({ client: "own" }) });
-    this.#state = { type: "searching", attempt: attempt + 1 };
-    this.#deadlines.set("membership", "hello", now + this.#pause(attempt));
+  get #pauses(): PauseKind {
+    return this.#wasOnline ? "return" : "first";
   }
 
-  /** With 20% of jitter either way, so that clients that started together drift apart. */
-  #pause(attempt: number): Millis {
-    const pauses = this.#wasOnline ? RETURN_PAUSES : FIRST_PAUSES;
-    return this.#jittered(pauses[Math.min(attempt, pauses.length - 1)] ?? 0);
+  #online(now: Millis, standing: RegistryStanding, nickname: Nickname, before: Nickname | undefined): void {
+    const again = this.#wasOnline;
+    this.#wasOnline = true;
+    this.#isPresenceFailing = false;
+    this.#lastFailure = "";
+    this.#nickname = nickname;
+    this.#deadlines.clear("membership", "hint");
+    if (before !== undefined) this.#notice({ type: "renamed", nickname, before });
+    else {
+      this.#notice({ type: "online", nickname, registry: standing.address, standing, again });
+      this.#options.changed(now, { type: "online", again });
+    }
   }
 
-  #jittered(pause: Millis): Millis {
-    return pause * (0.8 + this.#random.below(401) / 1_000);
+  #lost(now: Millis, registry: string, how: AssociationEnd): void {
+    this.#notice({ type: "registry-lost", registry, how });
+    this.#options.changed(now, { type: "lost" });
   }
 
-  /** Once: anybody may connect, as often as they like. */
-  #tellStranger(address: string): void {
-    if (this.#isStrangerTold) return;
-    this.#isStrangerTold = true;
-    this.#searchFailing(strangerText(address));
+  /** Everybody comes back at once: spread a little. */
+  #return(now: Millis, backIn: Millis): void {
+    this.#search(now, "return", backIn + this.#options.random.below(RETURN_SPREAD_MILLIS));
+  }
+
+  #presenceFailed(registry: string): void {
+    if (!this.#isPresenceFailing) this.#notice({ type: "presence-failed", registry });
+    this.#isPresenceFailing = true;
+  }
+
+  #refused(now: Millis, nickname: Nickname, refusal: Refusal): void {
+    this.#stopSearching();
+    this.#mp1.stop();
+    this.#deadlines.clear("membership", "hint");
+    const next = this.#afterRefusal(nickname, refusal);
+    this.#notice({ type: "refused", nickname, refusal, next });
+    if (next === "ask") this.#phase = { type: "naming" };
+    else if (next === "end") this.#end("refused");
+    else if (next === "keep") this.#wanted = this.#nickname;
+    else if (next === "retry") {
+      const pause = refusal.retryInMillis ?? jittered(this.#options.random, PATIENT_MILLIS);
+      this.#deadlines.set("membership", "again", now + pause);
+    } else {
+      const suggested = parseNickname(refusal.suggestion ?? "");
+      if (suggested.ok) this.#wanted = suggested.nickname;
+      this.#nickname = this.#wanted;
+      this.#search(now, this.#pauses, 0);
+    }
+  }
+
+  #afterRefusal(nickname: Nickname, refusal: Refusal): RefusalNext {
+    if (refusal.code === "banned" || refusal.code === "unsupported") return "end";
+    if (this.#mp2.isPresent) return "keep";
+    if (refusal.code !== "nickname-taken" && refusal.code !== "nickname-invalid") return "retry";
+    const { whenTaken } = this.#options.settings;
+    if (whenTaken === "ask") return "ask";
+    const suggested = parseNickname(refusal.suggestion ?? "");
+    const isNew = suggested.ok && suggested.nickname !== nickname;
+    return whenTaken === "suggestion" && isNew ? "suggestion" : "end";
   }
 
   #searchFailing(text: string): void {
@@ -216,130 +360,36 @@ export class Membership {
     this.#notice({ type: "search-failing", text });
   }
 
-  /** One at a time, only when we asked, and by unicast only from whom we asked; an mp1 dial-back proves no more. */
-  #dialedBack(now: Millis, connection: number, address: string): void {
-    const isAsked = this.#asked === "any" || this.#asked.has(address);
-    if (this.#state.type !== "searching" || !isAsked) {
-      this.#emit({ type: "close-dial-back", connection });
-      if (this.#asked !== "any" && this.#asked.size > 0 && !isAsked) this.#tellStranger(address);
-      return;
-    }
-    this.#state = { type: "registering", attempt: this.#state.attempt, connection, address };
-    this.#deadlines.clear("membership", "hello");
-    this.#deadlines.set("membership", "answer", now + ANSWER_MILLIS);
-    this.#emit({ type: "answer-dial-back", connection, bytes: encodeUtf8(`${this.#nickname}\n`) });
-  }
-
-  #dialBackFailed(now: Millis, connection: number): void {
-    const state = this.#state;
-    if (state.type !== "registering" || state.connection !== connection) return;
-    this.#search(now, state.attempt, this.#pause(state.attempt));
-  }
-
-  #answered(now: Millis, connection: number, bytes: Uint8Array): void {
-    const state = this.#state;
-    if (state.type !== "registering" || state.connection !== connection) return;
-    const answer = parseRosterAnswer(bytes);
-    if (answer === undefined) {
-      this.#dialBackFailed(now, connection);
-      return;
-    }
-    this.#deadlines.clear("membership", "answer");
-    this.#deadlines.clear("membership", "hint");
-    if (answer.type === "refused") {
-      this.#refused(now, answer.refusal);
-      return;
-    }
-    this.#lastFailure = "";
-    this.#associations += 1;
-    this.#state = { type: "attaching", association: this.#associations, registry: state.address };
-    this.#deadlines.set("membership", "attach", now + ATTACH_MILLIS);
-    this.#emit({ type: "associate", association: this.#associations, address: state.address });
-    this.#changed(now, { type: "roster", items: answer.items });
-  }
-
-  #refused(now: Millis, refusal: Refusal): void {
-    const nickname = this.#nickname;
-    const next = this.#afterRefusal(refusal);
-    this.#notice({ type: "refused", nickname, refusal, next });
-    if (next === "ask") this.#state = { type: "naming" };
-    else if (next === "end") this.#end();
-    else if (next === "retry") this.#search(now, 0, this.#jittered(PATIENT_MILLIS));
-    else {
-      const suggested = parseNickname(refusal.suggestion ?? "");
-      if (suggested.ok) this.#nickname = suggested.nickname;
-      this.#search(now, 1, 0);
-    }
-  }
-
-  #afterRefusal(refusal: Refusal): RefusalNext {
-    if (refusal.code === "registry-full") return "retry";
-    if (this.#settings.whenTaken === "ask") return "ask";
-    const suggested = parseNickname(refusal.suggestion ?? "");
-    const isNew = suggested.ok && suggested.nickname !== this.#nickname;
-    return this.#settings.whenTaken === "suggestion" && isNew ? "suggestion" : "end";
-  }
-
-  #associationUp(now: Millis, association: number): void {
-    const state = this.#state;
-    if (state.type !== "attaching" || state.association !== association) return;
-    this.#deadlines.clear("membership", "attach");
-    // What brings an original's association up; the registry reads nothing into it.
-    this.#emit({ type: "association-send", association, bytes: encodeUtf8("0") });
-    this.#state = { type: "online", association, registry: state.registry };
-    const again = this.#wasOnline;
-    this.#wasOnline = true;
-    this.#isPresenceFailing = false;
-    this.#notice({ type: "online", nickname: this.#nickname, registry: state.registry, again });
-    this.#changed(now, { type: "online", again });
-  }
-
-  #pushed(now: Millis, association: number, bytes: Uint8Array): void {
-    const state = this.#state;
-    if (state.type !== "online" || state.association !== association) return;
-    const answer = parseRosterAnswer(bytes);
-    if (answer?.type === "roster") this.#changed(now, { type: "roster", items: answer.items });
-  }
-
-  #associationEnded(now: Millis, association: number, how: AssociationEnd): void {
-    const state = this.#state;
-    if (!("association" in state) || state.association !== association) return;
-    if (state.type === "leaving") {
-      this.#end();
-      return;
-    }
-    if (state.type === "attaching") {
-      this.#attachFailed(now, state.registry);
-      return;
-    }
-    this.#notice({ type: "registry-lost", registry: state.registry, how });
-    this.#changed(now, { type: "lost" });
-    this.#search(now, 0, this.#random.below(RETURN_SPREAD_MILLIS));
-  }
-
-  #attachFailed(now: Millis, registry: string): void {
-    if (!this.#isPresenceFailing) this.#notice({ type: "presence-failed", registry });
-    this.#isPresenceFailing = true;
-    this.#search(now, 0, this.#jittered(PATIENT_MILLIS));
-  }
-
-  #end(): void {
-    this.#clearDeadlines();
-    if (this.#state.type === "ended") return;
-    this.#state = { type: "ended" };
-    this.#notice({ type: "ended" });
-  }
-
-  #clearDeadlines(): void {
+  #end(reason: EndReason, text?: string): void {
     this.#deadlines.clearAll("membership");
+    if (this.#phase.type === "ended") return;
+    this.#mp2.leave();
+    this.#mp1.stop();
+    this.#phase = { type: "ended" };
+    this.#notice({ type: "ended", reason, text });
   }
 
   #notice(notice: ChatNotice): void {
-    this.#emit({ type: "notice", notice });
+    this.#options.emit({ type: "notice", notice });
   }
 }
 
-/** A registry with several addresses may call back from another one than it was asked at; mp1 cannot tell it apart. */
-function strangerText(address: string): string {
-  return `not accepted: a call back from ${address}, which was not asked (the same machine? then use --registry ${address})`;
+export function availability(away: boolean, status: Availability["status"]): Availability {
+  return status === undefined ? { away } : { away, status };
+}
+
+function standingOf(address: string | undefined): RegistryStanding | undefined {
+  if (address === undefined) return undefined;
+  return { protocol: "mp1", address, realm: undefined, fingerprint: undefined, trust: "unverified" };
+}
+
+function refusalOf({ code, text, holder, suggestion, retryIn }: Refused): Refusal {
+  return {
+    code: code === "nick-taken" ? "nickname-taken" : code === "nick-invalid" ? "nickname-invalid" : code,
+    text,
+    ...(holder?.address === undefined ? {} : { holder: holder.address }),
+    ...(holder?.fingerprint === undefined ? {} : { holderFingerprint: holder.fingerprint }),
+    ...(suggestion === undefined ? {} : { suggestion }),
+    ...(retryIn === undefined ? {} : { retryInMillis: retryIn }),
+  };
 }

@@ -1,38 +1,21 @@
-import type { Server, Socket } from "node:net";
+import type { Socket } from "node:net";
 import type { ChatEvent } from "../chat/events.ts";
 import { OWN_ROSTER_BYTES } from "../wire/mp1-roster.ts";
 
 const MAX_CONNECTIONS = 8;
 
-/**
- * The registration listener: registries dial back to it. Which one is answered, when it is given up: the core's.
- */
-export class DialBackListener {
+/** The call-backs of registries of mp1. Which one is answered, when it is given up: the core's. */
+export class LegacyDialBacks {
   readonly #onEvent: (event: ChatEvent) => void;
   readonly #connections = new Map<number, Socket>();
   #numbers = 0;
 
-  constructor(server: Server, onEvent: (event: ChatEvent) => void) {
+  constructor(onEvent: (event: ChatEvent) => void) {
     this.#onEvent = onEvent;
-    server.on("connection", (socket) => this.#accepted(socket));
   }
 
-  /** Writes, then gathers the answer up to its end. */
-  answer(connection: number, bytes: Uint8Array): void {
-    this.#connections.get(connection)?.write(bytes);
-  }
-
-  close(connection: number): void {
-    this.#connections.get(connection)?.destroy();
-    this.#connections.delete(connection);
-  }
-
-  closeAll(): void {
-    for (const connection of [...this.#connections.keys()]) this.close(connection);
-  }
-
-  #accepted(socket: Socket): void {
-    socket.on("error", () => {});
+  /** Takes over a connection that has sent nothing. */
+  accept(socket: Socket): void {
     if (this.#connections.size >= MAX_CONNECTIONS || socket.remoteAddress === undefined) {
       socket.destroy();
       return;
@@ -57,5 +40,19 @@ export class DialBackListener {
       if (!isWhole) this.#onEvent({ type: "dial-back-failed", connection });
     });
     this.#onEvent({ type: "dialed-back", connection, address: socket.remoteAddress });
+  }
+
+  /** Writes, then gathers the answer up to its end. */
+  answer(connection: number, bytes: Uint8Array): void {
+    this.#connections.get(connection)?.write(bytes);
+  }
+
+  close(connection: number): void {
+    this.#connections.get(connection)?.destroy();
+    this.#connections.delete(connection);
+  }
+
+  closeAll(): void {
+    for (const connection of [...this.#connections.keys()]) this.close(connection);
   }
 }

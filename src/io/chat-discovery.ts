@@ -1,93 +1,98 @@
-import type { Socket } from "node:dgram";
-import { lookup } from "node:dns/promises";
-import { errorCode, errorText, SystemError } from "../base/errors.ts";
-import { MP1_GROUP } from "../wire/mp1-discovery.ts";
-import { isIpv4 } from "../wire/mp1-roster.ts";
-import type { UsableInterface } from "./interfaces.ts";
-
-/** Where to ask for the registry: the group on every usable interface, or one host. */
-export type RegistryPlace =
-  | {
-      readonly type: "multicast";
-      readonly port: number;
-      readonly interfaces: () => readonly UsableInterface[];
-    }
-  | { readonly type: "host"; readonly port: number; readonly host: string };
+import type { Clock, Millis } from "../base/clock.ts";
+import { equalInConstantTime } from "../base/hash.ts";
+import type { ChatEvent, ChatOutput, Protocol, Source } from "../chat/events.ts";
+import { GroupListener } from "./chat-groups.ts";
+import { type DiscoverySockets, type RegistryPlace, sendDatagram, sendHello } from "./chat-hello.ts";
+import type { Link } from "./interfaces.ts";
+import { LinkWatch } from "./link-watch.ts";
 
 /**
- * Sends one hello from the discovery socket. `asked` hears whom, just before it goes out.
- * Errors: {@link SystemError} when it could be sent nowhere.
+ * How long after a hello of mp1 a registry may still call back. It does so at once, or when it has time: the original
+ * serves one client after the other.
  */
-export async function sendHello(
-  socket: Socket,
-  place: RegistryPlace,
-  bytes: Uint8Array,
-  asked: (to: readonly string[] | "any") => void,
-): Promise<void> {
-  if (place.type === "multicast") {
-    asked("any");
-    await sendToGroup(socket, place.interfaces(), place.port, bytes);
-    return;
+const LEGACY_ANSWER_MILLIS: Millis = 30_000;
+
+export interface ChatDiscoveryOptions {
+  readonly sockets: DiscoverySockets;
+  readonly place: RegistryPlace;
+  /** Names of the interfaces to use; empty: all that look like a LAN. */
+  readonly only: readonly string[];
+  /** Where registries announce themselves. */
+  readonly port: number;
+  readonly clock: Clock;
+  readonly onEvent: (event: ChatEvent) => void;
+}
+
+/** UDP P and the ears on mp2's groups, on interfaces that come and go. */
+export class ChatDiscovery {
+  readonly #options: ChatDiscoveryOptions;
+  readonly #groups: GroupListener;
+  readonly #watch: LinkWatch;
+  #lastHello: Uint8Array = new Uint8Array();
+  #legacyHelloAt: Millis = -Infinity;
+  #isClosed = false;
+
+  /** Errors: {@link SystemError} when a chosen interface is not there. */
+  constructor(options: ChatDiscoveryOptions) {
+    this.#options = options;
+    const { port, onEvent } = options;
+    this.#groups = new GroupListener({
+      port,
+      onDatagram: (bytes, from) => onEvent(datagram(from, bytes)),
+    });
+    this.#watch = new LinkWatch({
+      only: options.only,
+      onLook: (links, changed) => {
+        this.#follow(links);
+        if (changed) onEvent({ type: "network-changed" });
+      },
+      // A chosen interface that has gone: the next hello says so.
+      onError: () => {},
+    });
+    this.#follow(this.#watch.links);
   }
-  const addresses = await resolve(place.host);
-  asked(addresses);
-  for (const address of addresses) {
-    await send(socket, bytes, place.port, address).catch((error: unknown) => {
-      throw sendError(`${place.host} (${address})`, error);
+
+  get links(): readonly Link[] {
+    return this.#watch.links;
+  }
+
+  /** Whether a registry of mp1 may be calling back now. */
+  get isLegacyAsked(): boolean {
+    return this.#options.clock.now() - this.#legacyHelloAt < LEGACY_ANSWER_MILLIS;
+  }
+
+  hello({ protocol, bytes }: { readonly protocol: Protocol; readonly bytes: Uint8Array }): void {
+    if (protocol === "mp1") this.#legacyHelloAt = this.#options.clock.now();
+    const isRepeated = equalInConstantTime(bytes, this.#lastHello);
+    if (protocol === "mp2") this.#lastHello = bytes;
+    const { sockets, place, onEvent } = this.#options;
+    const sending = sendHello(sockets, place, { protocol, bytes, isRepeated }, (to) => {
+      if (!this.#isClosed) onEvent({ type: "hello-sent", protocol, to });
+    });
+    void sending.then((failures) => {
+      if (this.#isClosed) return;
+      for (const { message } of failures) onEvent({ type: "hello-failed", text: message });
     });
   }
-}
 
-async function sendToGroup(
-  socket: Socket,
-  interfaces: readonly UsableInterface[],
-  port: number,
-  bytes: Uint8Array,
-): Promise<void> {
-  const failures: SystemError[] = [];
-  // The interface is a setting of the socket: one after the other.
-  for (const { name, address } of interfaces) {
-    try {
-      socket.setMulticastTTL(1);
-      socket.setMulticastInterface(address);
-      await send(socket, bytes, port, MP1_GROUP);
-    } catch (error) {
-      failures.push(sendError(`${MP1_GROUP} on ${name}`, error));
-    }
+  /** Lost where it cannot be sent: whoever sends one asks again. */
+  datagram({ to, bytes }: Extract<ChatOutput, { type: "datagram" }>): void {
+    void sendDatagram(this.#options.sockets, to, bytes).catch(() => {});
   }
-  if (interfaces.length === 0) {
-    throw new SystemError("Cannot search: no network interface is up (see: ip -4 address)", "ENETDOWN");
-  }
-  if (failures.length === interfaces.length && failures[0] !== undefined) throw failures[0];
-}
 
-async function resolve(host: string): Promise<readonly string[]> {
-  if (isIpv4(host)) return [host];
-  // RFC 6761 §6.3: always the loopback, also where no hosts file says so.
-  if (/^(.+\.)?localhost\.?$/i.test(host)) return ["127.0.0.1"];
-  try {
-    const found = await lookup(host, { family: 4, all: true });
-    return found.slice(0, 8).map(({ address }) => address);
-  } catch (error) {
-    const code = errorCode(error);
-    const why = code === "ENOTFOUND" ? "no such name with an IPv4 address" : errorText(error);
-    throw new SystemError(`Cannot resolve ${host}: ${why} (check --registry)`, code, { cause: error });
+  /** Stops listening to the groups; the sockets of P are their maker's. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#watch.close();
+    await this.#groups.close();
+  }
+
+  #follow(links: readonly Link[]): void {
+    void this.#groups.follow(links);
   }
 }
 
-function send(socket: Socket, bytes: Uint8Array, port: number, address: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    socket.send(bytes, port, address, (error) => (error === null ? resolve() : reject(error)));
-  });
-}
-
-function sendError(where: string, error: unknown): SystemError {
-  const reasons: Readonly<Record<string, string>> = {
-    ENETUNREACH: "network unreachable (is the interface up? see: ip -4 route)",
-    EHOSTUNREACH: "host unreachable",
-    EPERM: "refused by this machine's own firewall (allow outgoing UDP)",
-    EACCES: "refused by this machine's own firewall (allow outgoing UDP)",
-  };
-  const code = errorCode(error);
-  return new SystemError(`Cannot ask ${where}: ${reasons[code] ?? errorText(error)}`, code, { cause: error });
+/** What came to UDP P or to a group, as the core takes it. */
+export function datagram(from: Source, bytes: Uint8Array): ChatEvent {
+  return { type: "datagram", from: { address: from.address, port: from.port }, bytes };
 }

@@ -7,7 +7,7 @@ import { Mp1Sender } from "../peer/mp1-sender.ts";
 import type { ChatMessage, DeliveryOutcome } from "../wire/mp1-chat.ts";
 import { Alarm } from "./alarm.ts";
 
-/** The chat listener and the connections to peers, each run by its own session core. */
+/** Chat by mp1: its listener and the connections to peers, each run by its own session core. */
 export class PeerConnections {
   readonly #clock: Clock;
   readonly #onMessage: (address: string, message: ChatMessage) => void;
@@ -15,13 +15,14 @@ export class PeerConnections {
   readonly #sockets = new Set<Socket>();
 
   constructor(options: {
-    server: Server;
+    /** None: only for sending. */
+    server: Server | undefined;
     clock: Clock;
     onMessage: (address: string, message: ChatMessage) => void;
   }) {
     this.#clock = options.clock;
     this.#onMessage = options.onMessage;
-    options.server.on("connection", (socket) => this.#accepted(socket));
+    options.server?.on("connection", (socket) => this.#accepted(socket));
   }
 
   /** Sends one message on a connection of its own; `done` is called exactly once. */

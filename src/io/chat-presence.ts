@@ -1,25 +1,38 @@
 import type { Clock } from "../base/clock.ts";
-import type { AssociationEnd, ChatEvent } from "../chat/events.ts";
-import type { AssociationId, LostReason, SctpEndpoint, SctpEvent } from "../sctp/api.ts";
+import type { Associate, AssociationEnd, ChatEvent, ChatOutput } from "../chat/events.ts";
+import type { AssociationId, LivenessLimits, LostReason, SctpEndpoint, SctpEvent } from "../sctp/api.ts";
 import { SctpDriver } from "./sctp-driver.ts";
 import { UdpEncapsulation } from "./sctp-udp.ts";
 
 /**
+ * By how much longer a client's own limits are than those by which the registry watches it. A client hears the
+ * registry's heartbeats, so it rarely has to ask; and the registry, which tells everybody, notices first.
+ */
+const HEARTBEAT_FACTOR = 1.5;
+const LOST_FACTOR = 1.6;
+
+export interface PresenceOptions {
+  readonly endpoint: SctpEndpoint;
+  readonly clock: Clock;
+  /** SCTP port of a registry that does not say (mp1), inside UDP. */
+  readonly registryPort: number;
+  /** UDP port of such a registry for it. */
+  readonly encapsulationPort: number;
+  readonly onEvent: (event: ChatEvent) => void;
+}
+
+/**
  * The client's SCTP: over UDP from any free port, so that many clients on one host need neither privilege nor an
- * agreed port. docs/protocol.md, "Presence".
+ * agreed port. docs/protocol-mp2.md §6; docs/protocol.md, "Presence".
  */
 export class PresenceLink {
+  readonly #options: PresenceOptions;
   readonly #driver: SctpDriver;
-  readonly #onEvent: (event: ChatEvent) => void;
-  readonly #registryPort: number;
-  readonly #encapsulationPort: number;
   /** The core's numbers of associations, by the endpoint's. */
   readonly #numbers = new Map<AssociationId, number>();
 
   private constructor(options: PresenceOptions) {
-    this.#onEvent = options.onEvent;
-    this.#registryPort = options.registryPort;
-    this.#encapsulationPort = options.encapsulationPort;
+    this.#options = options;
     const onEvent = (event: SctpEvent): void => this.#sctpEvent(event);
     this.#driver = new SctpDriver({ endpoint: options.endpoint, clock: options.clock, onEvent });
   }
@@ -27,19 +40,31 @@ export class PresenceLink {
   static async open(options: PresenceOptions): Promise<PresenceLink> {
     const link = new PresenceLink(options);
     const sink = link.#driver.receive;
-    link.#driver.attach(await UdpEncapsulation.open({ address: "0.0.0.0", port: 0, sink }));
+    link.#driver.attach(
+      await UdpEncapsulation.open({ address: "0.0.0.0", ipv6Address: "::", port: 0, sink }),
+    );
     return link;
   }
 
-  associate(association: number, address: string): void {
-    const path = { via: "udp", address, outerPort: this.#encapsulationPort, local: "" } as const;
-    this.#numbers.set(this.#driver.connect(path, this.#registryPort), association);
+  /** An IPv6 address of the link comes with its zone. */
+  associate(wanted: Associate): void {
+    const { association, address } = wanted;
+    const outerPort = this.#encapsulationPort(wanted);
+    if (outerPort === undefined) {
+      // A registry with SCTP on IP alone: that takes a privilege, which a client does not have.
+      queueMicrotask(() => this.#ended(association, "unreachable"));
+      return;
+    }
+    const path = { via: "udp", address, outerPort, local: "" } as const;
+    const id = this.#driver.connect(path, wanted.registryPort ?? this.#options.registryPort);
+    this.#numbers.set(id, association);
+    this.#driver.watch(id, limitsOf(wanted));
   }
 
-  send(association: number, bytes: Uint8Array): void {
+  send({ association, stream, ppid, bytes }: Extract<ChatOutput, { type: "association-send" }>): void {
     const id = this.#idOf(association);
     // Too little is ever queued for it to be refused; if the association is gone, its end is on the way.
-    if (id !== undefined) this.#driver.send(id, 0, 0, bytes);
+    if (id !== undefined) this.#driver.send(id, stream, ppid, bytes);
   }
 
   dissociate(association: number): void {
@@ -54,8 +79,17 @@ export class PresenceLink {
     this.#driver.abort(id, "given up");
   }
 
+  /** Asks for a sign of life now, since the way may have changed. */
+  probe(): void {
+    for (const id of this.#numbers.keys()) this.#driver.probe(id);
+  }
+
   close(): Promise<void> {
     return this.#driver.close();
+  }
+
+  #encapsulationPort({ registryPort, encapsulationPort }: Associate): number | undefined {
+    return registryPort === undefined ? this.#options.encapsulationPort : encapsulationPort;
   }
 
   #idOf(association: number): AssociationId | undefined {
@@ -63,6 +97,10 @@ export class PresenceLink {
       if (number === association) return id;
     }
     return undefined;
+  }
+
+  #ended(association: number, how: AssociationEnd): void {
+    this.#options.onEvent({ type: "association-ended", association, how });
   }
 
   #sctpEvent(event: SctpEvent): void {
@@ -74,38 +112,35 @@ export class PresenceLink {
     }
     switch (event.type) {
       case "up":
-        this.#onEvent({ type: "association-up", association });
+        this.#options.onEvent({ type: "association-up", association });
         return;
-      case "message":
-        this.#onEvent({ type: "association-message", association, bytes: event.bytes });
+      case "message": {
+        const { stream, ppid, bytes } = event;
+        this.#options.onEvent({ type: "association-message", association, stream, ppid, bytes });
         return;
+      }
       case "restarted":
         // A registry that starts anew has forgotten us.
         this.abandon(association);
-        this.#onEvent({ type: "association-ended", association, how: "lost" });
+        this.#ended(association, "lost");
         return;
       case "closed":
       case "lost":
         this.#numbers.delete(event.id);
-        this.#onEvent({
-          type: "association-ended",
-          association,
-          how: event.type === "closed" ? "closed" : END_OF[event.reason],
-        });
+        this.#ended(association, event.type === "closed" ? "closed" : END_OF[event.reason]);
         return;
       default:
     }
   }
 }
 
-interface PresenceOptions {
-  readonly endpoint: SctpEndpoint;
-  readonly clock: Clock;
-  /** SCTP port of the registry, inside UDP. */
-  readonly registryPort: number;
-  /** UDP port of the registry for it. */
-  readonly encapsulationPort: number;
-  readonly onEvent: (event: ChatEvent) => void;
+function limitsOf({ heartbeatMillis, lostAfterMillis }: Associate): LivenessLimits | undefined {
+  if (heartbeatMillis === undefined || lostAfterMillis === undefined) return undefined;
+  const heartbeat = heartbeatMillis * HEARTBEAT_FACTOR;
+  return {
+    heartbeatMillis: heartbeat,
+    lostAfterMillis: Math.max(lostAfterMillis * LOST_FACTOR, 2 * heartbeat),
+  };
 }
 
 const END_OF: Readonly<Record<LostReason, AssociationEnd>> = {

@@ -1,76 +1,104 @@
 import type { Clock, Millis, Random } from "../base/clock.ts";
-import { errorText } from "../base/errors.ts";
+import type { Fingerprint } from "../base/fingerprint.ts";
 import { ChatClient } from "../chat/client.ts";
-import type { ChatEvent, ChatNotice, ChatOutput, ChatSnapshot } from "../chat/events.ts";
-import type { MembershipSettings } from "../chat/membership.ts";
+import type { ChatEvent, ChatOutput, Progress } from "../chat/events.ts";
+import type { ChatNotice, ChatSnapshot } from "../chat/notices.ts";
+import type { PinSubject, Pins } from "../chat/pins.ts";
+import type { ChatSettings } from "../chat/settings.ts";
 import type { SctpEndpoint } from "../sctp/api.ts";
+import type { MessageId, StatusText } from "../wire/mp2-values.ts";
 import type { Nickname } from "../wire/nickname.ts";
 import { Alarm } from "./alarm.ts";
-import { DialBackListener } from "./chat-dial-back.ts";
-import { type RegistryPlace, sendHello } from "./chat-discovery.ts";
-import { PeerConnections } from "./chat-peers.ts";
-import { bindChatPorts, type ChatPorts, closeChatPorts } from "./chat-ports.ts";
-import { PresenceLink } from "./chat-presence.ts";
+import type { RegistryPlace } from "./chat-hello.ts";
+import { ChatNetwork } from "./chat-network.ts";
+import { KeptPins } from "./chat-pins.ts";
+import type { Identity } from "./identity.ts";
+import type { PinFile } from "./pin-file.ts";
 
 export interface ChatShellOptions {
-  readonly settings: MembershipSettings;
+  readonly settings: ChatSettings;
   readonly registry: RegistryPlace;
+  /** Names of the interfaces to use; empty: all that look like a LAN. */
+  readonly interfaces: readonly string[];
+  /** The registry's port, also for registries of mp1, which do not say it; theirs for SCTP in UDP. */
+  readonly registryPort: number;
   readonly encapsulationPort: number;
+  readonly identity: Identity;
+  readonly pins: PinFile;
   readonly clock: Clock;
   readonly random: Random;
   /** Makes the SCTP endpoint with our port as its source port. */
   readonly createEndpoint: (localPort: number) => SctpEndpoint;
 }
 
+/** What a face is told: by the core, or by the system that it runs on. */
+export type ShellNotice = ChatNotice | { readonly type: "trouble"; readonly text: string };
+
 /** Runs the chat core on real sockets. Whoever shows things listens to its notices. */
 export class ChatShell {
   readonly #options: ChatShellOptions;
   readonly #client: ChatClient;
-  readonly #ports: ChatPorts;
-  readonly #dialBacks: DialBackListener;
-  readonly #peers: PeerConnections;
-  readonly #presence: PresenceLink;
+  readonly #network: ChatNetwork;
+  readonly #pins: KeptPins;
   readonly #alarm: Alarm;
-  readonly #listeners = new Set<(notice: ChatNotice) => void>();
+  readonly #listeners = new Set<(notice: ShellNotice) => void>();
   #pumping = false;
   #closed = false;
 
-  private constructor(options: ChatShellOptions, ports: ChatPorts, presence: PresenceLink) {
-    const { clock } = options;
+  private constructor(options: ChatShellOptions, open: { network: ChatNetwork; pins: KeptPins }) {
+    const { clock, settings, random, identity } = options;
     this.#options = options;
-    this.#ports = ports;
-    this.#presence = presence;
-    this.#client = new ChatClient(options);
+    this.#network = open.network;
+    this.#pins = open.pins;
+    this.#client = new ChatClient({
+      settings,
+      random,
+      identity: { fingerprint: identity.fingerprint },
+      pins: open.pins.pins,
+      unixAt: (at) => Math.round(clock.wall() + at - clock.now()),
+    });
     this.#alarm = new Alarm(clock, () => this.#run((client, now) => client.advance(now)));
-    this.#dialBacks = new DialBackListener(ports.registration, (event) => this.#handle(event));
-    this.#peers = new PeerConnections({
-      server: ports.chat,
-      clock,
-      onMessage: (address, message) => this.#handle({ type: "message", address, message }),
-    });
   }
 
-  /** Binds everything. Errors: {@link SystemError} when a port cannot be bound. */
+  /**
+   * Binds everything. Errors: {@link SystemError} when a port cannot be bound, an interface is not there, or the trusted
+   * keys cannot be read.
+   */
   static async open(options: ChatShellOptions): Promise<ChatShell> {
-    const ports = await bindChatPorts(options.random);
-    // Events come only after the shell asked for an association.
-    let shell: ChatShell | undefined;
-    const presence = await PresenceLink.open({
-      endpoint: options.createEndpoint(ports.port),
-      clock: options.clock,
-      registryPort: options.registry.port,
-      encapsulationPort: options.encapsulationPort,
-      onEvent: (event) => {
-        if (shell !== undefined) shell.#handle(event);
-      },
+    // Nothing comes before the shell has been made: sockets are read in later turns of the event loop.
+    const opened: { shell?: ChatShell } = {};
+    const pins = new KeptPins({
+      file: options.pins,
+      onPins: (changed) => opened.shell?.handle({ type: "pins", pins: changed }),
+      onTrouble: (text) => opened.shell?.tell({ type: "trouble", text }),
     });
-    shell = new ChatShell(options, ports, presence);
-    return shell;
+    try {
+      const network = await ChatNetwork.open({
+        ...options,
+        legacy: options.settings.legacy,
+        onEvent: (event) => opened.shell?.handle(event),
+        received: (connection, bytes) =>
+          opened.shell?.received(connection, bytes) ?? { messages: 0, pending: 0 },
+      });
+      opened.shell = new ChatShell(options, { network, pins });
+      return opened.shell;
+    } catch (error) {
+      pins.close();
+      throw error;
+    }
   }
 
-  /** P: the listing has it, the chat listener is the one above. */
+  /** P, as the listing has it. */
   get port(): number {
-    return this.#ports.port;
+    return this.#network.port;
+  }
+
+  get fingerprint(): Fingerprint {
+    return this.#options.identity.fingerprint;
+  }
+
+  get pins(): Pins {
+    return this.#pins.pins;
   }
 
   get snapshot(): ChatSnapshot {
@@ -82,7 +110,7 @@ export class ChatShell {
     return this.#client.pending;
   }
 
-  onNotice(listener: (notice: ChatNotice) => void): void {
+  onNotice(listener: (notice: ShellNotice) => void): void {
     this.#listeners.add(listener);
   }
 
@@ -99,6 +127,31 @@ export class ChatShell {
     this.#run((client, now) => client.rename(now, nickname));
   }
 
+  /** Away or back, and what to say of oneself; undefined: nothing. */
+  setStatus(away: boolean, status: StatusText | undefined): void {
+    this.#run((client, now) => client.setStatus(now, away, status));
+  }
+
+  /** The user has seen these of `from`'s messages. */
+  markRead(from: string, messageIds: readonly MessageId[]): void {
+    this.#run((client, now) => client.markRead(now, from, messageIds));
+  }
+
+  /** The user is writing to `to`, or has stopped. */
+  typing(to: string, active: boolean): void {
+    this.#run((client, now) => client.typing(now, to, active));
+  }
+
+  /** The user trusts that key under that name from now on. */
+  accept(subject: PinSubject, fingerprint: Fingerprint): void {
+    this.#run((client, now) => client.accept(now, subject, fingerprint));
+  }
+
+  /** The name is unknown again. */
+  forget(subject: PinSubject): void {
+    this.#run((client, now) => client.forget(now, subject));
+  }
+
   /** Leaves in good order; the notice "ended" follows within a second. */
   leave(): void {
     this.#run((client, now) => client.leave(now));
@@ -109,13 +162,24 @@ export class ChatShell {
     if (this.#closed) return;
     this.#closed = true;
     this.#alarm.clear();
-    this.#dialBacks.closeAll();
-    this.#peers.closeAll();
-    await Promise.all([closeChatPorts(this.#ports), this.#presence.close()]);
+    this.#pins.close();
+    await this.#network.close();
   }
 
-  #handle(event: ChatEvent): void {
+  /** For the network: something has happened. */
+  private handle(event: ChatEvent): void {
+    // Other programs' changes, where the system cannot watch the file.
+    if (event.type === "network-changed") this.#pins.refresh();
     this.#run((client, now) => client.handle(now, event));
+  }
+
+  /** For the network: bytes of a TLS connection. */
+  private received(connection: number, bytes: Uint8Array): Progress {
+    return this.#run((client, now) => client.received(now, connection, bytes));
+  }
+
+  private tell(notice: ShellNotice): void {
+    for (const listener of this.#listeners) listener(notice);
   }
 
   #run<Result>(action: (client: ChatClient, now: Millis) => Result): Result {
@@ -136,50 +200,8 @@ export class ChatShell {
   }
 
   #perform(out: ChatOutput): void {
-    switch (out.type) {
-      case "hello":
-        void this.#hello(out.bytes);
-        return;
-      case "answer-dial-back":
-        this.#dialBacks.answer(out.connection, out.bytes);
-        return;
-      case "close-dial-back":
-        this.#dialBacks.close(out.connection);
-        return;
-      case "associate":
-        this.#presence.associate(out.association, out.address);
-        return;
-      case "association-send":
-        this.#presence.send(out.association, out.bytes);
-        return;
-      case "dissociate":
-        this.#presence.dissociate(out.association);
-        return;
-      case "abandon":
-        this.#presence.abandon(out.association);
-        return;
-      case "transmit":
-        this.#transmit(out);
-        return;
-      case "notice":
-        for (const listener of this.#listeners) listener(out.notice);
-    }
-  }
-
-  #transmit(out: Extract<ChatOutput, { type: "transmit" }>): void {
-    const { transmission, address, port, bytes } = out;
-    this.#peers.transmit(address, port, bytes, (outcome) => {
-      this.#handle({ type: "transmitted", transmission, outcome });
-    });
-  }
-
-  async #hello(bytes: Uint8Array): Promise<void> {
-    try {
-      await sendHello(this.#ports.discovery, this.#options.registry, bytes, (to) => {
-        this.#handle({ type: "hello-sent", to });
-      });
-    } catch (error) {
-      if (!this.#closed) this.#handle({ type: "hello-failed", text: errorText(error) });
-    }
+    if (out.type === "notice") this.tell(out.notice);
+    else if (out.type === "pin") this.#pins.change(out.change);
+    else this.#network.perform(out);
   }
 }

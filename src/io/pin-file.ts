@@ -1,4 +1,4 @@
-import { readdirSync, unlinkSync } from "node:fs";
+import { readdirSync, unlinkSync, watch } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { errorCode, errorText, SystemError } from "../base/errors.ts";
 import { MAX_PINS, Pins } from "../chat/pins.ts";
@@ -59,6 +59,29 @@ export class PinFile {
       `Cannot change ${this.#directory}/${this.#name}: others change it all the time`,
       "EAGAIN",
     );
+  }
+
+  /**
+   * Calls `onChange` soon after somebody, or we, may have changed the pins; returns what ends that. Where the system
+   * cannot watch (no inotify left), nothing is told: {@link read} now and then as well.
+   */
+  watch(onChange: () => void): () => void {
+    try {
+      let isTelling = false;
+      const watcher = watch(this.#directory, { persistent: false }, (_, name) => {
+        if (isTelling || name?.startsWith(`${this.#name}.`) !== true) return;
+        // A change is several events: the temporary file, the link, what is removed.
+        isTelling = true;
+        setImmediate(() => {
+          isTelling = false;
+          onChange();
+        });
+      });
+      watcher.on("error", () => watcher.close());
+      return () => watcher.close();
+    } catch {
+      return () => {};
+    }
   }
 
   #latest(): Generation {

@@ -100,7 +100,7 @@ export function createPrivateFile(file: PrivateFile, text: string): boolean {
   const suffix = Buffer.from(systemRandom.bytes(RANDOM_BYTES)).toString("hex");
   const temporary = `${file.path}.new-${suffix}`;
   try {
-    makeDirectory(dirname(file.path));
+    makePrivateDirectory(dirname(file.path));
     writeDurably(temporary, text);
     if (!linkWithoutOverwriting(temporary, file.path)) return false;
     syncDirectory(dirname(file.path));
@@ -124,17 +124,17 @@ function linkWithoutOverwriting(temporary: string, path: string): boolean {
 }
 
 /**
- * Makes `path` and what is missing above it. Node's own `recursive` never returns where mkdir(2) says ENOENT in a
+ * Makes the directory `path` and what is missing above it, for its owner alone. Node's own `recursive` never returns where mkdir(2) says ENOENT in a
  * directory that exists, as it does in /proc.
  */
-function makeDirectory(path: string): void {
+export function makePrivateDirectory(path: string): void {
   try {
     mkdirSync(path, { mode: DIRECTORY_OWNER_ONLY });
   } catch (error) {
     if (errorCode(error) === "EEXIST") return;
     if (errorCode(error) !== "ENOENT" || existsSync(dirname(path))) throw error;
-    makeDirectory(dirname(path));
-    makeDirectory(path);
+    makePrivateDirectory(dirname(path));
+    makePrivateDirectory(path);
   }
 }
 

@@ -53,6 +53,8 @@ export type OnOpen = (channel: TlsChannel) => ChannelEvents;
  */
 export class TlsChannel {
   readonly address: string;
+  /** The peer's TCP port. */
+  readonly port: number;
   readonly fingerprint: Fingerprint;
   readonly protocol: string;
   readonly #socket: TLSSocket;
@@ -74,6 +76,7 @@ export class TlsChannel {
   ) {
     this.#socket = socket;
     this.address = socket.remoteAddress ?? "";
+    this.port = socket.remotePort ?? 0;
     this.fingerprint = peer.fingerprint;
     this.protocol = peer.protocol;
     this.#isServer = options.isServer;

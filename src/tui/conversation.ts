@@ -1,19 +1,17 @@
 import type { Clock } from "../base/clock.ts";
-import { COMMAND_HELP, parseCommand } from "../chat/commands.ts";
-import type { ChatNotice } from "../chat/events.ts";
+import { fingerprintText } from "../base/fingerprint.ts";
+import { COMMAND_HELP, type Command, parseCommand } from "../chat/commands.ts";
 import { parseDestination } from "../chat/known-peers.ts";
-import {
-  type Line,
-  MARKS_HELP,
-  messageText,
-  noticeLines,
-  rosterLines,
-  type SearchContext,
-  senderText,
-} from "../chat/wording.ts";
-import type { ChatShell } from "../io/chat-shell.ts";
+import type { Peer, ReceivedMessage } from "../chat/notices.ts";
+import type { ChatShell, ShellNotice } from "../io/chat-shell.ts";
+import { type MessageId, parseStatusText } from "../wire/mp2-values.ts";
 import { foldNickname } from "../wire/nickname.ts";
+import { bad, type Line, messageText, nameText, plain, quiet } from "./lines.ts";
 import { timeOfDay, timeOfDayAt } from "./time.ts";
+import { acceptKey, forgetKey, type TrustChange } from "./trust-changes.ts";
+import { noticeLines, type SearchContext } from "./wording.ts";
+import { firstContactLines, MARKS_HELP, peerKeyLines, rosterLines, senderText } from "./wording-peers.ts";
+import { pinLines, pinName } from "./wording-trust.ts";
 
 /** What a line led to. */
 export type Entered =
@@ -22,15 +20,25 @@ export type Entered =
   | { readonly type: "sent"; readonly to: string; readonly id: number }
   | { readonly type: "leave" };
 
+/** What of the client a conversation needs. */
+export type ConversationShell = Pick<
+  ChatShell,
+  "snapshot" | "pins" | "fingerprint" | "send" | "setStatus" | "markRead" | "accept" | "forget"
+>;
+
 /** What both line interfaces share: commands in, lines out, and who one is talking to. */
 export class Conversation {
-  readonly #shell: ChatShell;
+  readonly #shell: ConversationShell;
   readonly #clock: Clock;
   readonly #context: SearchContext;
   #partner: string | undefined;
   #undelivered = 0;
+  /** The last message to each peer, which "has read it" is about. */
+  readonly #lastSent = new Map<string, number>();
+  /** Shown, and not yet told to be read: by the sender's folded name. */
+  readonly #unread = new Map<string, MessageId[]>();
 
-  constructor(options: { shell: ChatShell; clock: Clock; context: SearchContext }) {
+  constructor(options: { shell: ConversationShell; clock: Clock; context: SearchContext }) {
     this.#shell = options.shell;
     this.#clock = options.clock;
     this.#context = options.context;
@@ -53,30 +61,29 @@ export class Conversation {
     return this.#shell.snapshot.roster.map((item) => item.nickname);
   }
 
+  /** Somebody is at the keyboard: what was shown has been read. */
+  seen(): void {
+    for (const [from, ids] of this.#unread) this.#shell.markRead(from, ids);
+    this.#unread.clear();
+  }
+
   /** Carries out a line. */
   enter(text: string): Entered {
     const command = parseCommand(text);
     switch (command.type) {
       case "exit":
         return { type: "leave" };
-      case "list":
-        return { type: "lines", lines: this.#roster() };
-      case "help":
-        return { type: "lines", lines: helpLines() };
       case "message":
         return this.#send(command.to, command.text);
       case "say":
         return this.#say(command.text);
-      case "wrong":
-        return { type: "lines", lines: [{ tone: "bad", text: messageText(command.text) }] };
-      case "nothing":
-        return { type: "lines", lines: [] };
+      default:
+        return { type: "lines", lines: this.#answer(command) };
     }
   }
 
   /** The lines that a notice is worth. */
-  lines(notice: ChatNotice): readonly Line[] {
-    const time = timeOfDay(this.#clock.wall());
+  lines(notice: ShellNotice): readonly Line[] {
     switch (notice.type) {
       case "online":
         return [
@@ -84,15 +91,13 @@ export class Conversation {
           ...(notice.again ? [] : [...this.#roster(), this.#invitation()]),
         ];
       case "received":
-        this.#partner ??= notice.message.standing === "unverified" ? notice.message.from : undefined;
-        return [
-          {
-            tone: "chat",
-            text: `${time} ${senderText(notice.message)}: ${messageText(notice.message.text)}`,
-          },
-        ];
+        return this.#received(notice.message);
       case "delivered":
         return [{ tone: "sent", text: `${this.#sentHead(notice.to)}: ${messageText(notice.text)} ✓` }];
+      case "read":
+        // Of several at once the last one says it all.
+        if (this.#lastSent.get(foldNickname(notice.to)) !== notice.id) return [];
+        return [quiet(`${nameText(notice.to)} has read it ✓✓`)];
       case "undelivered":
         this.#undelivered += 1;
         return [
@@ -104,20 +109,61 @@ export class Conversation {
     }
   }
 
+  #received(message: ReceivedMessage): readonly Line[] {
+    if (message.standing !== "mismatch") this.#partner ??= message.from;
+    if (message.messageId !== undefined) {
+      const key = foldNickname(message.from);
+      this.#unread.set(key, [...(this.#unread.get(key) ?? []), message.messageId]);
+    }
+    const head = `${timeOfDay(this.#clock.wall())} ${senderText(message)}`;
+    return [{ tone: "chat", text: `${head}: ${messageText(message.text)}` }, ...firstContactLines(message)];
+  }
+
+  #answer(
+    command: Exclude<Command, { type: "exit" } | { type: "message" } | { type: "say" }>,
+  ): readonly Line[] {
+    switch (command.type) {
+      case "list":
+        return this.#roster();
+      case "help":
+        return helpLines();
+      case "away":
+        return this.#away(command.text);
+      case "back":
+        this.#shell.setStatus(false, undefined);
+        return [quiet("you are back")];
+      case "fingerprint":
+        return this.#fingerprint(command.name);
+      case "trust-list":
+      case "trust-accept":
+      case "trust-forget":
+        return this.#trust(command);
+      case "wrong":
+        return [bad(messageText(command.text))];
+      case "nothing":
+        return [];
+    }
+  }
+
   #say(text: string): Entered {
     const to = this.partner;
     if (to !== undefined) return this.#send(to, text);
-    return { type: "lines", lines: [{ tone: "bad", text: "not sent: to whom? write: msg NAME TEXT" }] };
+    return { type: "lines", lines: [bad("not sent: to whom? write: msg NAME TEXT")] };
   }
 
   #send(to: string, text: string): Entered {
     // Not a name that was mistyped: the next bare text shall reach somebody.
-    const listed = this.#shell.snapshot.roster.find(
-      (item) => foldNickname(item.nickname) === foldNickname(to),
-    );
+    const listed = this.#listed(to);
     if (listed !== undefined) this.#partner = listed.nickname;
     else if (parseDestination(to) !== undefined) this.#partner = to;
-    return { type: "sent", to, id: this.#shell.send(to, text) };
+    const id = this.#shell.send(to, text);
+    this.#lastSent.set(foldNickname(to), id);
+    return { type: "sent", to, id };
+  }
+
+  #listed(name: string): Peer | undefined {
+    const key = foldNickname(name);
+    return this.#shell.snapshot.roster.find((item) => foldNickname(item.nickname) === key);
   }
 
   #roster(): readonly Line[] {
@@ -126,11 +172,55 @@ export class Conversation {
     return rosterLines(snapshot, lostAt === undefined ? undefined : timeOfDayAt(this.#clock, lostAt));
   }
 
+  #away(text: string): readonly Line[] {
+    const status = text === "" ? undefined : parseStatusText(text.normalize("NFC").replace(/\s+/gu, " "));
+    if (text !== "" && status === undefined)
+      return [bad("not set: that text has more than 128 characters, or some that cannot be shown")];
+    this.#shell.setStatus(true, status);
+    return [quiet(`you are away${status === undefined ? "" : `: ${messageText(status)}`}; /back ends that`)];
+  }
+
+  #fingerprint(name: string | undefined): readonly Line[] {
+    if (name === undefined) {
+      const digits = fingerprintText(this.#shell.fingerprint);
+      return [plain(`you: ${digits}`), quiet("others see this by: /fingerprint and your name")];
+    }
+    const listed = this.#listed(name);
+    if (listed !== undefined) return peerKeyLines(listed);
+    const pin = this.#shell.pins.find({ kind: "peer", name });
+    return pin === undefined ? [bad(`nobody here is called ${nameText(name)}`)] : pinLines(pin);
+  }
+
+  #trust(
+    command: Extract<Command, { type: "trust-list" | "trust-accept" | "trust-forget" }>,
+  ): readonly Line[] {
+    const { pins } = this.#shell;
+    if (command.type === "trust-list") {
+      const lines = pins.list().flatMap(pinLines);
+      return lines.length === 0 ? [quiet("no key has been seen yet")] : lines;
+    }
+    const { name } = command;
+    if (command.type === "trust-forget") return this.#forget(forgetKey(pins, name, undefined));
+    const { spoken } = command;
+    const listed = this.#listed(name)?.fingerprint;
+    const at = this.#clock.wall();
+    const change = acceptKey(pins, { name, whose: listed && "peer", spoken, at, listed });
+    if (!change.ok) return [bad(change.text)];
+    this.#shell.accept(change.subject, change.fingerprint);
+    return [quiet(`accepted: ${pinName(change.subject)} ${fingerprintText(change.fingerprint)}`)];
+  }
+
+  #forget(change: TrustChange): readonly Line[] {
+    if (!change.ok) return [bad(change.text)];
+    this.#shell.forget(change.subject);
+    return [quiet(`forgotten: ${pinName(change.subject)}; the next key is taken as the first`)];
+  }
+
   #invitation(): Line {
     const partner = this.partner;
     const how =
       partner === undefined ? "write with: msg NAME TEXT" : `what you type goes to ${messageText(partner)}`;
-    return { tone: "quiet", text: `${how}; /help tells more` };
+    return quiet(`${how}; /help tells more`);
   }
 
   #sentHead(to: string): string {
@@ -143,5 +233,5 @@ function helpLines(): readonly Line[] {
   const commands = COMMAND_HELP.map(([usage, meaning]) => `${usage.padEnd(width)}  ${meaning}`);
   const keys = "Tab completes commands and names, Up and Down bring back what was typed.";
   const confirmed = "What you wrote appears with ✓ once the other machine confirmed it.";
-  return [...commands, ...MARKS_HELP, confirmed, keys].map((text) => ({ tone: "plain", text }) as const);
+  return [...commands, ...MARKS_HELP, confirmed, keys].map(plain);
 }

@@ -1,17 +1,19 @@
 import { emitKeypressEvents } from "node:readline";
 import type { ReadStream, WriteStream } from "node:tty";
 import type { Clock, Millis } from "../base/clock.ts";
-import type { ChatNotice } from "../chat/events.ts";
 import { EXIT } from "../chat/exit-codes.ts";
-import { messageText, type SearchContext } from "../chat/wording.ts";
 import { Alarm } from "../io/alarm.ts";
-import type { ChatShell } from "../io/chat-shell.ts";
+import type { ChatShell, ShellNotice } from "../io/chat-shell.ts";
 import { parseNickname } from "../wire/nickname.ts";
 import { Conversation } from "./conversation.ts";
 import { complete } from "./line-complete.ts";
 import { type EditorEffect, type Key, LineEditor, MAX_LINE } from "./line-editor.ts";
 import { HistoryFile } from "./line-history.ts";
 import { LineScreen } from "./line-screen.ts";
+import { messageText } from "./lines.ts";
+import { endCode } from "./scripts.ts";
+import { TypingSigns } from "./typing.ts";
+import type { SearchContext } from "./wording.ts";
 
 /** Two interrupts within this time leave. */
 const INTERRUPT_MILLIS: Millis = 2_000;
@@ -37,10 +39,12 @@ export class LineFace {
   readonly #conversation: Conversation;
   readonly #history: HistoryFile;
   readonly #slow = new Map<number, Alarm>();
+  readonly #typing: TypingSigns;
   #editor: LineEditor;
   /** While the user is asked for a nickname: the one that Enter takes, and what was being typed. */
   #naming: { readonly suggestion: string; readonly interrupted: LineEditor } | undefined;
   #interruptedAt: Millis = -Infinity;
+  #exitCode: number = EXIT.ok;
   #ended: () => void = () => {};
 
   constructor(options: LineFaceOptions) {
@@ -50,6 +54,7 @@ export class LineFace {
     this.#screen = new LineScreen(options.output, { hasColor: options.hasColor });
     this.#conversation = new Conversation(options);
     this.#history = new HistoryFile(options.historyPath);
+    this.#typing = new TypingSigns({ ...options, faded: () => this.#drawPrompt() });
     this.#editor = new LineEditor(this.#history.load());
   }
 
@@ -73,18 +78,23 @@ export class LineFace {
     process.removeListener("SIGCONT", this.#continued);
     this.#input.removeListener("keypress", onKey);
     for (const alarm of this.#slow.values()) alarm.clear();
+    this.#typing.close();
     this.#screen.close();
     this.#input.setRawMode(false);
     this.#input.pause();
-    return EXIT.ok;
+    return this.#exitCode;
   }
 
-  #notice(notice: ChatNotice): void {
+  #notice(notice: ShellNotice): void {
     if (notice.type === "ended") {
+      this.#screen.print(...this.#conversation.lines(notice));
+      this.#exitCode = endCode(notice.reason);
       this.#ended();
       return;
     }
-    if (notice.type === "delivered") this.#settle(notice.id);
+    if (notice.type === "typing") this.#typing.heard(notice.from, notice.active);
+    else if (notice.type === "received") this.#typing.heard(notice.message.from, false);
+    else if (notice.type === "delivered") this.#settle(notice.id);
     else if (notice.type === "undelivered") this.#settle(notice.message.id);
     const lines = this.#conversation.lines(notice);
     if (lines.length > 0) this.#screen.print(...lines);
@@ -93,7 +103,10 @@ export class LineFace {
   }
 
   #key(key: Key): void {
+    this.#conversation.seen();
     this.#perform(this.#editor.key(key));
+    if (this.#naming === undefined)
+      this.#typing.edited(this.#editor.before + this.#editor.after, this.#conversation.partner);
     this.#drawPrompt();
   }
 
@@ -195,11 +208,15 @@ export class LineFace {
     this.#drawPrompt();
   };
 
+  #writes(partner: string): string {
+    return this.#typing.isWriting(partner) ? " (writing)" : "";
+  }
+
   #drawPrompt(): void {
     const partner = this.#conversation.partner;
     const name = this.#naming === undefined ? "" : messageText(this.#naming.suggestion);
     const asking = name === "" ? "another nickname: " : `another nickname [${name}]: `;
-    const talking = partner === undefined ? "> " : `to ${messageText(partner)}> `;
+    const talking = partner === undefined ? "> " : `to ${messageText(partner)}${this.#writes(partner)}> `;
     const label = this.#naming === undefined ? talking : asking;
     this.#screen.prompt({ label, before: this.#editor.before, after: this.#editor.after });
   }

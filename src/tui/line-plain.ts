@@ -1,12 +1,12 @@
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import type { Clock } from "../base/clock.ts";
-import type { ChatNotice } from "../chat/events.ts";
 import { EXIT } from "../chat/exit-codes.ts";
-import type { Line, SearchContext } from "../chat/wording.ts";
-import type { ChatShell } from "../io/chat-shell.ts";
+import type { ChatShell, ShellNotice } from "../io/chat-shell.ts";
 import { Conversation } from "./conversation.ts";
-import { refusalCode } from "./scripts.ts";
+import type { Line } from "./lines.ts";
+import { endCode, refusalCode } from "./scripts.ts";
+import type { SearchContext } from "./wording.ts";
 
 /**
  * The same commands without a terminal: one a line from the input, plain lines to the output. Lines wait until we are
@@ -40,7 +40,7 @@ export async function runPlain(options: {
     if (state.hasInputEnded && state.isOnline && shell.pending === 0) shell.leave();
   };
   return new Promise((resolve) => {
-    shell.onNotice((notice: ChatNotice) => {
+    shell.onNotice((notice: ShellNotice) => {
       print(conversation.lines(notice));
       if (notice.type === "online") {
         state.isOnline = true;
@@ -51,7 +51,8 @@ export async function runPlain(options: {
         lines.close();
         // A pipe that its writer keeps open would hold the process.
         input.destroy();
-        resolve(state.refusalCode ?? (conversation.undelivered > 0 ? EXIT.failure : EXIT.ok));
+        const own = conversation.undelivered > 0 ? EXIT.failure : endCode(notice.reason);
+        resolve(state.refusalCode ?? own);
       } else leaveWhenDone();
     });
     lines.on("line", (line) => {

@@ -1,5 +1,5 @@
 import type { WriteStream } from "node:tty";
-import type { Line, Tone } from "../chat/wording.ts";
+import type { Line, Tone } from "./lines.ts";
 import { graphemes, graphemeWidth, textWidth } from "./width.ts";
 
 /**
@@ -13,6 +13,7 @@ const STYLE: Readonly<Record<Tone, string>> = {
   quiet: "2",
   good: "32",
   bad: "33",
+  alarm: "1;31",
   plain: "",
 };
 

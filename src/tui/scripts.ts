@@ -1,13 +1,15 @@
 import type { Writable } from "node:stream";
 import type { Clock, Millis } from "../base/clock.ts";
-import type { ChatNotice, ReceivedMessage, UndeliveredMessage } from "../chat/events.ts";
 import { EXIT } from "../chat/exit-codes.ts";
-import { messageText, noticeLines, rosterLines, type SearchContext, senderText } from "../chat/wording.ts";
+import type { ChatNotice, Refusal, UndeliveredMessage } from "../chat/notices.ts";
 import { Alarm } from "../io/alarm.ts";
-import type { ChatShell } from "../io/chat-shell.ts";
-import type { Refusal } from "../wire/mp1-roster.ts";
+import type { ChatShell, ShellNotice } from "../io/chat-shell.ts";
 import { jsonLine } from "./json.ts";
+import { messageText } from "./lines.ts";
+import { listReport, messageReport } from "./reports.ts";
 import { timeOfDay } from "./time.ts";
+import { noticeLines, type SearchContext } from "./wording.ts";
+import { rosterLines, senderText } from "./wording-peers.ts";
 
 /** A script does not wait longer than this for a registry, unless it was given more time. */
 export const REGISTRY_LIMIT_MILLIS: Millis = 10_500;
@@ -70,33 +72,35 @@ export function runListen(
   });
 }
 
-/** Runs until `onNotice` finishes it, the registry is not found in time, or the registry refuses us. */
+/** Runs until `onNotice` finishes it, the registry is not found in time, or the registry does not take or keep us. */
 function runScript(
   context: ScriptContext,
   registryLimit: Millis | undefined,
-  onNotice: (notice: ChatNotice, finish: (code: number) => void) => void,
+  onNotice: (notice: ShellNotice, finish: (code: number) => void) => void,
 ): Promise<number> {
   const { shell, clock, errors, search } = context;
   return new Promise((resolve) => {
     let code: number | undefined;
+    let notFound: number = EXIT.registryNotFound;
     const finish = (with_: number): void => {
       code ??= with_;
       shell.leave();
     };
     const giveUp = new Alarm(clock, () => {
       errors.write("not online in time, giving up\n");
-      finish(EXIT.registryNotFound);
+      finish(notFound);
     });
     if (registryLimit !== undefined) giveUp.set(clock.now() + registryLimit);
     shell.onNotice((notice) => {
+      if (isProblem(notice)) for (const { text } of noticeLines(notice, search)) errors.write(`${text}\n`);
       if (notice.type === "ended") {
         giveUp.clear();
-        resolve(code ?? EXIT.ok);
+        resolve(code ?? endCode(notice.reason));
         return;
       }
       if (notice.type === "online") giveUp.clear();
+      if (notice.type === "registry-changed") notFound = EXIT.keyChanged;
       if (notice.type === "refused" && notice.next === "end") code = refusalCode(notice.refusal);
-      if (isProblem(notice)) for (const { text } of noticeLines(notice, search)) errors.write(`${text}\n`);
       onNotice(notice, finish);
     });
     shell.start();
@@ -104,15 +108,31 @@ function runScript(
 }
 
 /** What a refusal ends a script with. */
-export function refusalCode(refusal: Refusal): number {
-  return refusal.code === "nickname-taken" ? EXIT.nameTaken : EXIT.usage;
+export function refusalCode({ code }: Refusal): number {
+  if (code === "nickname-taken") return EXIT.nameTaken;
+  return code === "nickname-invalid" ? EXIT.usage : EXIT.failure;
 }
 
+/** What a program ends with that was neither finished nor refused. */
+export function endCode(reason: Extract<ChatNotice, { type: "ended" }>["reason"]): number {
+  return reason === "left" || reason === "refused" ? EXIT.ok : EXIT.failure;
+}
+
+const PROBLEMS: ReadonlySet<ShellNotice["type"]> = new Set([
+  "trouble",
+  "search-failing",
+  "search-hint",
+  "blocked",
+  "registry-changed",
+  "registry-lost",
+  "presence-failed",
+  "peer-changed",
+  "ended",
+] as const);
+
 /** What a script's user must know although it is not a result. */
-function isProblem(notice: ChatNotice): boolean {
-  const isRefusal = notice.type === "refused" && notice.next !== "suggestion";
-  const isLoss = notice.type === "registry-lost" || notice.type === "presence-failed";
-  return isRefusal || isLoss || notice.type === "search-failing" || notice.type === "search-hint";
+function isProblem(notice: ShellNotice): boolean {
+  return PROBLEMS.has(notice.type) || (notice.type === "refused" && notice.next !== "suggestion");
 }
 
 function exitCodeOf(message: UndeliveredMessage): number {
@@ -123,32 +143,12 @@ function exitCodeOf(message: UndeliveredMessage): number {
     case "timeout":
       return EXIT.timeout;
     case "empty":
+    case "too-long":
       return EXIT.usage;
+    case "key-changed":
+    case "wrong-key":
+      return EXIT.keyChanged;
     default:
       return message.waited && !message.uncertain ? EXIT.timeout : EXIT.notConfirmed;
   }
-}
-
-function listReport(snapshot: ChatShell["snapshot"]): object {
-  const clients = snapshot.roster.map(({ nickname, ip, port, online }) => ({
-    nickname,
-    address: ip,
-    port,
-    online,
-    verified: false,
-  }));
-  return { registry: snapshot.registry ?? null, nickname: snapshot.nickname, clients };
-}
-
-function messageReport(message: ReceivedMessage, wall: number): object {
-  const { from, address, text, standing } = message;
-  return {
-    type: "message",
-    time: new Date(wall).toISOString(),
-    from,
-    address,
-    text,
-    verified: false,
-    addressMatches: standing === "unverified",
-  };
 }

@@ -1,4 +1,5 @@
 import type { Clock, Millis, UnixMillis } from "../base/clock.ts";
+import { MAX_UNIX_MILLIS } from "../wire/mp2-values.ts";
 
 /** "12:03" in local time. */
 export function timeOfDay(wall: UnixMillis): string {
@@ -9,4 +10,9 @@ export function timeOfDay(wall: UnixMillis): string {
 /** The time of day of a moment on the monotonic clock. */
 export function timeOfDayAt(clock: Clock, at: Millis): string {
   return timeOfDay(clock.wall() - (clock.now() - at));
+}
+
+/** ISO 8601 in UTC, of any time that may stand in a file or come from a peer: `Date` throws beyond its range. */
+export function isoTime(at: UnixMillis): string {
+  return new Date(Math.min(Math.max(at, 0), MAX_UNIX_MILLIS)).toISOString();
 }

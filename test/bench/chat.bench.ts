@@ -1,13 +1,8 @@
 /** A message between two clients against the least that TCP in Node can do: connect, send, echo, close. */
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
-import type { ChatNotice } from "../../src/chat/events.ts";
-import { ChatShell } from "../../src/io/chat-shell.ts";
-import { systemClock } from "../../src/io/clock.ts";
-import { systemRandom } from "../../src/io/random.ts";
-import { WATCHED_SCTP_SETTINGS } from "../../src/sctp/api.ts";
-import { createSctpEndpoint } from "../../src/sctp/index.ts";
-import { parseNickname } from "../../src/wire/nickname.ts";
+import type { ChatShell, ShellNotice } from "../../src/io/chat-shell.ts";
+import { TestShell } from "../support/chat-shell.ts";
 import { Multiprotod, makePlace, type Place } from "../support/multiprotod.ts";
 import { type Owner, Scope, within } from "../support/until.ts";
 import { ratio, sampleLine, summary, timed, title } from "./figures.ts";
@@ -16,36 +11,10 @@ import { ratio, sampleLine, summary, timed, title } from "./figures.ts";
 const ROUNDS = 190;
 const WARM_UP = 20;
 
-async function openChat(owner: Owner, place: Place, name: string): Promise<ChatShell> {
-  const parsed = parseNickname(name);
-  if (!parsed.ok) throw new Error(parsed.text);
-  const shell = await ChatShell.open({
-    settings: { nickname: parsed.nickname, whenTaken: "end" },
-    registry: { type: "host", host: "127.0.0.1", port: place.port },
-    encapsulationPort: place.encapsulationPort,
-    clock: systemClock,
-    random: systemRandom,
-    createEndpoint: (localPort) =>
-      createSctpEndpoint({
-        localPort,
-        settings: WATCHED_SCTP_SETTINGS,
-        random: systemRandom,
-        now: systemClock.now(),
-      }),
-  });
-  owner.after(() => shell.close());
-  const online = notice(shell, ({ type }) => type === "online");
-  shell.start();
-  await online;
-  return shell;
-}
-
-function notice(shell: ChatShell, wanted: (notice: ChatNotice) => boolean): Promise<ChatNotice> {
-  const { promise, resolve } = Promise.withResolvers<ChatNotice>();
-  shell.onNotice((candidate) => {
-    if (wanted(candidate)) resolve(candidate);
-  });
-  return within("a notice", promise);
+async function openChat(owner: Owner, place: Place, nickname: string): Promise<ChatShell> {
+  const chat = await TestShell.open(owner, { ...place, nickname });
+  await chat.online();
+  return chat.shell;
 }
 
 async function echoPort(owner: Owner): Promise<number> {
@@ -76,12 +45,12 @@ try {
   eva.onNotice(({ type }) => {
     if (type === "received") received += 1;
   });
-  let settled: (notice: ChatNotice) => void = () => {};
+  let settled: (notice: ShellNotice) => void = () => {};
   ola.onNotice((candidate) => {
     if (candidate.type === "delivered" || candidate.type === "undelivered") settled(candidate);
   });
   const message = async (text: string): Promise<void> => {
-    const outcome = new Promise<ChatNotice>((resolve) => {
+    const outcome = new Promise<ShellNotice>((resolve) => {
       settled = resolve;
     });
     ola.send(`127.0.0.1:${eva.port}`, text);

@@ -1,15 +1,22 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decodeUtf8 } from "../../src/base/text.ts";
+import { FALLBACK_MILLIS } from "../../src/chat/membership.ts";
 import { encodeRefusal } from "../../src/wire/mp1-roster.ts";
 import { nickname, OLA, REGISTRY, rosterBytes, VirtualClient } from "./virtual-client.ts";
+
+function online(again: boolean) {
+  const unknown = { realm: undefined, fingerprint: undefined };
+  const standing = { protocol: "mp1", address: REGISTRY, ...unknown, trust: "unverified" };
+  return { type: "online", nickname: "adam", registry: REGISTRY, standing, again };
+}
 
 test("hello is repeated with growing pauses, and after ten seconds there is a hint, once", () => {
   const bench = new VirtualClient();
   bench.start();
   const times: number[] = [];
   for (let time = 0; time <= 40_000; time += 50) {
-    if (bench.take("hello").length > 0) times.push(time);
+    if (bench.hellos().length > 0) times.push(time);
     bench.pass(50);
   }
   assert.deepEqual(times.slice(0, 8), [0, 250, 750, 1_750, 3_750, 7_750, 15_750, 25_750]);
@@ -20,10 +27,7 @@ test("hello is repeated with growing pauses, and after ten seconds there is a hi
 test("what is sent is our hello", () => {
   const bench = new VirtualClient();
   bench.start();
-  assert.equal(
-    decodeUtf8(bench.take("hello")[0]?.bytes ?? new Uint8Array()),
-    "SERVER DISCOVERY multiproto/1",
-  );
+  assert.equal(decodeUtf8(bench.hellos()[0]?.bytes ?? new Uint8Array()), "SERVER DISCOVERY multiproto/1");
 });
 
 test("dial-back, roster, association: online, and the first message is the byte 0", () => {
@@ -36,16 +40,17 @@ test("dial-back, roster, association: online, and the first message is the byte 
   assert.equal(associate?.address, REGISTRY);
   bench.handle({ type: "association-up", association: associate.association });
   assert.equal(decodeUtf8(bench.take("association-send")[0]?.bytes ?? new Uint8Array()), "0");
-  const online = bench.notices().at(-1);
-  assert.deepEqual(online, { type: "online", nickname: "adam", registry: REGISTRY, again: false });
-  assert.deepEqual(bench.client.snapshot().roster, [OLA]);
+  assert.deepEqual(bench.notices().at(-1), online(false));
+  assert.deepEqual(bench.listed(), [OLA]);
 });
 
 test("one dial-back at a time; by unicast only from whom we asked; none when we are online", () => {
   const bench = new VirtualClient();
   bench.client.start(0);
   assert.equal(bench.dialBack(), undefined);
-  bench.handle({ type: "hello-sent", to: ["10.0.0.1", "10.0.0.9"] });
+  bench.pass(FALLBACK_MILLIS);
+  const to = ["10.0.0.1", "10.0.0.9"].map((address) => ({ host: "registry", address }));
+  bench.handle({ type: "hello-sent", protocol: "mp1", to });
   assert.equal(bench.dialBack("10.6.6.6"), undefined);
   assert.match(JSON.stringify(bench.notices().at(-1)), /search-failing.*10\.6\.6\.6.*--registry 10\.6\.6\.6/);
   assert.equal(bench.dialBack("10.6.6.7"), undefined);
@@ -61,7 +66,7 @@ test("a dial-back that says nothing, breaks or answers garbage is given up and t
   for (const how of ["silent", "broken", "garbage"] as const) {
     const bench = new VirtualClient();
     bench.start();
-    bench.take("hello");
+    bench.hellos();
     const dial = bench.dialBack();
     assert.ok(dial);
     const { connection } = dial;
@@ -71,7 +76,7 @@ test("a dial-back that says nothing, breaks or answers garbage is given up and t
     bench.pass(5_000);
     if (how === "silent") assert.equal(bench.take("close-dial-back").length, 1);
     bench.pass(500);
-    assert.ok(bench.take("hello").length > 0, how);
+    assert.ok(bench.hellos().length > 0, how);
     bench.goOnline();
     assert.equal(bench.notices().at(-1)?.type, "online", how);
   }
@@ -90,12 +95,12 @@ test("a taken nickname: the user is asked, and nothing is sent until there is an
   bench.answer(TAKEN);
   const refused = bench.notices().at(-1);
   assert.equal(refused?.type === "refused" && refused.next, "ask");
-  bench.take("hello");
+  bench.hellos();
   bench.pass(60_000);
-  assert.deepEqual(bench.take("hello"), []);
+  assert.deepEqual(bench.hellos(), []);
   bench.client.rename(bench.now, nickname("eve"));
-  bench.pass(0);
-  assert.equal(bench.take("hello").length, 1);
+  bench.pass(500);
+  assert.equal(bench.hellos().length, 1);
   assert.equal(bench.dialBack()?.told, "eve\n");
 });
 
@@ -103,7 +108,7 @@ test("a taken nickname: a script takes the suggestion, or ends", () => {
   const suggestion = new VirtualClient({ whenTaken: "suggestion" });
   suggestion.start();
   suggestion.answer(TAKEN);
-  suggestion.pass(0);
+  suggestion.pass(500);
   assert.equal(suggestion.dialBack()?.told, "adam~2\n");
   const end = new VirtualClient({ whenTaken: "end" });
   end.start();
@@ -128,11 +133,11 @@ test("a full registry is tried again later", () => {
   const bench = new VirtualClient({ whenTaken: "end" });
   bench.start();
   bench.answer(encodeRefusal({ code: "registry-full", text: "10000 clients" }));
-  bench.take("hello");
+  bench.hellos();
   bench.pass(3_000);
-  assert.deepEqual(bench.take("hello"), []);
-  bench.pass(1_100);
-  assert.equal(bench.take("hello").length, 1);
+  assert.deepEqual(bench.hellos(), []);
+  bench.pass(1_600);
+  assert.equal(bench.hellos().length, 1);
 });
 
 test("a registry that is gone: said once, looked for closely, and back without anybody told to be gone", () => {
@@ -142,16 +147,16 @@ test("a registry that is gone: said once, looked for closely, and back without a
   assert.deepEqual(bench.notices(), [{ type: "registry-lost", registry: REGISTRY, how: "closed" }]);
   assert.equal(bench.client.snapshot().registry, undefined);
   assert.equal(bench.client.snapshot().registryLostAt, bench.now);
-  assert.deepEqual(bench.client.snapshot().roster, [OLA]);
+  assert.deepEqual(bench.listed(), [OLA]);
   bench.pass(10_000);
-  assert.ok(bench.take("hello").length >= 10);
+  assert.ok(bench.hellos().length >= 10);
   assert.deepEqual(bench.notices(), []);
   // The new registry knows nobody yet; ola comes back a second after us.
   bench.goOnline();
   bench.pass(1_000);
   bench.push(OLA);
   bench.pass(10_000);
-  assert.deepEqual(bench.notices(), [{ type: "online", nickname: "adam", registry: REGISTRY, again: true }]);
+  assert.deepEqual(bench.notices(), [online(true)]);
 });
 
 test("who did not come back after a restart is told after it settled", () => {
@@ -173,12 +178,12 @@ test("registered but no association: said, and tried again", () => {
   bench.answer(rosterBytes());
   const [associate] = bench.take("associate");
   assert.ok(associate);
-  bench.take("hello");
+  bench.hellos();
   bench.pass(6_000);
   assert.equal(bench.take("abandon")[0]?.association, associate.association);
   assert.equal(bench.notices().at(-1)?.type, "presence-failed");
   bench.pass(5_000);
-  assert.ok(bench.take("hello").length > 0);
+  assert.ok(bench.hellos().length > 0);
   bench.answer(rosterBytes());
   bench.pass(6_000);
   assert.deepEqual(bench.notices(), [], "said once");
@@ -188,10 +193,10 @@ test("events of an association that is over change nothing", () => {
   const bench = new VirtualClient();
   bench.online(OLA);
   bench.handle({ type: "association-ended", association: 99, how: "lost" });
-  bench.handle({ type: "association-message", association: 99, bytes: rosterBytes() });
+  bench.handle({ type: "association-message", association: 99, stream: 0, ppid: 0, bytes: rosterBytes() });
   bench.handle({ type: "association-up", association: 99 });
   assert.deepEqual(bench.notices(), []);
-  assert.deepEqual(bench.client.snapshot().roster, [OLA]);
+  assert.deepEqual(bench.listed(), [OLA]);
 });
 
 test("leaving: by SHUTDOWN, and after a second all the same", () => {
@@ -202,13 +207,13 @@ test("leaving: by SHUTDOWN, and after a second all the same", () => {
   assert.equal(polite.take("dissociate").length, 1);
   assert.deepEqual(polite.notices(), []);
   polite.endAssociation("closed");
-  assert.deepEqual(polite.notices(), [{ type: "ended" }]);
+  assert.deepEqual(polite.notices(), [{ type: "ended", reason: "left", text: undefined }]);
   const silent = new VirtualClient();
   silent.online();
   silent.client.leave(silent.now);
   silent.pass(1_000);
   assert.equal(silent.take("abandon").length, 1);
-  assert.deepEqual(silent.notices(), [{ type: "ended" }]);
+  assert.deepEqual(silent.notices(), [{ type: "ended", reason: "left", text: undefined }]);
   const searching = new VirtualClient();
   searching.start();
   searching.client.leave(searching.now);

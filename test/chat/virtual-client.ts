@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
 import type { Millis, Random } from "../../src/base/clock.ts";
+import type { Fingerprint } from "../../src/base/fingerprint.ts";
 import { decodeUtf8, encodeUtf8 } from "../../src/base/text.ts";
 import { ChatClient } from "../../src/chat/client.ts";
-import type { ChatEvent, ChatNotice, ChatOutput } from "../../src/chat/events.ts";
-import type { WhenTaken } from "../../src/chat/membership.ts";
+import type { ChatEvent, ChatOutput } from "../../src/chat/events.ts";
+import { FALLBACK_MILLIS } from "../../src/chat/membership.ts";
+import type { ChatNotice } from "../../src/chat/notices.ts";
+import { Pins } from "../../src/chat/pins.ts";
+import type { WhenTaken } from "../../src/chat/settings.ts";
 import { type Nickname, parseNickname } from "../../src/wire/nickname.ts";
 
 export const REGISTRY = "10.0.0.1";
@@ -42,8 +46,19 @@ export class VirtualClient {
   #association = 0;
 
   constructor(options: { nick?: string; whenTaken?: WhenTaken } = {}) {
-    const settings = { nickname: nickname(options.nick ?? "adam"), whenTaken: options.whenTaken ?? "ask" };
-    this.client = new ChatClient({ settings, random: EVEN });
+    const settings = {
+      nickname: nickname(options.nick ?? "adam"),
+      whenTaken: options.whenTaken ?? "ask",
+      legacy: true,
+      hosts: [],
+    } as const;
+    this.client = new ChatClient({
+      settings,
+      random: EVEN,
+      unixAt: (at) => 1_764_000_000_000 + at,
+      identity: { fingerprint: "aa".repeat(32) as Fingerprint },
+      pins: Pins.none,
+    });
   }
 
   handle(event: ChatEvent): void {
@@ -74,14 +89,20 @@ export class VirtualClient {
     return found;
   }
 
+  /** Hellos of mp1. */
+  hellos(): readonly { readonly bytes: Uint8Array }[] {
+    return this.take("hello").filter(({ protocol }) => protocol === "mp1");
+  }
+
   notices(): readonly ChatNotice[] {
     return this.take("notice").map((out) => out.notice);
   }
 
   start(): void {
     this.client.start(this.now);
-    this.pass(0);
-    this.handle({ type: "hello-sent", to: "any" });
+    // Nobody answers by mp2.
+    this.pass(FALLBACK_MILLIS);
+    this.handle({ type: "hello-sent", protocol: "mp1", to: "any" });
   }
 
   /** A registry calls back; what it was told is returned, undefined when it was turned away. */
@@ -120,10 +141,18 @@ export class VirtualClient {
     this.take("hello");
   }
 
+  /** Who is listed, as mp1 writes it. */
+  listed(): readonly Item[] {
+    const { roster } = this.client.snapshot();
+    return roster.map(({ nickname, address, port, online }) => ({ nickname, ip: address, port, online }));
+  }
+
   push(...roster: readonly Item[]): void {
     this.handle({
       type: "association-message",
       association: this.#association,
+      stream: 0,
+      ppid: 0,
       bytes: rosterBytes(...roster),
     });
   }

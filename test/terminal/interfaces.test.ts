@@ -53,7 +53,7 @@ async function list(
   nick: string,
 ): Promise<{ code: number | null; registry?: string; stderr: string }> {
   const program = join(PROJECT, "src/bin/multiproto-chat.ts");
-  const environment = { XDG_STATE_HOME: join(directory, nick) };
+  const environment = { XDG_STATE_HOME: join(directory, nick), XDG_DATA_HOME: join(directory, nick) };
   const argv = [NODE, program, "--nick", nick, "list", "--json"];
   const { code, stdout, stderr } = await host.spawn(argv, { environment }).finished;
   return code === EXIT.ok ? { code, registry: JSON.parse(stdout).registry, stderr } : { code, stderr };

@@ -42,7 +42,8 @@ async function startRegistry(): Promise<Running> {
 }
 
 function environment(profile: string): Record<string, string> {
-  return { XDG_STATE_HOME: join(directory, profile), LC_ALL: "C.UTF-8" };
+  const files = join(directory, profile);
+  return { XDG_STATE_HOME: files, XDG_DATA_HOME: join(files, "data"), LC_ALL: "C.UTF-8" };
 }
 
 /** A client whose commands a test writes. */

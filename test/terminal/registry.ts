@@ -38,19 +38,20 @@ export class Registry {
   ): { argv: string[]; environment: Record<string, string> } {
     const program = join(PROJECT, "src/bin/multiproto-chat.ts");
     const ports = ["--port", `${this.port}`, "--encapsulation-port", `${this.encapsulationPort}`];
-    const environment = { XDG_STATE_HOME: join(this.directory, profile), LC_ALL: "C.UTF-8" };
+    const files = join(this.directory, profile);
+    const environment = { XDG_STATE_HOME: files, XDG_DATA_HOME: join(files, "data"), LC_ALL: "C.UTF-8" };
     return { argv: [NODE, program, ...ports, ...rest], environment };
   }
 
-  /** Runs a client that is no terminal program. */
+  /** Runs a client that is no terminal program, with the files of its `--nick`. */
   run(...rest: readonly string[]): Running {
-    const { argv, environment } = this.client("script", ...rest);
+    const { argv, environment } = this.client(profileOf(rest), ...rest);
     return new Running(argv, { environment });
   }
 
   /** With input: its standard input is this text. */
   runWith(input: string, ...rest: readonly string[]): Running {
-    const { argv, environment } = this.client("script", ...rest);
+    const { argv, environment } = this.client(profileOf(rest), ...rest);
     return new Running(argv, { environment, input });
   }
 
@@ -89,6 +90,11 @@ export class Registry {
   async #ready(): Promise<void> {
     await this.#daemon.output((text) => text.includes(" ready "), "the registry is ready");
   }
+}
+
+/** Whoever goes by a name of their own is another person. */
+function profileOf(argv: readonly string[]): string {
+  return argv[argv.indexOf("--nick") + 1 || argv.length] ?? "script";
 }
 
 function freePort(): Promise<number> {

@@ -40,7 +40,7 @@ async function startRegistry(): Promise<Running> {
 }
 
 function chat(host: LanHost, nick: string, ...argv: string[]): Running {
-  const environment = { XDG_STATE_HOME: join(directory, nick) };
+  const environment = { XDG_STATE_HOME: join(directory, nick), XDG_DATA_HOME: join(directory, nick) };
   const program = join(PROJECT, "src/bin/multiproto-chat.ts");
   return host.spawn([NODE, program, "--nick", nick, ...argv], { environment });
 }

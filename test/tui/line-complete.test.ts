@@ -6,8 +6,12 @@ const NAMES = ["ola", "Olaf", "eve"];
 
 const TABLE: readonly [string, string, readonly string[]][] = [
   ["/h", "/help ", []],
+  ["/fin", "/fingerprint ", []],
+  ["/fingerprint e", "/fingerprint eve ", []],
+  ["/trust accept e", "/trust accept eve ", []],
+  ["/trust e", "/trust e", []],
   ["m", "msg ", []],
-  ["/", "/", ["/exit", "/help", "/list", "/msg"]],
+  ["/", "/", ["/away", "/back", "/exit", "/fingerprint", "/help", "/list", "/msg", "/trust"]],
   ["msg e", "msg eve ", []],
   ["/msg E", "/msg eve ", []],
   ["msg ol", "msg ol", ["ola", "Olaf"]],

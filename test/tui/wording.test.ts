@@ -1,11 +1,35 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import type { ChatNotice, UndeliveredReason } from "../../src/chat/events.ts";
-import { messageText, noticeLines, rosterLines, senderText } from "../../src/chat/wording.ts";
-import { nickname } from "./virtual-client.ts";
+import type { ChatNotice, Peer, UndeliveredReason } from "../../src/chat/notices.ts";
+import { messageText } from "../../src/tui/lines.ts";
+import { noticeLines } from "../../src/tui/wording.ts";
+import { rosterLines, senderText } from "../../src/tui/wording-peers.ts";
+import { nickname } from "../chat/virtual-client.ts";
+
+const STANDING = {
+  protocol: "mp1",
+  address: "10.0.0.1",
+  realm: undefined,
+  fingerprint: undefined,
+  trust: "unverified",
+} as const;
 
 const CONTEXT = { place: "by multicast on eth0" };
+const OLA: Peer = {
+  nickname: nickname("ola"),
+  address: "10.0.0.2",
+  port: 51_000,
+  state: "online",
+  online: true,
+  reason: undefined,
+  lastSeen: undefined,
+  status: undefined,
+  fingerprint: undefined,
+  kind: "mp1",
+  trust: "unverified",
+};
+
 /** Anything but printable text, with the joiners that belong to text. */
 const ACTING = /(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/u;
 
@@ -37,7 +61,7 @@ test("every reason has its sentence, which names the peer", () => {
       to: "ola",
       text: "hi",
       why,
-      destination: { address: "10.0.0.2", port: 51_000 },
+      destination: { address: "10.0.0.2", port: 51_001 },
       partsDelivered: 0,
       parts: 1,
       uncertain: false,
@@ -54,7 +78,8 @@ test("every reason has its sentence, which names the peer", () => {
 });
 
 test("who says it: unverified, or from an address that is not the listed one", () => {
-  const message = { from: nickname("ola"), address: "10.0.0.9", text: "" };
+  const keyless = { messageId: undefined, time: undefined, fingerprint: undefined };
+  const message = { from: nickname("ola"), address: "10.0.0.9", text: "", ...keyless };
   assert.equal(senderText({ ...message, standing: "unverified" }), "ola*");
   assert.equal(senderText({ ...message, standing: "mismatch" }), "ola(?) at 10.0.0.9");
 });
@@ -74,7 +99,7 @@ test("nothing that acts on a terminal comes through, whatever the network says",
         { type: "refused", nickname: name, refusal, next: "end" },
         { type: "presence", online: [name], offline: [name, name] },
         { type: "search-failing", text: hostile },
-        { type: "online", nickname: name, registry: "10.0.0.1", again: false },
+        { type: "online", nickname: name, registry: "10.0.0.1", standing: STANDING, again: false },
       ];
       for (const notice of notices) {
         for (const { text } of noticeLines(notice, CONTEXT)) assert.doesNotMatch(text, ACTING);
@@ -85,9 +110,15 @@ test("nothing that acts on a terminal comes through, whatever the network says",
 });
 
 test("the list marks everybody, and says when it is old", () => {
-  const roster = [{ nickname: nickname("ola"), ip: "10.0.0.2", port: 51_000, online: true }];
-  const snapshot = { nickname: nickname("adam"), registry: undefined, registryLostAt: 5, roster };
+  const snapshot = {
+    nickname: nickname("adam"),
+    registry: undefined,
+    registryLostAt: 5,
+    away: false,
+    status: undefined,
+    roster: [OLA],
+  };
   const [since, ola] = rosterLines(snapshot, "12:03").map((line) => line.text);
   assert.equal(since, "registry unreachable since 12:03; last seen:");
-  assert.match(ola ?? "", /^ola\* +10\.0\.0\.2:51000 +online$/);
+  assert.match(ola ?? "", /^ola\* +10\.0\.0\.2:51000 +online +unverified$/);
 });

@@ -1,0 +1,61 @@
+import { isIPv6 } from "node:net";
+import { InvalidArgumentError } from "commander";
+import { type Nickname, parseNickname } from "../wire/nickname.ts";
+
+/** The arguments of multiproto-chat: text becomes a value, or an error that commander shows. */
+
+/** A registry that the user named. */
+export interface NamedHost {
+  readonly typed: string;
+  /** Name or address, without brackets. */
+  readonly host: string;
+  readonly port: number | undefined;
+}
+
+/** More are not asked: each hello goes to all of them. */
+const MAX_HOSTS = 8;
+
+export function nickname(text: string): Nickname {
+  const parsed = parseNickname(text);
+  if (!parsed.ok) throw new InvalidArgumentError(parsed.text);
+  return parsed.nickname;
+}
+
+/** `HOST`, `HOST:PORT`, an IPv6 address as it is, or with a port as `[ADDRESS]:PORT`; given again, one more. */
+export function hostsAndPorts(text: string, before: readonly NamedHost[] = []): readonly NamedHost[] {
+  if (before.length >= MAX_HOSTS) throw new InvalidArgumentError(`at most ${MAX_HOSTS} registries`);
+  return [...before, hostAndPort(text)];
+}
+
+function hostAndPort(text: string): NamedHost {
+  const wrong = () => new InvalidArgumentError("expected HOST, HOST:PORT or [IPV6]:PORT");
+  const bare = text.replace(/%[\w.-]+$/, "");
+  if (isIPv6(bare)) return { typed: text, host: text, port: undefined };
+  const [, inBrackets, plain, port] = /^(?:\[([^\]]+)\]|([\w.-]+))(?::(\d+))?$/.exec(text) ?? [];
+  const host = inBrackets ?? plain;
+  if (host === undefined) throw wrong();
+  if (inBrackets !== undefined && !isIPv6(inBrackets.replace(/%[\w.-]+$/, ""))) throw wrong();
+  return { typed: text, host, port: port === undefined ? undefined : portNumber(port) };
+}
+
+export function portNumber(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (port < 1 || port > 65_535) throw new InvalidArgumentError("expected a port from 1 to 65535");
+  return port;
+}
+
+export function count(text: string): number {
+  const number = /^\d{1,9}$/.test(text) ? Number(text) : 0;
+  if (number < 1) throw new InvalidArgumentError("expected a whole number from 1");
+  return number;
+}
+
+/** Milliseconds of "500ms", "30s", "5m", "1h"; a number alone is of seconds. */
+export function duration(text: string): number {
+  const units: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, "": 1_000 };
+  const [, digits, unit] = /^(\d{1,7})(ms|s|m|h|)$/.exec(text) ?? [];
+  const millis = Number(digits) * (units[unit ?? ""] ?? Number.NaN);
+  if (!(millis >= 0) || millis > 7 * 86_400_000)
+    throw new InvalidArgumentError("expected a time like 30s, 5m or 1h");
+  return millis;
+}

@@ -1,0 +1,55 @@
+import { type Command, Option } from "commander";
+import { systemClock } from "../io/clock.ts";
+import { dataDirectory, Profile } from "../io/profile.ts";
+import {
+  runFingerprint,
+  runTrustAccept,
+  runTrustForget,
+  runTrustList,
+  type TrustContext,
+} from "../tui/trust.ts";
+import type { Whose } from "../tui/trust-changes.ts";
+
+interface WhoseOptions {
+  readonly json?: boolean;
+  readonly kind?: Exclude<Whose, undefined>;
+}
+
+/** Adds `fingerprint` and `trust` to multiproto-chat; `ended` takes the exit code. */
+export function addTrustCommands(program: Command, ended: (code: number) => void): void {
+  const context = (json = false): TrustContext => {
+    const { dataDir } = program.opts<{ dataDir?: string }>();
+    const profile = Profile.open(dataDirectory(process.env, dataDir));
+    return { profile, clock: systemClock, output: process.stdout, errors: process.stderr, json };
+  };
+  program
+    .command("fingerprint")
+    .description("print the fingerprint of your key, to be read to others")
+    .option("--json", "as JSON")
+    .action(async ({ json }: { json?: boolean }) => ended(await runFingerprint(context(json))));
+  const trust = program.command("trust").description("the keys of people and registries that are trusted");
+  trust
+    .command("list", { isDefault: true })
+    .description("print them, and those that were refused")
+    .option("--json", "as JSON")
+    .action(({ json }: { json?: boolean }) => ended(runTrustList(context(json))));
+  withWhose(trust.command("accept"))
+    .description("trust the key that came last under NAME; with FINGERPRINT only if it is that one")
+    .argument("<name>", "nickname, or a registry's realm or host")
+    .argument("[fingerprint...]", "the digits that the other person reads to you")
+    .action((name: string, spoken: readonly string[], options: WhoseOptions) => {
+      const how = { name, whose: options.kind, spoken: spoken.length === 0 ? undefined : spoken.join(" ") };
+      ended(runTrustAccept(context(options.json), how));
+    });
+  withWhose(trust.command("forget"))
+    .description("forget the key of NAME: the next one is taken as the first")
+    .argument("<name>", "nickname, or a registry's realm or host")
+    .action((name: string, options: WhoseOptions) => {
+      ended(runTrustForget(context(options.json), { name, whose: options.kind }));
+    });
+}
+
+function withWhose(command: Command): Command {
+  const kind = new Option("--kind <kind>", "whose NAME is, where both have it").choices(["peer", "registry"]);
+  return command.option("--json", "as JSON").addOption(kind);
+}

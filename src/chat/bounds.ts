@@ -1,0 +1,39 @@
+import type { Millis } from "../base/clock.ts";
+import type { Rate } from "../base/tokens.ts";
+
+/** Every bound of the chat core and why it is what it is. Its times stand beside the states that they end. */
+export const BOUNDS = {
+  /** Messages that wait for one peer: more is no conversation. */
+  queuedPerPeer: 100,
+  queued: 1_000,
+  /** Links with peers, judged or not: TLS takes 512 connections. */
+  links: 256,
+  /** Those that are not accepted yet, of all peers: each costs a reader and some timers. */
+  unacceptedLinks: 64,
+  /**
+   * Peers of whom message ids are remembered, and ids of each: eight times what a sender has under way, so that what
+   * comes again is known, however a flood of others goes.
+   */
+  rememberedPeers: 512,
+  rememberedIds: 256,
+  /** Delivered messages whose reading can still be told. */
+  readable: 1_024,
+  /** Keys that were refused and shown; more are refused without a word. */
+  contradictionsTold: 256,
+  /** Cookies that are answered in a row, for each hello: more registries than any network has, or a flood. */
+  joinsPerHello: 8,
+  /** Registries whose dial-back may come. */
+  joins: 32,
+  /** Dial-backs of registries at once: the best that answered, and some that only pretend. */
+  registrations: 4,
+  /** Keys of registries whose last announcement is remembered. */
+  announcers: 64,
+  /** mp1 messages that wait to be judged; more are judged by what is known. */
+  arrivals: 64,
+} as const;
+
+/** Signatures that are verified a second, of keys that we know: each costs some 0.1 ms. */
+export const ANNOUNCEMENT_RATE: Rate = { perSecond: 5, burst: 20 };
+
+/** A message that was given no time of its own is tried for so long: a dead connection is found, and another one tried. */
+export const SEND_MILLIS: Millis = 10_000;

@@ -1,0 +1,198 @@
+import type { Millis, Random } from "../base/clock.ts";
+import type { Fingerprint } from "../base/fingerprint.ts";
+import { CHAT, type Msg } from "../wire/mp2-chat.ts";
+import { encodeFrame } from "../wire/mp2-frames.ts";
+import type { MessageId } from "../wire/mp2-values.ts";
+import { foldNickname, type Nickname } from "../wire/nickname.ts";
+import { BOUNDS } from "./bounds.ts";
+import { Contact, type ContactHost, type Settlement } from "./contact.ts";
+import type { ChatEvent, ChatOutput, Progress, TlsOpened } from "./events.ts";
+import { Inbox } from "./inbox.ts";
+import type { KnownPeers } from "./known-peers.ts";
+import type { ChatNotice } from "./notices.ts";
+import type { Outgoing } from "./outbox.ts";
+import type { Speaker, Verdict } from "./peer-connections.ts";
+import type { Trusted } from "./trust.ts";
+
+export interface LinksOptions {
+  /** Our key. */
+  readonly own: Fingerprint;
+  readonly random: Random;
+  readonly peers: KnownPeers;
+  readonly trusted: Trusted;
+  readonly nick: () => Nickname;
+  readonly emit: (output: ChatOutput) => void;
+  readonly settled: (now: Millis, message: Outgoing, settlement: Settlement) => void;
+  /** The other person has seen these. */
+  readonly seen: (ids: readonly MessageId[]) => void;
+}
+
+/** Chat over mp2: which connection belongs to whom, who is taken, and what they say. */
+export class Links {
+  readonly #options: LinksOptions;
+  readonly #host: ContactHost;
+  readonly #contacts = new Map<Fingerprint, Contact>();
+  readonly #connections = new Map<number, Contact>();
+  readonly #inbox = new Inbox();
+  /** Keys that were new, until their first message is shown. */
+  readonly #strangers = new Set<Fingerprint>();
+  #dials = 0;
+
+  constructor(options: LinksOptions) {
+    this.#options = options;
+    const { own, random, nick, emit, settled, seen, peers } = options;
+    this.#host = {
+      ...{ own, random, nick, emit, settled, seen },
+      find: (fingerprint) => peers.holderOf(fingerprint),
+      nextConnection: (contact) => this.#number(contact),
+      forget: (connection) => this.#connections.delete(connection),
+      judge: (now, speaker) => this.#judge(now, speaker),
+      up: (now, speaker) => this.#up(now, speaker),
+      said: (now, speaker, message) => this.#said(now, speaker, message),
+      typed: ({ fingerprint, nick: name }, active) => {
+        const from = peers.holderOf(fingerprint)?.nickname ?? name;
+        this.#tell({ type: "typing", from, active });
+      },
+    };
+  }
+
+  /** Connections now, those that are being dialled among them. */
+  get size(): number {
+    return this.#connections.size;
+  }
+
+  /** What is kept in all. */
+  get held(): number {
+    return this.#contacts.size + this.#connections.size + this.#inbox.size + this.#strangers.size;
+  }
+
+  /** To whoever has that key; `settled` follows. */
+  submit(now: Millis, to: Fingerprint, message: Outgoing): void {
+    this.#contact(to).submit(now, message);
+    this.#tidy();
+  }
+
+  markRead(from: Fingerprint, ids: readonly MessageId[]): void {
+    this.#contacts.get(from)?.markRead(ids);
+  }
+
+  typing(to: Fingerprint, active: boolean): void {
+    this.#contacts.get(to)?.typing(active);
+  }
+
+  opened(now: Millis, event: TlsOpened): void {
+    const { connection, initiative, fingerprint, address } = event;
+    if (initiative === "ours") this.#connections.get(connection)?.answered(now, connection);
+    else if (this.#makeRoom(now)) {
+      const contact = this.#contact(fingerprint);
+      this.#connections.set(connection, contact);
+      contact.called(now, connection, address);
+    } else {
+      const busy = encodeFrame(CHAT.encode({ type: "close", reason: "busy" }));
+      this.#options.emit({ type: "tls-send", connection, bytes: busy });
+      this.#options.emit({ type: "tls-end", connection });
+    }
+    this.#tidy();
+  }
+
+  received(now: Millis, connection: number, bytes: Uint8Array): Progress {
+    const progress = this.#connections.get(connection)?.received(now, connection, bytes);
+    this.#tidy();
+    return progress ?? { messages: 0, pending: 0 };
+  }
+
+  handle(now: Millis, event: Extract<ChatEvent, { type: "tls-ended" | "tls-closed" | "tls-failed" }>): void {
+    const contact = this.#connections.get(event.connection);
+    if (event.type === "tls-failed") contact?.failed(now, event.connection, event.failure);
+    else contact?.ended(now, event.connection);
+    this.#tidy();
+  }
+
+  /** Roster or pins have changed. */
+  judgeAnew(now: Millis): void {
+    for (const contact of [...this.#contacts.values()]) contact.judgeAnew(now);
+    this.#tidy();
+  }
+
+  leave(now: Millis): void {
+    for (const contact of [...this.#contacts.values()]) contact.leave(now);
+    this.#tidy();
+  }
+
+  nextDeadline(): Millis | undefined {
+    let next = Infinity;
+    for (const contact of this.#contacts.values()) next = Math.min(next, contact.nextDeadline() ?? Infinity);
+    return next === Infinity ? undefined : next;
+  }
+
+  advance(now: Millis): void {
+    for (const contact of [...this.#contacts.values()]) {
+      if ((contact.nextDeadline() ?? Infinity) <= now) contact.advance(now);
+    }
+    this.#tidy();
+  }
+
+  #contact(fingerprint: Fingerprint): Contact {
+    const contact = this.#contacts.get(fingerprint) ?? new Contact(this.#host, fingerprint);
+    this.#contacts.set(fingerprint, contact);
+    return contact;
+  }
+
+  #number(contact: Contact): number | undefined {
+    if (this.#connections.size >= BOUNDS.links) return undefined;
+    this.#dials += 1;
+    this.#connections.set(-this.#dials, contact);
+    return -this.#dials;
+  }
+
+  /** Whether one more connection of theirs may be; a link without anything under way gives way. */
+  #makeRoom(now: Millis): boolean {
+    let unaccepted = 0;
+    for (const contact of this.#contacts.values()) unaccepted += contact.unaccepted;
+    if (unaccepted >= BOUNDS.unacceptedLinks) return false;
+    if (this.#connections.size < BOUNDS.links) return true;
+    return [...this.#contacts.values()].some((contact) => contact.makeRoom(now));
+  }
+
+  #tidy(): void {
+    for (const [fingerprint, contact] of this.#contacts) {
+      if (contact.isIdle) this.#contacts.delete(fingerprint);
+    }
+  }
+
+  /** Its fingerprint must be the roster's for its name, and the pinned one. */
+  #judge(now: Millis, { fingerprint, nick, address }: Speaker): Verdict {
+    const peer = this.#options.peers.holderOf(fingerprint);
+    if (peer?.trust === "changed") {
+      const subject = { kind: "peer", name: peer.nickname } as const;
+      this.#options.trusted.contradicted(now, { subject, address, offered: fingerprint, proved: true });
+      return "untrusted";
+    }
+    const isListed = peer !== undefined && foldNickname(peer.nickname) === foldNickname(nick);
+    return isListed ? "welcome" : "wait";
+  }
+
+  #up(now: Millis, { fingerprint, nick }: Speaker): void {
+    const subject = { kind: "peer", name: nick } as const;
+    if (this.#options.trusted.judge(subject, fingerprint) !== "new") return;
+    this.#options.trusted.meet(now, subject, fingerprint);
+    if (this.#strangers.size < BOUNDS.rememberedPeers) this.#strangers.add(fingerprint);
+  }
+
+  #said(now: Millis, speaker: Speaker, { id, time, text }: Msg): void {
+    const { fingerprint, address } = speaker;
+    if (!this.#inbox.take(fingerprint, id)) return;
+    const from = this.#options.peers.holderOf(fingerprint)?.nickname ?? speaker.nick;
+    // Who has taken another name since is met under that.
+    this.#up(now, { ...speaker, nick: from });
+    const trust = this.#options.trusted.judge({ kind: "peer", name: from }, fingerprint);
+    const isNew = this.#strangers.delete(fingerprint) || trust === "new";
+    const standing = isNew || trust === "unverified" || trust === "changed" ? "new" : trust;
+    const message = { from, address, text, standing, messageId: id, time, fingerprint } as const;
+    this.#tell({ type: "received", message });
+  }
+
+  #tell(notice: ChatNotice): void {
+    this.#options.emit({ type: "notice", notice });
+  }
+}

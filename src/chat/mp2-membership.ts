@@ -1,0 +1,372 @@
+import type { Millis, Random } from "../base/clock.ts";
+import { Deadlines } from "../base/deadlines.ts";
+import type { Fingerprint } from "../base/fingerprint.ts";
+import type { Mirror } from "../roster/mirror.ts";
+import { type BlockedReason, DISCOVERY_TO_CLIENT, isMp2Datagram } from "../wire/mp2-discovery.ts";
+import type { Ended } from "../wire/mp2-presence.ts";
+import type { Availability, Refused } from "../wire/mp2-registration.ts";
+import type { Nickname } from "../wire/nickname.ts";
+import { Announcements } from "./announcements.ts";
+import { BOUNDS } from "./bounds.ts";
+import type { AssociationEnd, ChatEvent, ChatOutput, Progress, Source, TlsOpened } from "./events.ts";
+import { strangerText } from "./mp1-membership.ts";
+import { Mp2Presence, type PresenceEvent } from "./mp2-presence.ts";
+import { Mp2Registration, type Registration, type RegistrationEnd } from "./mp2-registration.ts";
+import { type Joined, Mp2Search } from "./mp2-search.ts";
+import type { EndReason, RegistryStanding } from "./notices.ts";
+import { type PauseKind, RETURN_SPREAD_MILLIS } from "./pauses.ts";
+import type { PinSubject } from "./pins.ts";
+import type { Trusted } from "./trust.ts";
+
+/**
+ * Membership at a registry with a key: search, registration and presence put together. A search and its dial-backs may
+ * run beside a session: so a name is changed without being away.
+ */
+
+/** A beacon of another epoch may be faster than the session that is told of it. */
+const EPOCH_MILLIS: Millis = 1_000;
+/** A bye explains the end of a session that follows within so long. */
+const BYE_MILLIS: Millis = 30_000;
+
+/** What the registry said of its going away. */
+export interface Away {
+  readonly reason: "restart" | "stop" | "other";
+  readonly backInMillis: Millis | undefined;
+}
+
+export type Mp2Change =
+  /** A registry of mp2 is here. */
+  | { readonly type: "answered" }
+  | {
+      readonly type: "blocked";
+      readonly registry: string;
+      readonly port: number;
+      readonly reason: BlockedReason;
+    }
+  /** Said for the user. */
+  | { readonly type: "failing"; readonly text: string }
+  | { readonly type: "refused"; readonly nickname: Nickname; readonly refused: Refused }
+  /** The search is over; presence follows. */
+  | { readonly type: "registered"; readonly nickname: Nickname }
+  | {
+      readonly type: "online";
+      readonly standing: RegistryStanding;
+      readonly nickname: Nickname;
+      /** The name of the session that this one replaces. */
+      readonly renamedFrom: Nickname | undefined;
+    }
+  | { readonly type: "presence-failed"; readonly registry: string }
+  /** `away`: it said so, and comes back. */
+  | {
+      readonly type: "lost";
+      readonly registry: string;
+      readonly how: AssociationEnd;
+      readonly away: Away | undefined;
+    }
+  /** For good. */
+  | {
+      readonly type: "ended";
+      readonly reason: Extract<EndReason, "kicked" | "banned" | "superseded">;
+      readonly text: string | undefined;
+    };
+
+export interface Mp2Options {
+  readonly random: Random;
+  readonly hosts: readonly string[];
+  readonly trusted: Trusted;
+  readonly mirror: Mirror;
+  /** Who we want to be. */
+  readonly profile: () => { readonly nick: Nickname; readonly availability: Availability };
+  readonly nextAssociation: () => number;
+  readonly emit: (output: ChatOutput) => void;
+  readonly changed: (now: Millis, change: Mp2Change) => void;
+}
+
+export class Mp2Membership {
+  readonly #options: Mp2Options;
+  readonly #search: Mp2Search;
+  readonly #announcements: Announcements;
+  readonly #registrations = new Map<number, Mp2Registration>();
+  readonly #deadlines = new Deadlines<"mp2", "epoch">();
+  #presence: Mp2Presence | undefined;
+  /** Of the session before the present one, if that one replaces it. */
+  #renamedFrom: Nickname | undefined;
+  #last: Joined | undefined;
+  #away: (Away & { readonly at: Millis }) | undefined;
+  /** Of a beacon of our registry, and not our session's. */
+  #foreignEpoch: string | undefined;
+  #isStrangerTold = false;
+
+  constructor(options: Mp2Options) {
+    this.#options = options;
+    const { random, emit, hosts, trusted } = options;
+    const isPinned = (fingerprint: Fingerprint): boolean => trusted.isRegistry(fingerprint);
+    this.#search = new Mp2Search({ random, emit, hosts, isPinned });
+    this.#announcements = new Announcements(
+      (fingerprint) => fingerprint === this.#last?.fingerprint || isPinned(fingerprint),
+    );
+  }
+
+  get registry(): RegistryStanding | undefined {
+    return this.#presence?.isOnline === true ? this.#standing(this.#presence.registration) : undefined;
+  }
+
+  /** A session, or the beginning of one. */
+  get isPresent(): boolean {
+    return this.#presence !== undefined;
+  }
+
+  /** Whether a registry of mp2 was ever met: then there is no way back to one without a key. */
+  get hasMet(): boolean {
+    return this.#last !== undefined;
+  }
+
+  get isSearching(): boolean {
+    return this.#search.isSearching;
+  }
+
+  search(now: Millis, pauses: PauseKind, after: Millis): void {
+    this.#dropRegistrations();
+    this.#search.start(now, pauses, after, this.#last?.source);
+  }
+
+  /** There is reason to ask at once. */
+  hurry(now: Millis): void {
+    this.#search.hurry(now, 0);
+  }
+
+  stopSearch(): void {
+    this.#search.stop();
+    this.#dropRegistrations();
+  }
+
+  setAvailability(availability: Availability): void {
+    this.#presence?.setAvailability(availability);
+  }
+
+  /** The association whose end is to be awaited, if there is one. */
+  leave(): number | undefined {
+    this.stopSearch();
+    const presence = this.#presence;
+    this.#presence = undefined;
+    presence?.leave();
+    return presence?.association;
+  }
+
+  nextDeadline(): Millis | undefined {
+    const parts = [this.#search, this.#presence, ...this.#registrations.values()];
+    const next = Math.min(...parts.map((part) => part?.nextDeadline() ?? Infinity));
+    const all = Math.min(next, this.#deadlines.next() ?? Infinity);
+    return all === Infinity ? undefined : all;
+  }
+
+  advance(now: Millis): void {
+    this.#search.advance(now);
+    for (const registration of [...this.#registrations.values()]) registration.advance(now);
+    this.#presence?.advance(now);
+    while (this.#deadlines.due(now) !== undefined) this.#checkEpoch(now);
+  }
+
+  /** Whether the connection is a registry's. */
+  owns(connection: number): boolean {
+    return this.#registrations.has(connection);
+  }
+
+  received(now: Millis, connection: number, bytes: Uint8Array): Progress {
+    return this.#registrations.get(connection)?.received(now, bytes) ?? { messages: 0, pending: 0 };
+  }
+
+  handle(now: Millis, event: ChatEvent): void {
+    const presence = this.#presence;
+    switch (event.type) {
+      case "hello-sent":
+        this.#search.asked(event.to);
+        return;
+      case "datagram":
+        if (isMp2Datagram(event.bytes)) this.#datagram(now, event.from, event.bytes);
+        return;
+      case "tls-opened":
+        this.#dialledBack(now, event);
+        return;
+      case "tls-ended":
+      case "tls-closed":
+        this.#registrations.get(event.connection)?.ended(now);
+        return;
+      case "association-up":
+        if (presence?.association === event.association) presence.up(now);
+        return;
+      case "association-message":
+        if (presence?.association === event.association)
+          presence.received(now, event.stream, event.ppid, event.bytes);
+        return;
+      case "association-ended":
+        if (presence?.association === event.association) presence.lost(now, event.how);
+        return;
+      default:
+    }
+  }
+
+  // Discovery
+
+  #datagram(now: Millis, from: Source, bytes: Uint8Array): void {
+    const decoded = DISCOVERY_TO_CLIENT.decode(bytes);
+    if (!decoded.ok) this.#announcement(now, from, bytes);
+    else if (decoded.value.type === "cookie") {
+      const outcome = this.#search.cookie(from, decoded.value);
+      if (outcome === "joined") this.#options.changed(now, { type: "answered" });
+      else if (outcome === "stranger" && !this.#isStrangerTold) {
+        this.#isStrangerTold = true;
+        this.#options.changed(now, { type: "failing", text: strangerText(from.address) });
+      }
+    } else {
+      const { port, reason } = decoded.value;
+      const joined = this.#search.blocked(decoded.value);
+      if (joined === undefined) return;
+      this.#options.changed(now, { type: "blocked", registry: joined.source.address, port, reason });
+    }
+  }
+
+  #announcement(now: Millis, from: Source, bytes: Uint8Array): void {
+    const heard = this.#announcements.take(now, bytes);
+    if (heard === undefined) return;
+    if (heard.type === "unknown") {
+      // Perhaps the first registry here has just started. Whoever it is, we ask everybody.
+      this.#search.hurry(now, 0);
+      return;
+    }
+    const { announcement, fingerprint } = heard;
+    const isOurs = fingerprint === this.#presence?.registration.joined.fingerprint;
+    if (announcement.type === "bye") {
+      const { reason, backIn } = announcement;
+      if (isOurs) this.#away = { reason, backInMillis: backIn, at: now };
+    } else if (!isOurs) {
+      this.#search.hurry(now, this.#options.random.below(RETURN_SPREAD_MILLIS), from);
+    } else if (announcement.epoch === this.#options.mirror.epoch)
+      this.#presence?.heard(now, announcement.epoch, announcement.seq);
+    else if (announcement.epoch !== this.#foreignEpoch) {
+      this.#foreignEpoch = announcement.epoch;
+      this.#deadlines.set("mp2", "epoch", now + EPOCH_MILLIS);
+    }
+  }
+
+  /** Our session is of another lineage than the registry's beacons: it has forgotten us, or is about to tell us. */
+  #checkEpoch(now: Millis): void {
+    const presence = this.#presence;
+    const epoch = this.#foreignEpoch;
+    this.#foreignEpoch = undefined;
+    if (presence?.isOnline !== true || this.#options.mirror.epoch === epoch) return;
+    presence.drop();
+    this.#presenceSays(now, { type: "lost", how: "lost", wasOnline: true });
+  }
+
+  // Registration
+
+  /** Only from whom we asked, and one of each: a second one would end the session of the first. */
+  #dialledBack(now: Millis, { connection, address, fingerprint, keys }: TlsOpened): void {
+    const joined = this.#search.joined(fingerprint);
+    const { nonce } = this.#search;
+    const isAnswered = [...this.#registrations.values()].some((other) => other.fingerprint === fingerprint);
+    const isFull = this.#registrations.size >= BOUNDS.registrations;
+    if (joined === undefined || nonce === undefined || keys === undefined || isAnswered || isFull) {
+      this.#options.emit({ type: "tls-destroy", connection });
+      return;
+    }
+    const { profile, emit, trusted } = this.#options;
+    const registration = new Mp2Registration(now, {
+      ...{ connection, address, joined, keys, nonce, profile, emit },
+      isTrusted: (realm) => trusted.judge(subjectOf(joined, realm), fingerprint) !== "changed",
+      over: (at, end) => {
+        this.#registrations.delete(connection);
+        this.#registrationOver(at, joined, end);
+      },
+    });
+    this.#registrations.set(connection, registration);
+  }
+
+  #registrationOver(now: Millis, joined: Joined, end: RegistrationEnd): void {
+    const { trusted, changed, profile } = this.#options;
+    if (end.type === "registered") this.#registered(now, end.registration);
+    else if (end.type === "refused") {
+      this.stopSearch();
+      changed(now, { type: "refused", nickname: profile().nick, refused: end.refused });
+    } else if (end.type === "changed") {
+      const subject = subjectOf(joined, end.realm);
+      const { address } = joined.source;
+      trusted.contradicted(now, { subject, address, offered: joined.fingerprint, proved: true });
+    }
+  }
+
+  #registered(now: Millis, registration: Registration): void {
+    const { joined, realm, nick, registered } = registration;
+    const { trusted, emit, changed, mirror, nextAssociation } = this.#options;
+    this.stopSearch();
+    const subject = subjectOf(joined, realm);
+    if (trusted.judge(subject, joined.fingerprint) === "new") {
+      trusted.meet(now, subject, joined.fingerprint);
+      const { fingerprint, source } = joined;
+      const { address } = source;
+      emit({ type: "notice", notice: { type: "registry-new", subject: subject.name, address, fingerprint } });
+    }
+    this.#last = joined;
+    this.#away = undefined;
+    this.#announcements.floor(joined.fingerprint, registered.time);
+    this.#renamedFrom = this.#presence?.registration.nick;
+    this.#presence?.drop();
+    changed(now, { type: "registered", nickname: nick });
+    const tell = (at: Millis, event: PresenceEvent): void => this.#presenceSays(at, event);
+    const association = nextAssociation();
+    this.#presence = new Mp2Presence(now, { association, registration, mirror, emit, tell });
+  }
+
+  #dropRegistrations(): void {
+    for (const registration of this.#registrations.values()) registration.drop();
+    this.#registrations.clear();
+  }
+
+  // Presence
+
+  #presenceSays(now: Millis, event: PresenceEvent): void {
+    const registration = this.#presence?.registration;
+    if (registration === undefined) return;
+    const registry = registration.address;
+    const { changed } = this.#options;
+    if (event.type === "attached") {
+      this.#announcements.floor(registration.joined.fingerprint, event.time);
+      if (!event.first) return;
+      const standing = this.#standing(registration);
+      changed(now, { type: "online", standing, nickname: registration.nick, renamedFrom: this.#renamedFrom });
+      return;
+    }
+    this.#presence = undefined;
+    if (event.type === "ended") this.#sessionEnded(now, registry, event.ended);
+    else if (event.wasOnline) {
+      const away = this.#away !== undefined && now - this.#away.at < BYE_MILLIS ? this.#away : undefined;
+      changed(now, { type: "lost", registry, how: event.how, away });
+    } else changed(now, { type: "presence-failed", registry });
+  }
+
+  #sessionEnded(now: Millis, registry: string, { reason, text, backIn }: Ended): void {
+    const { changed } = this.#options;
+    // The new name's registration is on its way, and has ended the session of the old one.
+    const isOurDoing = reason === "superseded" && this.#registrations.size > 0;
+    if (reason === "kicked" || reason === "banned" || (reason === "superseded" && !isOurDoing)) {
+      this.stopSearch();
+      changed(now, { type: "ended", reason, text });
+    } else if (!isOurDoing) {
+      const isAway = reason === "restart" || reason === "stop";
+      const away = isAway ? { reason, backInMillis: backIn } : undefined;
+      changed(now, { type: "lost", registry, how: "closed", away });
+    }
+  }
+
+  #standing({ joined, realm, address }: Registration): RegistryStanding {
+    const { fingerprint } = joined;
+    const trust = this.#options.trusted.judge(subjectOf(joined, realm), fingerprint);
+    return { protocol: "mp2", address, realm, fingerprint, trust };
+  }
+}
+
+/** A registry is pinned by the host that the user named, else by what it calls itself. */
+function subjectOf({ host }: Joined, realm: string): PinSubject {
+  return host === undefined ? { kind: "realm", name: realm } : { kind: "host", name: host };
+}

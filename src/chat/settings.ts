@@ -1,0 +1,23 @@
+import type { Fingerprint } from "../base/fingerprint.ts";
+import type { StatusText } from "../wire/mp2-values.ts";
+import type { Nickname } from "../wire/nickname.ts";
+
+/** What the user wants. */
+export interface ChatSettings {
+  readonly nickname: Nickname;
+  readonly whenTaken: WhenTaken;
+  /** Whether mp1, which has no keys, is spoken at all: with registries and with peers. */
+  readonly legacy: boolean;
+  /** The registries that the user named, as typed; none: whichever answers on this network. */
+  readonly hosts: readonly string[];
+  readonly away?: boolean;
+  readonly status?: StatusText;
+}
+
+/** What to do about a nickname that somebody else holds. */
+export type WhenTaken = "ask" | "suggestion" | "end";
+
+/** Who we are; the key itself stays with the shell's TLS. */
+export interface ChatIdentity {
+  readonly fingerprint: Fingerprint;
+}

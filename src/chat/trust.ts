@@ -1,0 +1,125 @@
+import type { Millis, UnixMillis } from "../base/clock.ts";
+import { type Fingerprint, isSameFingerprint } from "../base/fingerprint.ts";
+import type { Nickname } from "../wire/nickname.ts";
+import { BOUNDS } from "./bounds.ts";
+import type { ChatOutput, PinChange } from "./events.ts";
+import type { Trust } from "./notices.ts";
+import type { Pin, PinSubject, Pins } from "./pins.ts";
+
+/** A key under a name where another one is pinned. */
+interface Contradiction {
+  readonly subject: PinSubject;
+  readonly address: string;
+  /** Undefined: no key at all. */
+  readonly offered: Fingerprint | undefined;
+  readonly proved: boolean;
+}
+
+/**
+ * What to think of a key. The set on disk is the shell's; here is what it was last, with what we asked to have changed
+ * since, so that nothing is asked twice and no second key slips in meanwhile.
+ */
+export class Trusted {
+  readonly #emit: (output: ChatOutput) => void;
+  readonly #unixAt: (at: Millis) => UnixMillis;
+  #pins: Pins;
+  /** Contradictions that the user has been told, with the key that was pinned then. */
+  readonly #told = new Map<string, Fingerprint>();
+
+  constructor(options: {
+    pins: Pins;
+    unixAt: (at: Millis) => UnixMillis;
+    emit: (output: ChatOutput) => void;
+  }) {
+    this.#pins = options.pins;
+    this.#unixAt = options.unixAt;
+    this.#emit = options.emit;
+  }
+
+  /** The set on disk, as the shell read it. */
+  replace(pins: Pins): void {
+    this.#pins = pins;
+  }
+
+  /** "unverified" without a key, unless a key is pinned for that name. */
+  judge(subject: PinSubject, fingerprint: Fingerprint | undefined): Trust {
+    const pin = this.#pins.find(subject);
+    if (fingerprint === undefined) return pin === undefined ? "unverified" : "changed";
+    if (pin === undefined) return "new";
+    if (!isSameFingerprint(pin.fingerprint, fingerprint)) return "changed";
+    return pin.by === "user" ? "verified" : "pinned";
+  }
+
+  /** For {@link KnownPeers}. */
+  readonly judgePeer = (nickname: Nickname, fingerprint: Fingerprint | undefined): Trust =>
+    this.judge({ kind: "peer", name: nickname }, fingerprint);
+
+  find(subject: PinSubject): Pin | undefined {
+    return this.#pins.find(subject);
+  }
+
+  /** Whether a registry of one of these hosts is pinned or, without hosts, any by its realm. */
+  knowsRegistry(hosts: readonly string[]): boolean {
+    if (hosts.length === 0) return this.#pins.list().some((pin) => pin.kind === "realm");
+    return hosts.some((name) => this.#pins.find({ kind: "host", name }) !== undefined);
+  }
+
+  /** Whether it is the pinned key of any registry. */
+  isRegistry(fingerprint: Fingerprint): boolean {
+    return this.#pins
+      .list()
+      .some((pin) => pin.kind !== "peer" && isSameFingerprint(pin.fingerprint, fingerprint));
+  }
+
+  /** A key was proved under that name. */
+  meet(now: Millis, subject: PinSubject, fingerprint: Fingerprint): void {
+    this.#change({ type: "meet", subject, fingerprint, at: this.#unixAt(now) });
+  }
+
+  /** The user accepts a key: this one, or the one that was refused last. */
+  accept(now: Millis, subject: PinSubject, fingerprint?: Fingerprint): Fingerprint | undefined {
+    const chosen = fingerprint ?? this.#pins.find(subject)?.refused?.fingerprint;
+    if (chosen !== undefined)
+      this.#change({ type: "accept", subject, fingerprint: chosen, at: this.#unixAt(now) });
+    return chosen;
+  }
+
+  forget(subject: PinSubject): boolean {
+    return this.#change({ type: "forget", subject });
+  }
+
+  /** Notes a key that is refused, and tells the user once. */
+  contradicted(now: Millis, { subject, address, offered, proved }: Contradiction): void {
+    const pinned = this.#pins.find(subject)?.fingerprint;
+    if (pinned === undefined) return;
+    if (offered !== undefined) this.meet(now, subject, offered);
+    const key = `${subject.kind} ${subject.name} ${offered}`;
+    const isFull = this.#told.size >= BOUNDS.contradictionsTold && !this.#told.has(key);
+    if (this.#told.get(key) === pinned || isFull) return;
+    this.#told.set(key, pinned);
+    if (subject.kind === "peer") {
+      const nickname = subject.name as Nickname;
+      this.#tell({ type: "peer-changed", nickname, address, pinned, offered, proved });
+    } else if (offered !== undefined)
+      this.#tell({ type: "registry-changed", subject: subject.name, address, pinned, offered });
+  }
+
+  #tell(notice: Extract<ChatOutput, { type: "notice" }>["notice"]): void {
+    this.#emit({ type: "notice", notice });
+  }
+
+  #change(change: PinChange): boolean {
+    const before = this.#pins;
+    this.#pins = applyPinChange(before, change);
+    if (this.#pins === before) return false;
+    this.#emit({ type: "pin", change });
+    return true;
+  }
+}
+
+/** The set after a change; the same when there is nothing to change. */
+export function applyPinChange(pins: Pins, change: PinChange): Pins {
+  if (change.type === "forget") return pins.forget(change.subject);
+  const { subject, fingerprint, at } = change;
+  return change.type === "meet" ? pins.meet(subject, fingerprint, at) : pins.accept(subject, fingerprint, at);
+}

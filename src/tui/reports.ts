@@ -1,0 +1,65 @@
+import type { UnixMillis } from "../base/clock.ts";
+import type { ChatSnapshot, Peer, ReceivedMessage, Trust } from "../chat/notices.ts";
+import { isoTime } from "./time.ts";
+
+/** The JSON of `list` and `listen`; docs/chat.md says what each field means. */
+
+/** A key proves it, and it is the one that we know from before. */
+const IS_VERIFIED: Readonly<Record<Trust, boolean>> = {
+  verified: true,
+  pinned: true,
+  new: false,
+  changed: false,
+  unverified: false,
+};
+
+export function listReport({ registry, nickname, away, status, roster }: ChatSnapshot): object {
+  return {
+    registry: registry?.address ?? null,
+    realm: registry?.realm ?? null,
+    protocol: registry?.protocol ?? null,
+    fingerprint: registry?.fingerprint ?? null,
+    trust: registry?.trust ?? null,
+    nickname,
+    away,
+    status: status ?? null,
+    clients: roster.map(clientReport),
+  };
+}
+
+function clientReport(peer: Peer): object {
+  const { nickname, address, port, online, state, reason, lastSeen, status, fingerprint, trust } = peer;
+  return {
+    nickname,
+    address,
+    port,
+    online,
+    verified: IS_VERIFIED[trust],
+    protocol: peer.kind === "mp2" ? "mp2" : "mp1",
+    fingerprint: fingerprint ?? null,
+    trust,
+    state,
+    reason: reason ?? null,
+    status: status ?? null,
+    lastSeen: lastSeen === undefined ? null : isoTime(lastSeen),
+  };
+}
+
+export function messageReport(message: ReceivedMessage, wall: UnixMillis): object {
+  const { from, address, text, standing, fingerprint, messageId, time } = message;
+  const trust: Trust = standing === "mismatch" ? "unverified" : standing;
+  return {
+    type: "message",
+    time: isoTime(wall),
+    from,
+    address,
+    text,
+    verified: IS_VERIFIED[trust],
+    addressMatches: standing !== "mismatch",
+    protocol: fingerprint === undefined ? "mp1" : "mp2",
+    fingerprint: fingerprint ?? null,
+    trust,
+    id: messageId ?? null,
+    written: time === undefined ? null : isoTime(time),
+  };
+}

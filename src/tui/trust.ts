@@ -1,0 +1,101 @@
+import type { Writable } from "node:stream";
+import type { Clock } from "../base/clock.ts";
+import { fingerprintText } from "../base/fingerprint.ts";
+import { EXIT } from "../chat/exit-codes.ts";
+import type { Pin, PinSubject } from "../chat/pins.ts";
+import type { Profile } from "../io/profile.ts";
+import { jsonLine } from "./json.ts";
+import { isoTime } from "./time.ts";
+import { acceptKey, forgetKey, type TrustChange, type Whose } from "./trust-changes.ts";
+import { pinLines, pinName } from "./wording-trust.ts";
+
+/** The commands about keys: `fingerprint` and `trust`. They work on the profile's files and need no network. */
+
+export interface TrustContext {
+  readonly profile: Profile;
+  readonly clock: Clock;
+  readonly output: Writable;
+  readonly errors: Writable;
+  readonly json: boolean;
+}
+
+/** Prints who we are: the key that others know us by on the first line. */
+export async function runFingerprint({ profile, output, json }: TrustContext): Promise<number> {
+  const identities = (await profile.identities()).map(({ slot, identity: { fingerprint } }) => ({
+    slot,
+    fingerprint,
+    digits: fingerprintText(fingerprint),
+  }));
+  if (json) {
+    output.write(`${jsonLine({ type: "fingerprint", identities })}\n`);
+    return EXIT.ok;
+  }
+  for (const { slot, digits } of identities)
+    output.write(slot === 1 ? `${digits}\n` : `${digits}  (of your program number ${slot} at one time)\n`);
+  return EXIT.ok;
+}
+
+/** Prints the keys that are trusted, and those that were refused. */
+export function runTrustList({ profile, output, json }: TrustContext): number {
+  const pins = profile.pins.read().list();
+  if (json) output.write(`${jsonLine({ type: "trust", keys: pins.map(pinReport) })}\n`);
+  else if (pins.length === 0) output.write("no key has been seen yet\n");
+  else for (const { text } of pins.flatMap(pinLines)) output.write(`${text}\n`);
+  return EXIT.ok;
+}
+
+/** The user accepts the key that came last under `name`. */
+export function runTrustAccept(
+  context: TrustContext,
+  how: { name: string; whose: Whose; spoken: string | undefined },
+): number {
+  const at = context.clock.wall();
+  return change(context, "accepted", (pins) => acceptKey(pins, { ...how, at }));
+}
+
+/** The next key that comes under `name` is taken as the first. */
+export function runTrustForget(context: TrustContext, how: { name: string; whose: Whose }): number {
+  return change(context, "forgotten", (pins) => forgetKey(pins, how.name, how.whose));
+}
+
+function change(
+  { profile, output, errors, json }: TrustContext,
+  what: "accepted" | "forgotten",
+  of: (pins: ReturnType<Profile["pins"]["read"]>) => TrustChange,
+): number {
+  // Looked at again when another program was faster.
+  const attempts: TrustChange[] = [];
+  profile.pins.update((pins) => {
+    const attempt = of(pins);
+    attempts.push(attempt);
+    return attempt.ok ? attempt.pins : pins;
+  });
+  const result = attempts.at(-1);
+  if (result === undefined) return EXIT.failure;
+  if (!result.ok) {
+    errors.write(`multiproto-chat: ${result.text}\n`);
+    return result.why === "unknown" ? EXIT.unknownName : EXIT.usage;
+  }
+  const { subject, fingerprint } = result;
+  if (json) output.write(`${jsonLine({ type: what, ...subjectReport(subject), fingerprint })}\n`);
+  else output.write(`${what}: ${pinName(subject)} ${fingerprintText(fingerprint)}\n`);
+  return EXIT.ok;
+}
+
+function subjectReport({ kind, name }: PinSubject): object {
+  return { kind, name };
+}
+
+function pinReport(pin: Pin): object {
+  const { fingerprint, by, since, refused } = pin;
+  return {
+    ...subjectReport(pin),
+    fingerprint,
+    digits: fingerprintText(fingerprint),
+    trust: refused !== undefined ? "changed" : by === "user" ? "verified" : "pinned",
+    since: isoTime(since),
+    ...(refused === undefined
+      ? {}
+      : { refused: { fingerprint: refused.fingerprint, at: isoTime(refused.at) } }),
+  };
+}

@@ -1,0 +1,25 @@
+import { fingerprintText } from "../base/fingerprint.ts";
+import type { Pin, PinSubject } from "../chat/pins.ts";
+import { alarm, type Line, nameText, pad, plain } from "./lines.ts";
+import { isoTime } from "./time.ts";
+
+/** "ola  04521 …  first seen 2026-11-22", and what to do where another key was refused. */
+export function pinLines(pin: Pin): readonly Line[] {
+  const how = pin.by === "user" ? "accepted by you" : "first seen";
+  const digits = fingerprintText(pin.fingerprint);
+  const line = plain(`${pad(pinName(pin), 20)} ${digits}  ${how} ${isoTime(pin.since).slice(0, 10)}`);
+  if (pin.refused === undefined) return [line];
+  const day = isoTime(pin.refused.at).slice(0, 10);
+  return [
+    line,
+    ...alarm(
+      `ANOTHER KEY came as ${pinName(pin)} on ${day} and was REFUSED:`,
+      `                 ${fingerprintText(pin.refused.fingerprint)}`,
+      `Is it theirs? Ask for the digits; then: multiproto-chat trust accept ${nameText(pin.name)} DIGITS`,
+    ),
+  ];
+}
+
+export function pinName({ kind, name }: PinSubject): string {
+  return kind === "peer" ? nameText(name) : `registry ${nameText(name)}`;
+}

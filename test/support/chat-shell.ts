@@ -1,0 +1,100 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { WhenTaken } from "../../src/chat/settings.ts";
+import { ChatShell, type ShellNotice } from "../../src/io/chat-shell.ts";
+import { systemClock } from "../../src/io/clock.ts";
+import { Profile } from "../../src/io/profile.ts";
+import { systemRandom } from "../../src/io/random.ts";
+import { WATCHED_SCTP_SETTINGS } from "../../src/sctp/api.ts";
+import { createSctpEndpoint } from "../../src/sctp/index.ts";
+import { parseNickname } from "../../src/wire/nickname.ts";
+import { type Owner, Watched } from "./until.ts";
+
+export interface ShellPlace {
+  readonly nickname: string;
+  /** The registry on loopback. */
+  readonly port: number;
+  readonly encapsulationPort?: number;
+  readonly legacy?: boolean;
+  readonly whenTaken?: WhenTaken;
+  /** Kept from one shell to the next: the same key and pins. */
+  readonly directory?: string;
+}
+
+/** A real client shell on loopback, and what it has told so far. */
+export class TestShell {
+  readonly shell: ChatShell;
+  readonly profile: Profile;
+  readonly notices: ShellNotice[] = [];
+  readonly watched = new Watched();
+
+  private constructor(shell: ChatShell, profile: Profile) {
+    this.shell = shell;
+    this.profile = profile;
+    shell.onNotice((notice) => {
+      this.notices.push(notice);
+      this.watched.changed();
+    });
+  }
+
+  /** Bound, not started. */
+  static async open(owner: Owner, place: ShellPlace): Promise<TestShell> {
+    const parsed = parseNickname(place.nickname);
+    if (!parsed.ok) throw new Error(parsed.text);
+    const profile = Profile.open(place.directory ?? scratchDirectory(owner));
+    const { identity, slot } = await profile.takeIdentity();
+    const shell = await ChatShell.open({
+      settings: {
+        nickname: parsed.nickname,
+        whenTaken: place.whenTaken ?? "end",
+        legacy: place.legacy ?? true,
+        hosts: ["127.0.0.1"],
+      },
+      registry: { type: "hosts", registries: [{ typed: "127.0.0.1", host: "127.0.0.1", port: place.port }] },
+      interfaces: [],
+      registryPort: place.port,
+      encapsulationPort: place.encapsulationPort ?? 9_899,
+      identity,
+      pins: profile.pins,
+      clock: systemClock,
+      random: systemRandom,
+      createEndpoint: (localPort) =>
+        createSctpEndpoint({
+          localPort,
+          settings: WATCHED_SCTP_SETTINGS,
+          random: systemRandom,
+          now: systemClock.now(),
+        }),
+    });
+    const made = new TestShell(shell, profile);
+    owner.after(async () => {
+      await shell.close();
+      slot.release();
+    });
+    return made;
+  }
+
+  /** The first notice of this type that fits. */
+  async hears<Type extends ShellNotice["type"]>(
+    type: Type,
+    fits: (notice: Extract<ShellNotice, { type: Type }>) => boolean = () => true,
+    millis?: number,
+  ): Promise<Extract<ShellNotice, { type: Type }>> {
+    const isIt = (notice: ShellNotice): notice is Extract<ShellNotice, { type: Type }> =>
+      notice.type === type && fits(notice as Extract<ShellNotice, { type: Type }>);
+    return this.watched.until(`the notice ${type}`, () => this.notices.find(isIt), millis);
+  }
+
+  /** Starts it and waits until it is online. */
+  async online(): Promise<void> {
+    this.shell.start();
+    await this.hears("online");
+  }
+}
+
+export function scratchDirectory(owner: Owner): string {
+  const directory = mkdtempSync(join(tmpdir(), "multiproto-shell-"));
+  owner.after(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}

@@ -1,0 +1,189 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type Fingerprint, fingerprintText } from "../../src/base/fingerprint.ts";
+import type { Peer, ReceivedMessage } from "../../src/chat/notices.ts";
+import { Pins } from "../../src/chat/pins.ts";
+import { Conversation, type ConversationShell } from "../../src/tui/conversation.ts";
+import type { MessageId } from "../../src/wire/mp2-values.ts";
+import { nickname } from "../chat/virtual-client.ts";
+
+const OWN = "c2".repeat(32) as Fingerprint;
+const OLD = "a0".repeat(32) as Fingerprint;
+const NEW = "b1".repeat(32) as Fingerprint;
+const AT = Date.UTC(2026, 10, 22);
+
+function peer(name: string, more: Partial<Peer> = {}): Peer {
+  return {
+    nickname: nickname(name),
+    address: "10.0.0.2",
+    port: 51_000,
+    state: "online",
+    online: true,
+    reason: undefined,
+    lastSeen: undefined,
+    status: undefined,
+    fingerprint: OLD,
+    kind: "mp2",
+    trust: "pinned",
+    ...more,
+  };
+}
+
+function message(from: string, more: Partial<ReceivedMessage> = {}): ReceivedMessage {
+  return {
+    from: nickname(from),
+    address: "10.0.0.2",
+    text: "hello",
+    standing: "pinned",
+    messageId: "60".repeat(16) as MessageId,
+    time: AT,
+    fingerprint: OLD,
+    ...more,
+  };
+}
+
+function scene(roster: readonly Peer[], pins = Pins.none) {
+  const asked: string[] = [];
+  let ids = 0;
+  const shell: ConversationShell = {
+    snapshot: {
+      nickname: nickname("adam"),
+      registry: {
+        protocol: "mp2",
+        address: "10.0.0.1",
+        realm: "office",
+        fingerprint: OWN,
+        trust: "pinned",
+      },
+      registryLostAt: undefined,
+      away: false,
+      status: undefined,
+      roster,
+    },
+    pins,
+    fingerprint: OWN,
+    send: (to, text) => {
+      asked.push(`send ${to} ${text}`);
+      ids += 1;
+      return ids;
+    },
+    setStatus: (away, status) => void asked.push(`${away ? "away" : "back"} ${status ?? "-"}`),
+    markRead: (from, messageIds) => void asked.push(`read ${from} ${messageIds.length}`),
+    accept: ({ kind, name }, fingerprint) =>
+      void asked.push(`accept ${kind} ${name} ${fingerprintText(fingerprint)}`),
+    forget: ({ kind, name }) => void asked.push(`forget ${kind} ${name}`),
+  };
+  const clock = { now: () => 0, wall: () => AT };
+  const conversation = new Conversation({ shell, clock, context: { place: "here" } });
+  const enter = (line: string): string => {
+    const entered = conversation.enter(line);
+    return entered.type === "lines" ? entered.lines.map(({ text }) => text).join("\n") : entered.type;
+  };
+  return { conversation, asked, enter };
+}
+
+test("the list says in words how far each key may be believed, and what people say of themselves", () => {
+  const { enter } = scene([
+    peer("ola", { trust: "verified", state: "away", status: "back at 3" }),
+    peer("eva", { trust: "new" }),
+    peer("per", { trust: "changed" }),
+    peer("kari", { trust: "unverified", fingerprint: undefined, kind: "mp1-original" }),
+    peer("tom", { state: "offline", online: false, reason: "left" }),
+  ]);
+  assert.deepEqual(enter("list").split("\n"), [
+    "ola                  10.0.0.2:51000        away     verified   back at 3",
+    "eva                  10.0.0.2:51000        online   new key",
+    "per(!)               10.0.0.2:51000        online   OTHER KEY",
+    "kari*                10.0.0.2:51000        online   unverified",
+    "tom                  10.0.0.2:51000        offline  known key  left",
+  ]);
+});
+
+test("a changed key is a warning in words, marked on each line, with both keys and the command", () => {
+  const { conversation } = scene([]);
+  const notice = { type: "peer-changed", nickname: nickname("ola"), address: "10.0.0.9" } as const;
+  const lines = conversation.lines({ ...notice, pinned: OLD, offered: NEW, proved: true });
+  const text = lines.map((line) => line.text).join("\n");
+  assert.ok(lines.every((line) => line.text.startsWith("!!! ") && line.tone === "alarm"));
+  for (const part of [
+    "WARNING",
+    "10.0.0.9",
+    fingerprintText(OLD),
+    fingerprintText(NEW),
+    "/trust accept ola DIGITS",
+  ])
+    assert.ok(text.includes(part), part);
+  const none = conversation.lines({ ...notice, pinned: OLD, offered: undefined, proved: false });
+  assert.match(
+    none.map((line) => line.text).join("\n"),
+    /WITHOUT THE KEY.*none \(mp1\).*\/trust forget ola/s,
+  );
+});
+
+test("a registry with another key is a warning as well", () => {
+  const { conversation } = scene([]);
+  const notice = { type: "registry-changed", subject: "office", address: "10.0.0.9" } as const;
+  const text = conversation
+    .lines({ ...notice, pinned: OLD, offered: NEW })
+    .map((line) => line.text)
+    .join("\n");
+  assert.match(text, /^!!! WARNING: the registry office at 10\.0\.0\.9 shows ANOTHER KEY/);
+  assert.match(text, /multiproto-chat trust accept office DIGITS$/);
+});
+
+test("/trust accept takes the key that the roster shows, with or without its digits", () => {
+  const pins = Pins.none.meet({ kind: "peer", name: "ola" }, OLD, AT);
+  const { enter, asked } = scene([peer("ola", { trust: "changed", fingerprint: NEW })], pins);
+  assert.match(enter(`/trust accept ola ${"1".repeat(40)}`), /^that is not the key that came as ola/);
+  assert.match(enter(`/trust accept ola ${fingerprintText(NEW)}`), /^accepted: ola /);
+  assert.match(enter("/trust accept ola"), /^accepted: ola /);
+  assert.match(enter("/trust forget OLA"), /^forgotten: ola/);
+  assert.match(enter("/trust accept nobody"), /no key of nobody has been seen/);
+  const accept = `accept peer ola ${fingerprintText(NEW)}`;
+  assert.deepEqual(asked, [accept, accept, "forget peer ola"]);
+});
+
+test("/fingerprint shows our digits, a peer's, and that an mp1 peer has none", () => {
+  const { enter } = scene([peer("ola"), peer("kari", { fingerprint: undefined, trust: "unverified" })]);
+  assert.match(enter("/fingerprint"), new RegExp(`^you: ${fingerprintText(OWN)}$`, "m"));
+  assert.match(enter("/fingerprint OLA"), new RegExp(`^ola: ${fingerprintText(OLD)}$`, "m"));
+  assert.match(enter("/fingerprint kari"), /has no key \(mp1\)/);
+  assert.match(enter("/fingerprint bob"), /nobody here is called bob/);
+});
+
+test("/away says why, within 128 characters; /back ends it", () => {
+  const { enter, asked } = scene([]);
+  assert.equal(enter("/away  at   lunch "), "you are away: at lunch; /back ends that");
+  assert.equal(enter("/away"), "you are away; /back ends that");
+  assert.match(enter(`/away ${"x".repeat(129)}`), /^not set: that text has more than 128 characters/);
+  enter("/back");
+  assert.deepEqual(asked, ["away at lunch", "away -", "back -"]);
+});
+
+test("what was shown is read once somebody is at the keyboard; a first contact names the key", () => {
+  const { conversation, asked } = scene([peer("ola")]);
+  const first = conversation.lines({ type: "received", message: message("ola", { standing: "new" }) });
+  assert.match(first[0]?.text ?? "", /^\d\d:\d\d ola: hello$/);
+  assert.match(
+    first[1]?.text ?? "",
+    new RegExp(`for the first time; remembered: ola's key ${fingerprintText(OLD)}`),
+  );
+  conversation.lines({ type: "received", message: message("ola") });
+  conversation.lines({
+    type: "received",
+    message: message("kari", { standing: "unverified", messageId: undefined }),
+  });
+  assert.deepEqual(asked, []);
+  conversation.seen();
+  conversation.seen();
+  assert.deepEqual(asked, ["read ola 2"]);
+});
+
+test("one line says that the last message was read", () => {
+  const { conversation, enter } = scene([peer("ola")]);
+  enter("msg ola one");
+  enter("two");
+  const read = (id: number, text: string) =>
+    conversation.lines({ type: "read", id, to: "ola", text }).map((line) => line.text);
+  assert.deepEqual([read(1, "one"), read(2, "two")], [[], ["ola has read it ✓✓"]]);
+});

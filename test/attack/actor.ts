@@ -6,12 +6,14 @@ import { createInterface } from "node:readline";
 import { errorText } from "../../src/base/errors.ts";
 import { Commands } from "./commands.ts";
 import { Crowds } from "./crowd.ts";
+import { Impostors } from "./impostor.ts";
 
 type Method = (...args: readonly unknown[]) => Promise<unknown>;
 type Command = { readonly id: number; readonly do: string; readonly with: readonly unknown[] };
 
 const place = JSON.parse(process.argv[2] ?? "{}");
-const receivers = [new Commands(place), new Crowds(place)] as unknown as readonly Record<string, Method>[];
+const parts = [new Commands(place), new Crowds(place), new Impostors(place)];
+const receivers = parts as unknown as readonly Record<string, Method>[];
 const lines = createInterface(process.stdin);
 
 async function obey(command: Command): Promise<void> {

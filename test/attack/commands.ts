@@ -74,7 +74,7 @@ export class Commands {
     const answer = await this.register(name, name);
     if (answer.type === "refused") throw new Error(`refused: ${answer.text}`);
     await this.associate(name);
-    await this.#of(name).client.attach();
+    await this.attach(name);
     return { port, millis: performance.now() - begin };
   }
 
@@ -102,6 +102,10 @@ export class Commands {
 
   async associate(name: string): Promise<void> {
     await this.#of(name).client.associate();
+  }
+
+  async attach(name: string): Promise<void> {
+    await this.#of(name).client.attach();
   }
 
   async status(name: string, status: string): Promise<void> {

@@ -102,9 +102,9 @@ export class Crowds {
     this.#place = place;
   }
 
-  /** Opens so many connections at once to a port of the registry's host; resolves with how many are open then. */
-  async connections(count: number, port: number): Promise<number> {
-    return this.#connections.open(count, this.#place.registry.host, port);
+  /** Opens so many connections at once, to the registry's host by default; resolves with how many are open then. */
+  async connections(count: number, port: number, host = this.#place.registry.host): Promise<number> {
+    return this.#connections.open(count, host, port);
   }
 
   /** How long it takes from now until the other side has ended them all. */

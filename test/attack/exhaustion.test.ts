@@ -78,7 +78,6 @@ test("100 clients of one address that accept the dial-back and never speak", asy
     context.diagnostic(`a newcomer in ${millis} ms`);
   });
   context.diagnostic(`${Math.round(grown)} MiB`);
-  await until("the end of them all", async () => ((await scene.pending()) === 0 ? true : undefined), 15_000);
 });
 
 test("a flood of hellos from one address", async (context) => {

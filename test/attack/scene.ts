@@ -9,14 +9,15 @@ import { Multiprotod, makePlace } from "../support/multiprotod.ts";
 import { type Owner, Watched } from "../support/until.ts";
 import type { ActorPlace, Commands } from "./commands.ts";
 import type { Crowds } from "./crowd.ts";
+import type { Impostors } from "./impostor.ts";
 import { Capture, Forger } from "./wire.ts";
 
 const NODE = join(import.meta.dirname, "../../node_modules/.bin/node");
 const PROGRAM = join(import.meta.dirname, "actor.ts");
 
-type Everything = Commands & Crowds;
+type Everything = Commands & Crowds & Impostors;
 
-/** Clients on a host, good or bad; see commands.ts and crowd.ts. */
+/** Clients on a host, good or bad; see commands.ts, crowd.ts and impostor.ts. */
 export class Actor {
   readonly host: LanHost;
   readonly #running: Running;
@@ -145,6 +146,33 @@ export class Scene {
 
   async client(nickname: string): Promise<ClientReport | undefined> {
     return (await this.clients()).find((client) => client.nickname === nickname);
+  }
+
+  async fingerprint(): Promise<string> {
+    const { fingerprint } = await this.#control.request("status", undefined);
+    if (fingerprint === null) throw new Error("the registry has no key");
+    return fingerprint;
+  }
+
+  /** Where the roster's numbers stand. */
+  async lineage(): Promise<{ readonly epoch: string; readonly seq: number }> {
+    const { epoch, seq } = await this.#control.request("status", undefined);
+    if (epoch === null || seq === null) throw new Error("the registry has no roster");
+    return { epoch, seq };
+  }
+
+  /** Frees a nickname, as its admin can. */
+  async forget(nickname: string): Promise<void> {
+    await this.#control.request("forget", { nickname });
+  }
+
+  /** Nothing of discovery comes to the registry, as when somebody jams it; what runs goes on. */
+  async silenceRegistry(): Promise<void> {
+    await this.registry.lose(100, `udp dport ${this.port}`);
+  }
+
+  async hearRegistry(): Promise<void> {
+    await this.registry.receiveAll();
   }
 
   /** Registrations that have begun and not ended. */

@@ -36,7 +36,7 @@ export interface StatusReport {
   readonly ports: PortsReport;
   /** Names of the interfaces that are served. */
   readonly interfaces: readonly string[];
-  /** Whether original clients (mp1 over raw IP, unverified) are let in. */
+  /** Whether clients of mp1, which have no keys, are let in. */
   readonly legacy: boolean;
   /** The registry's name for humans. Null, as the next four: not known yet. */
   readonly realm: string | null;

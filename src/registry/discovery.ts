@@ -68,7 +68,7 @@ function judgeMp1(source: Source, bytes: Uint8Array, legacy: boolean): Discovery
   const hello = parseHello(bytes);
   if (hello === undefined) return ignored("not-a-hello");
   if (!isIpv4(source.address) || !isDialable(source.address, source.port)) return ignored("bad-source");
-  if (hello.client === "original" && !legacy) return ignored("legacy-off");
+  if (!legacy) return ignored("legacy-off");
   return { type: "mp1", client: hello.client };
 }
 

@@ -27,7 +27,7 @@ export function ignoredLine(source: Source, bytes: number, reason: IgnoredReason
     "not-a-hello": ["info", "it is not a discovery message"],
     "too-many": ["warn", "too many datagrams"],
     "bad-source": ["info", "nobody can be called back at that address and port"],
-    "legacy-off": ["info", "original clients are switched off (legacy = false)"],
+    "legacy-off": ["info", "clients of mp1 are switched off (legacy = false)"],
     "not-for-us": ["debug", "it is not meant for registries"],
     malformed: ["info", "it is no message of mp2"],
     "other-registry": ["info", "it is for another registry"],
@@ -75,7 +75,7 @@ export function offlineLine(entry: Entry, reason: OfflineReason, detail: string)
   const reasons: Readonly<Record<OfflineReason, Line>> = {
     left: ["info", "left"],
     lost: ["info", `lost${detail === "" ? "" : ` (${detail})`}`],
-    superseded: ["info", "registered again elsewhere with the same key"],
+    superseded: ["info", "registered again with the same key"],
     kicked: ["info", "kicked by the admin"],
     "registry-restart-expired": ["info", "did not come back after the registry's restart"],
     "never-attached": [

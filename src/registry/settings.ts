@@ -9,7 +9,7 @@ import type { RegistryLimits } from "./limits.ts";
 
 /** What an admin may change while the registry runs. */
 export interface RegistrySettings {
-  /** Whether original clients are served. */
+  /** Whether clients of mp1 are served: the original ones, and ours where they found no mp2. Neither has a key. */
   readonly legacy: boolean;
   /** The registry's name for humans. */
   readonly realm: Realm;

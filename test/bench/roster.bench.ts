@@ -2,23 +2,17 @@
  * What one change of the roster costs the registry, computed and handed out to every receiver, and the bytes that each
  * gets for it: mp2's deltas, as they are and sealed, with mp1's push of the whole roster in turn. No sockets.
  */
-import { Seals } from "../../src/base/seal.ts";
-import { encodeUtf8 } from "../../src/base/text.ts";
 import { DEFAULT_LIMITS } from "../../src/registry/limits.ts";
 import { Pushes } from "../../src/registry/pushes.ts";
 import { EncodedOnce } from "../../src/roster/encoded-once.ts";
-import {
-  type Delta,
-  ENTRY_BYTES_AT_MOST,
-  type Listed,
-  type Page,
-  weighListed,
-} from "../../src/roster/listed.ts";
+import { ENTRY_BYTES_AT_MOST, type Listed, weighListed } from "../../src/roster/listed.ts";
 import { Mirror } from "../../src/roster/mirror.ts";
 import { Publication } from "../../src/roster/publication.ts";
 import { entryKey, Roster } from "../../src/roster/roster.ts";
+import { PRESENCE_TO_CLIENT } from "../../src/wire/mp2-presence.ts";
 import type { Address, Epoch, Fingerprint, SessionId } from "../../src/wire/mp2-values.ts";
 import type { Nickname } from "../../src/wire/nickname.ts";
+import { crowd } from "../registry/crowd.ts";
 import { line, millis, ratio, summary, title } from "./figures.ts";
 
 const SIZES = [100, 1_000, 10_000] as const;
@@ -54,16 +48,11 @@ function entry(index: number, round = 0): Listed {
   return round === 0 ? { ...facts, state: "online" } : { ...facts, state: "offline", reason: "lost" };
 }
 
-/** JSON, as long as no codec is there: some two and a half times what CBOR would take. */
-function json(message: Delta | Page): Uint8Array {
-  return encodeUtf8(JSON.stringify(message));
-}
-
-/** mp2: one delta, encoded once; each receiver gets the same bytes, sealed with its keys where `seals` are given. */
-function deltas(size: number, seals: readonly Seals[] | undefined): Way {
+/** mp2's change alone: computed, encoded once, and the same bytes handed to each receiver. */
+function deltas(size: number): Way {
   const entries = Array.from({ length: size }, (_, index) => entry(index));
   const publication = new Publication({ epoch: EPOCH, entries });
-  const encoded = new EncodedOnce(json);
+  const encoded = new EncodedOnce(PRESENCE_TO_CLIENT.encode);
   let now = 0;
   return () => {
     now += 1_000;
@@ -71,14 +60,31 @@ function deltas(size: number, seals: readonly Seals[] | undefined): Way {
     publication.note(now, nickname(index), entry(index, now));
     const outputs: { readonly association: number; readonly bytes: Uint8Array }[] = [];
     for (const delta of publication.advance(now)) {
-      for (let association = 0; association < size; association += 1) {
-        const bytes = encoded.of(delta);
-        const own = seals === undefined ? bytes : seals[association]?.seal(1, bytes);
-        if (own !== undefined) outputs.push({ association, bytes: own });
-      }
+      const bytes = encoded.of(delta);
+      for (let association = 0; association < size; association += 1) outputs.push({ association, bytes });
     }
     if (outputs.length !== size) throw new Error(`${outputs.length} of ${size} were told`);
     return outputs[0]?.bytes.length ?? 0;
+  };
+}
+
+/** mp2 as it is: what the registry does for all who are attached, each message sealed for its receiver. */
+function told(size: number): Way {
+  const entries = Array.from({ length: size }, (_, index) => entry(index));
+  const { publication, telling, sent } = crowd(size, entries);
+  let now = 0;
+  return () => {
+    now += 1_000;
+    const index = (now / 1_000) % size;
+    publication.note(now, nickname(index), entry(index, now));
+    let [count, bytes] = [0, 0];
+    while (telling.nextDeadline() !== undefined) {
+      const messages = sent(now);
+      count += messages.length;
+      bytes = messages[0]?.bytes.length ?? bytes;
+    }
+    if (count !== size) throw new Error(`${count} of ${size} were told`);
+    return bytes;
   };
 }
 
@@ -116,17 +122,11 @@ function cost(rounds: number, way: Way): number {
   return (user + system) / 1_000 / rounds;
 }
 
-function session(index: number): Seals {
-  const key = (byte: number) => new Uint8Array(32).fill(byte).fill(index & 255, 0, 1);
-  return new Seals("registry", { toClient: key(1), toRegistry: key(2) });
-}
-
 function measure(size: (typeof SIZES)[number]): void {
-  const sessions = Array.from({ length: size }, (_, index) => session(index));
   const ways = {
     mp1: { name: "mp1, whole roster", way: pushes(size) },
-    plain: { name: "mp2, computed, handed out", way: deltas(size, undefined) },
-    sealed: { name: "mp2, sealed for each too", way: deltas(size, sessions) },
+    plain: { name: "mp2, computed, handed out", way: deltas(size) },
+    sealed: { name: "mp2, sealed for each", way: told(size) },
   };
   const costs: Record<keyof typeof ways, number[]> = { mp1: [], plain: [], sealed: [] };
   for (let turn = 0; turn < TURNS; turn += 1) {

@@ -58,7 +58,7 @@ test("status of a running registry", async (context) => {
       "  roster                      change 4711 of epoch 0011223344556677",
       "  interfaces                  eth0, lo",
       "  clients                     3 online, 1 offline, 2 joining",
-      "  original clients            cannot join: SCTP on IP is not served (see the journal)",
+      "  mp1                         let in, unverified; not originals: SCTP on IP is not served (see the journal)",
       "  last error                  bad \\x1b[31mthing (2026-11-22 19:00:00)",
       "  datagrams dropped: garbage  17",
     ],

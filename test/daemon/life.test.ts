@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { connectControl } from "../../src/control/client.ts";
 import { Mp1Client } from "../support/mp1-client.ts";
+import { Mp2Client } from "../support/mp2-client.ts";
 import { configure, Multiprotod, makePlace } from "../support/multiprotod.ts";
 
 test("starts, says so, serves, and tells its clients when it goes", async (context) => {
@@ -74,8 +75,9 @@ test("SIGHUP applies a good configuration", async (context) => {
 
   const original = await Mp1Client.open(context, { registry: place, nickname: "old", flavour: "original" });
   original.hello();
-  await daemon.line(/original clients are switched off/);
-  await Mp1Client.join(context, { registry: place, nickname: "new" });
+  await daemon.line(/clients of mp1 are switched off/);
+  await Mp2Client.join(context, { registry: place, nickname: "new" });
+  assert.equal(stays.ended, undefined, "who is there stays");
 });
 
 test("SIGHUP says what needs a restart", async (context) => {

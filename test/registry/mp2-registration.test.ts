@@ -317,6 +317,20 @@ test("a client that comes back at the same place is never seen to leave, whateve
   assert.deepEqual(scene.registry.counts, { online: 2, offline: 0, pending: 0 });
 });
 
+test("a client that registers again and then does not associate: what is left of its old association is dropped", () => {
+  const scene = new Scene();
+  const ola = scene.join("ola", "10.0.0.5");
+  const old = ola.association;
+  ola.tryToRegister();
+  scene.pass(9_900);
+  ola.deliver(new Uint8Array(40));
+  assert.deepEqual(ola.ends, [], "nobody listens to it, and nobody ends it yet");
+  scene.pass(200);
+  assert.deepEqual(ola.ends, ["abort"]);
+  assert.equal(scene.last("abort")?.association, old);
+  assert.deepEqual(scene.registry.counts, { online: 0, offline: 1, pending: 0 });
+});
+
 test("another key at an address and port where a client was: that one is gone", () => {
   const scene = new Scene();
   const watcher = scene.join("watcher", "10.0.0.1");

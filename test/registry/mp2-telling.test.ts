@@ -2,59 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { Fingerprint } from "../../src/base/fingerprint.ts";
-import { Seals } from "../../src/base/seal.ts";
-import { DEFAULT_LIMITS } from "../../src/registry/limits.ts";
-import { Receiver } from "../../src/registry/mp2/receiver.ts";
-import type { Session } from "../../src/registry/mp2/sessions.ts";
-import { Telling } from "../../src/registry/mp2/telling.ts";
-import type { RegistryOutput } from "../../src/registry/output.ts";
-import { Publication } from "../../src/roster/publication.ts";
-import { entryKey } from "../../src/roster/roster.ts";
 import { StoreError } from "../../src/roster/store.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
-import type { SessionId } from "../../src/wire/mp2-values.ts";
-import type { Nickname } from "../../src/wire/nickname.ts";
-import { epoch, listed, nick } from "../roster/entries.ts";
+import { listed, nick } from "../roster/entries.ts";
 import { binding, seededRandom } from "../support/stores.ts";
+import { crowd } from "./crowd.ts";
 import type { TestClient } from "./mp2-client.ts";
 import { Scene, shown } from "./mp2-scene.ts";
-
-/** Telling alone, with so many attached. */
-function crowd(size: number) {
-  const publication = new Publication({ epoch: epoch("00000000000000e1") });
-  const position = { epoch: publication.epoch, told: 0, run: undefined };
-  const sessions = Array.from({ length: size }, (_, index): Session => {
-    const key = (byte: number) => new Uint8Array(32).fill(byte).fill(index & 255, 0, 1);
-    const receiver = new Receiver(0, position, DEFAULT_LIMITS);
-    return {
-      id: index.toString(16).padStart(32, "0") as SessionId,
-      fingerprint: index.toString(16).padStart(64, "0") as Fingerprint,
-      nickname: `c${index}` as Nickname,
-      port: 51_000,
-      seals: new Seals("registry", { toClient: key(1), toRegistry: key(2) }),
-      key: entryKey(`10.0.${index >> 8}.${index & 255}`, 51_000),
-      address: `10.0.${index >> 8}.${index & 255}`,
-      state: { step: "attached", association: index, receiver },
-    };
-  });
-  const outputs: RegistryOutput[] = [];
-  let turn = 0;
-  const telling = new Telling({
-    limits: DEFAULT_LIMITS,
-    publication,
-    emit: (output) => outputs.push(output),
-    attached: () => sessions,
-    time: () => 0,
-    turn: () => turn,
-  });
-  /** One advance, and the associations that it told. */
-  const advance = (now: number): readonly number[] => {
-    telling.advance(now);
-    turn += 1;
-    return outputs.splice(0).flatMap((output) => (output.type === "send" ? [output.association] : []));
-  };
-  return { publication, telling, advance };
-}
 
 test("10,000 receivers of one change: 128 an advance, due again at once until all have it, each once", () => {
   const { publication, telling, advance } = crowd(10_000);
@@ -178,6 +132,30 @@ test("pages go out a few at a time; after a refusal one by one, then more; a sec
   const snapshot = scene.registry.published.seq - seq;
   assert.equal(snapshot, 0);
   assert.equal(reader.counts.page - before, 3 + 5, "the three that had been taken came twice");
+});
+
+test("a change in the very moment in which there is room again does not hide what was refused before", () => {
+  const scene = new Scene();
+  const [ola, kari, per] = ["ola", "kari", "per"].map((name, at) => scene.join(name, `10.0.0.${at + 5}`));
+  assert.ok(ola !== undefined && kari !== undefined && per !== undefined);
+  scene.pass(1_000);
+  let isFull = true;
+  scene.refuses = ({ association }) => isFull && association === ola.association;
+  kari.tell({ type: "status", away: true });
+  scene.pass(60);
+  isFull = false;
+  per.tell({ type: "status", away: true });
+  scene.event({ type: "writable", id: ola.association ?? 0 });
+  const seen: string[] = [];
+  const receive = ola.mirror.receive.bind(ola.mirror);
+  ola.mirror.receive = (now, message) => {
+    const receipt = receive(now, message);
+    seen.push(receipt);
+    return receipt;
+  };
+  scene.pass(60);
+  equal(scene);
+  assert.deepEqual(seen, ["applied", "applied"], "nothing came early or twice");
 });
 
 test("questions beyond the rate are not answered", () => {

@@ -323,10 +323,11 @@ test("nobody can make the registry dial a privileged port, a group or a broadcas
   assert.equal(bench.registry.ignored["bad-source"], 6);
 });
 
-test("with legacy off original clients are ignored, ours served", () => {
+test("with legacy off clients of mp1 are ignored, the original ones and ours", () => {
   const bench = new Bench({}, false);
   assert.equal(bench.hello("10.0.0.5", 51_000, "original"), undefined);
-  assert.notEqual(bench.hello("10.0.0.5", 51_000, "own"), undefined);
+  assert.equal(bench.hello("10.0.0.5", 51_000, "own"), undefined);
+  assert.equal(bench.registry.ignored["legacy-off"], 2);
 });
 
 test("a full registry forgets who is offline longest, and refuses when all are online", () => {

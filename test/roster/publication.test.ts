@@ -281,3 +281,32 @@ test("entries are the same when each fact is", () => {
   for (const other of others) assert.ok(!sameListed(entry, other), JSON.stringify(other));
   assert.ok(!sameListed(offline("ola"), { ...offline("ola"), state: "offline", reason: "lost" }));
 });
+
+test("numbers from elsewhere: one a change; another epoch among them makes everything told before void", () => {
+  const other = epoch("00000000000000e2");
+  const numbers = [
+    { epoch: EPOCH, seq: 8 },
+    { epoch: EPOCH, seq: 9 },
+    { epoch: other, seq: 1 },
+    { epoch: other, seq: 2 },
+  ];
+  const nextNumber = () => numbers.shift() ?? assert.fail("a number too many");
+  const publication = new Publication({ epoch: EPOCH, seq: 7, entries: [listed("ola")], nextNumber });
+  publication.answer(ALL);
+  publication.note(0, nick("jan"), listed("jan"));
+  assert.equal(kinds(publication.advance(0)), "delta 8");
+  publication.note(100, nick("eva"), listed("eva"));
+  publication.note(100, nick("jan"), undefined);
+  assert.deepEqual(publication.advance(100), [], "no delta leads there");
+  assert.deepEqual([publication.epoch, publication.seq], [other, 1]);
+  const [page, ...rest] = publication.answer({ type: "changes", epoch: EPOCH, seq: 8 });
+  assert.deepEqual(rest, []);
+  assert.ok(page?.type === "page" && page.epoch === other && page.seq === 1);
+  assert.deepEqual(
+    page.entries.map((entry) => entry.nick),
+    ["ola", "eva"],
+  );
+  publication.note(200, nick("jan"), listed("jan"));
+  assert.equal(kinds(publication.advance(200)), "delta 2");
+  assert.equal(kinds(publication.answer({ type: "changes", epoch: other, seq: 1 })), "delta 2");
+});

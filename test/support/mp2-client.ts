@@ -1,4 +1,4 @@
-import type { Socket as UdpSocket } from "node:dgram";
+import type { RemoteInfo, Socket as UdpSocket } from "node:dgram";
 import { createServer, type Server, type Socket } from "node:net";
 import { errorCode } from "../../src/base/errors.ts";
 import { Seals } from "../../src/base/seal.ts";
@@ -44,7 +44,7 @@ export interface Mp2ClientOptions {
   readonly nickname: string;
   /** Another key by default. */
   readonly identity?: Identity;
-  /** An address of this machine, "127.0.0.1" unless told otherwise; the registry is asked at `host`. */
+  /** An address of this machine, "127.0.0.1" unless told otherwise. `host`: an address or a group to say hello to. */
   readonly address?: string;
   readonly host?: string;
   /** Takes the registry's dial-backs instead of us. */
@@ -86,6 +86,7 @@ export class Mp2Client {
   readonly #sctp: SctpDriver;
   #seals: Seals | undefined;
   #association: number | undefined;
+  #answersFrom: string | undefined;
   #up = false;
   #gone = false;
 
@@ -94,7 +95,7 @@ export class Mp2Client {
     this.nickname = options.nickname;
     this.identity = identity;
     this.port = ports.port;
-    this.#udp = ports.udp.on("message", (bytes: Buffer) => this.#datagram(bytes));
+    this.#udp = ports.udp.on("message", (bytes: Buffer, from: RemoteInfo) => this.#datagram(bytes, from));
     this.#acceptor = new TlsAcceptor({
       identity,
       protocols: [ALPN_REGISTRY],
@@ -265,9 +266,10 @@ export class Mp2Client {
     await Promise.all([closeUdp(this.#udp), this.#sctp.close()]);
   }
 
+  /** Whom to ask; and once somebody has answered, that one alone. */
   get #host(): string {
     const { address = "127.0.0.1", host } = this.#options;
-    return host ?? (address.includes(":") ? address : "127.0.0.1");
+    return this.#answersFrom ?? host ?? (address.includes(":") ? address : "127.0.0.1");
   }
 
   #begin(registered: Registered, { channel }: RegistryDialogue): void {
@@ -277,9 +279,10 @@ export class Mp2Client {
     this.mirror.begin(systemClock.now(), registered.epoch, registered.seq, true);
   }
 
-  #datagram(bytes: Uint8Array): void {
+  #datagram(bytes: Uint8Array, from: RemoteInfo): void {
     const decoded = DISCOVERY_TO_CLIENT.decode(bytes);
     if (!decoded.ok) return;
+    this.#answersFrom = from.address;
     if (decoded.value.type === "cookie") this.cookie = decoded.value;
     else this.blocked = decoded.value;
     this.watched.changed();

@@ -4,10 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { errorText } from "../../src/base/errors.ts";
 import { freePort } from "./free-ports.ts";
 import { type Owner, Watched, within } from "./until.ts";
 
 const PROGRAM = fileURLToPath(new URL("../../src/bin/multiprotod.ts", import.meta.url));
+
+/** A start makes a key and a database, each with some fsyncs: seconds on a machine whose disk is busy. */
+const START_MILLIS = 30_000;
 
 /** Where a registry is, on this machine. */
 export interface Place {
@@ -92,7 +96,7 @@ export class Multiprotod {
   /** Starts one and waits until it serves. */
   static async start(owner: Owner, place: Place, options?: SpawnOptions): Promise<Multiprotod> {
     const daemon = new Multiprotod(owner, place, options);
-    await daemon.line(/multiproto \S+ ready/);
+    await daemon.line(/multiproto \S+ ready/, { millis: START_MILLIS });
     return daemon;
   }
 
@@ -111,24 +115,25 @@ export class Multiprotod {
 
   /** The first line from number `from` on that matches; fails at once when the process ends without it. */
   async line(pattern: RegExp, options: { from?: number; millis?: number } = {}): Promise<string> {
-    const found = await this.#watched.until(
-      `a line ${pattern}`,
-      () => {
-        const line = this.lines.slice(options.from ?? 0).find((candidate) => pattern.test(candidate));
-        return line ?? (this.#exit === undefined ? undefined : this.#exit);
-      },
-      options.millis,
-    );
+    const said = (): string => [...this.lines, ...this.errors].join("\n");
+    const look = () => {
+      const line = this.lines.slice(options.from ?? 0).find((candidate) => pattern.test(candidate));
+      return line ?? (this.#exit === undefined ? undefined : this.#exit);
+    };
+    const found = await this.#watched
+      .until(`a line ${pattern}`, look, options.millis)
+      .catch((error: unknown) => {
+        throw new Error(`${errorText(error)}; it said:\n${said()}`);
+      });
     if (typeof found === "string") return found;
-    const said = [...this.lines, ...this.errors].join("\n");
-    throw new Error(`ended (${found.code ?? found.signal}) without a line ${pattern}; it said:\n${said}`);
+    throw new Error(`ended (${found.code ?? found.signal}) without a line ${pattern}; it said:\n${said()}`);
   }
 
   matching(pattern: RegExp): readonly string[] {
     return this.lines.filter((line) => pattern.test(line));
   }
 
-  async exit(millis?: number): Promise<Exit> {
+  async exit(millis: number = START_MILLIS): Promise<Exit> {
     return within("the end of multiprotod", this.exited, millis);
   }
 

@@ -117,7 +117,7 @@ describe("the registry when things go wrong", () => {
     clients.push(holder);
     await holder.output((text) => text.includes("held"), "the port is held");
     assert.notEqual((await lab.exec(["systemctl", "start", "multiproto"])).code, 0);
-    await lab.waitFor("multiproto.service", "ActiveState", (state) => state === "failed", 20_000);
+    await lab.waitFor("multiproto.service", "ActiveState", (state) => state === "failed", 40_000);
     const errors = await lab.journal("-u", "multiproto", "-t", "multiprotod", "-p", "err");
     assert.match(String(errors.at(-1)?.message), /TCP 10001.*in use/);
     assert.equal((await ctl(lab, "status")).code, 3);

@@ -7,7 +7,7 @@ export const addBan: AddCommand = (program, run) => {
     .command("ban")
     .summary("keep a key out")
     .description(
-      "Ends a key's session and refuses the key from now on. The nickname stays bound to it; multiprotoctl forget frees it. Whoever has no key (original clients) cannot be banned.",
+      "Ends a key's session and refuses the key from now on. The nickname stays bound to it; multiprotoctl forget frees it. Whoever has no key (mp1) cannot be banned.",
     )
     .argument("<who...>", WHO)
     .option("--reason <text>", "one line for the list of bans", "")

@@ -49,7 +49,7 @@ function describe(status: StatusReport, output: Output): string[] {
       ["roster", rosterText(status)],
       ["interfaces", status.interfaces.join(", ") || "none"],
       ["clients", `${status.online} online, ${status.offline} offline${joining}`],
-      ["original clients", originalClients(status)],
+      ["mp1", mp1Text(status)],
       ["last error", lastError === null ? "none" : `${lastError.text} (${localTime(lastError.at)})`],
       ...Object.entries(counters)
         .filter(([, count]) => count > 0)
@@ -69,12 +69,12 @@ function rosterText({ epoch, seq }: StatusReport): string {
   return epoch === null || seq === null ? "-" : `change ${seq} of epoch ${epoch}`;
 }
 
-function originalClients({ legacy, ports, state }: StatusReport): string {
+function mp1Text({ legacy, ports, state }: StatusReport): string {
   if (!legacy) return "kept out";
   // Their SCTP goes right on IP, which needs a capability and a native module.
   return ports.sctpRaw || state !== "ready"
     ? "let in, unverified"
-    : "cannot join: SCTP on IP is not served (see the journal)";
+    : "let in, unverified; not originals: SCTP on IP is not served (see the journal)";
 }
 
 function portsText({ udp, tcp, sctpUdp, sctpRaw }: PortsReport): string {

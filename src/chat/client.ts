@@ -10,7 +10,8 @@ import { Deliveries } from "./deliveries.ts";
 import type { ChatEvent, ChatOutput, Progress } from "./events.ts";
 import { KnownPeers } from "./known-peers.ts";
 import { Links } from "./links.ts";
-import { availability, Membership, type MembershipChange } from "./membership.ts";
+import { Membership } from "./membership.ts";
+import { availability, type MembershipChange } from "./membership-changes.ts";
 import type { ChatSnapshot } from "./notices.ts";
 import type { PinSubject, Pins } from "./pins.ts";
 import type { ChatIdentity, ChatSettings } from "./settings.ts";
@@ -101,9 +102,9 @@ export class ChatClient {
   }
 
   /** The user has seen these of `from`'s messages. */
-  markRead(_now: Millis, from: string, messageIds: readonly MessageId[]): void {
+  markRead(now: Millis, from: string, messageIds: readonly MessageId[]): void {
     const key = this.#peers.find(from)?.fingerprint;
-    if (key !== undefined) this.#links.markRead(key, messageIds);
+    if (key !== undefined) this.#links.markRead(now, key, messageIds);
   }
 
   /** The user is writing to `to`, or has stopped; to be repeated every few seconds while it goes on. */
@@ -131,8 +132,7 @@ export class ChatClient {
 
   /** Leaves in good order; "ended" follows within a second. */
   leave(now: Millis): void {
-    this.#arrivals.flush();
-    this.#links.leave(now);
+    this.#finish(now);
     this.#membership.leave(now);
   }
 
@@ -155,7 +155,7 @@ export class ChatClient {
         break;
       case "tls-ended":
       case "tls-closed":
-        if (this.#membership.owns(event.connection)) this.#membership.handle(now, event);
+        if (this.#membership.connections.owns(event.connection)) this.#membership.handle(now, event);
         else this.#links.handle(now, event);
         break;
       case "tls-opened":
@@ -171,7 +171,7 @@ export class ChatClient {
   /** Bytes of a TLS connection that has opened. */
   received(now: Millis, connection: number, bytes: Uint8Array): Progress {
     this.#now = now;
-    const part = this.#membership.owns(connection) ? this.#membership : this.#links;
+    const part = this.#membership.connections.owns(connection) ? this.#membership.connections : this.#links;
     const progress = part.received(now, connection, bytes);
     this.#afterRoster(now);
     return progress;
@@ -229,11 +229,21 @@ export class ChatClient {
         if (change.again) this.#gatherPresence(now, PRESENCE_SETTLE_MILLIS);
         else this.#peers.takeChanges();
         return;
+      case "ended":
+        this.#finish(now);
+        return;
       case "lost":
         this.#registryLostAt = now;
         this.#peers.keep();
         this.#deadlines.clearAll("presence");
     }
+  }
+
+  /** Shows what was taken, gives up what is not confirmed, and says good-bye to those whom we are connected with. */
+  #finish(now: Millis): void {
+    this.#arrivals.flush();
+    this.#links.leave(now);
+    this.#deliveries.leave(now);
   }
 
   /** The mirror shows another entry. */

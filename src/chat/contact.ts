@@ -8,8 +8,8 @@ import { BOUNDS } from "./bounds.ts";
 import type { ChatOutput, Progress, Source, TlsFailure } from "./events.ts";
 import type { Destination, UndeliveredReason } from "./notices.ts";
 import { type Abandoned, Outbox, type Outgoing } from "./outbox.ts";
-import type { Verdict } from "./peer-connections.ts";
-import { type ConnectionEnd, type LinkSaying, PeerConnections, type Speaker } from "./peer-connections.ts";
+import { PeerConnections } from "./peer-connections.ts";
+import type { ConnectionEnd, LinkSaying, Speaker, Verdict } from "./speaker.ts";
 
 /** A connection without messages is closed. */
 export const IDLE_MILLIS: Millis = 300_000;
@@ -52,7 +52,7 @@ export class Contact {
   readonly #connections: PeerConnections;
   readonly #outbox = new Outbox();
   readonly #deadlines = new Deadlines<"contact", "retry" | "idle">();
-  /** Read marks that wait for a link. */
+  /** Read marks that wait for a link, and for which one is made. */
   #reads: readonly MessageId[] = [];
   /** Attempts since something was acknowledged. */
   #attempts = 0;
@@ -71,7 +71,7 @@ export class Contact {
 
   /** Nothing is lost when it is forgotten. */
   get isIdle(): boolean {
-    return this.#connections.size === 0 && this.#outbox.size === 0;
+    return this.#connections.size === 0 && this.#outbox.size === 0 && this.#reads.length === 0;
   }
 
   get isUp(): boolean {
@@ -88,9 +88,10 @@ export class Contact {
     this.#drive(now);
   }
 
-  markRead(ids: readonly MessageId[]): void {
+  markRead(now: Millis, ids: readonly MessageId[]): void {
     this.#reads = [...this.#reads, ...ids].slice(-BOUNDS.rememberedIds);
     this.#tellReads();
+    this.#drive(now);
   }
 
   typing(active: boolean): void {
@@ -134,6 +135,7 @@ export class Contact {
 
   /** Gives up what is left to send. */
   leave(now: Millis): void {
+    this.#reads = [];
     this.#abandon(now, this.#outbox.fail("all"), "left");
     this.#connections.dropAll(now, "leaving");
   }
@@ -161,15 +163,21 @@ export class Contact {
         const message = this.#outbox.next();
         if (message !== undefined) link.send(now, message);
       }
-    } else if (this.#outbox.size > 0 && !isDialling && this.#deadlines.at("contact", "retry") === undefined)
+    } else if (
+      this.#outbox.size + this.#reads.length > 0 &&
+      !isDialling &&
+      this.#deadlines.at("contact", "retry") === undefined
+    )
       this.#dial(now);
   }
 
   #dial(now: Millis): void {
     const place = this.#host.find(this.fingerprint);
     const number = place && this.#host.nextConnection(this);
-    if (place === undefined) this.#abandon(now, this.#outbox.fail("impatient"), "offline");
-    else if (number === undefined) this.#retryLater(now);
+    if (place === undefined) {
+      this.#reads = [];
+      this.#abandon(now, this.#outbox.fail("impatient"), "offline");
+    } else if (number === undefined) this.#retryLater(now);
     else {
       this.#tried = { address: place.address, port: place.port };
       this.#connections.dial(number, place);
@@ -209,6 +217,8 @@ export class Contact {
   }
 
   #down(now: Millis, end: ConnectionEnd): void {
+    // One attempt is enough for what nobody waits for.
+    this.#reads = [];
     this.#outbox.linkLost();
     if (end.by === "dial") {
       const why = end.failure === "tls" ? "wrong-key" : end.failure;

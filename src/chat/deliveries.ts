@@ -163,6 +163,16 @@ export class Deliveries {
     }
   }
 
+  /** Gives up all that is left. */
+  leave(now: Millis): void {
+    for (const [key, queue] of [...this.#queues]) {
+      this.#queues.delete(key);
+      this.#deadlines.clearAll(key);
+      for (const delivery of queue)
+        this.#giveUp(now, key, delivery, "left", delivery.transmission !== undefined);
+    }
+  }
+
   nextDeadline(): Millis | undefined {
     return this.#deadlines.next();
   }

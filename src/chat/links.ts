@@ -11,7 +11,7 @@ import { Inbox } from "./inbox.ts";
 import type { KnownPeers } from "./known-peers.ts";
 import type { ChatNotice } from "./notices.ts";
 import type { Outgoing } from "./outbox.ts";
-import type { Speaker, Verdict } from "./peer-connections.ts";
+import type { Speaker, Verdict } from "./speaker.ts";
 import type { Trusted } from "./trust.ts";
 
 export interface LinksOptions {
@@ -72,8 +72,10 @@ export class Links {
     this.#tidy();
   }
 
-  markRead(from: Fingerprint, ids: readonly MessageId[]): void {
-    this.#contacts.get(from)?.markRead(ids);
+  /** Makes a connection for it if there is none, and tries that once. */
+  markRead(now: Millis, from: Fingerprint, ids: readonly MessageId[]): void {
+    this.#contact(from).markRead(now, ids);
+    this.#tidy();
   }
 
   typing(to: Fingerprint, active: boolean): void {

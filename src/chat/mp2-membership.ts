@@ -2,20 +2,20 @@ import type { Millis, Random } from "../base/clock.ts";
 import { Deadlines } from "../base/deadlines.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
 import type { Mirror } from "../roster/mirror.ts";
-import { type BlockedReason, DISCOVERY_TO_CLIENT, isMp2Datagram } from "../wire/mp2-discovery.ts";
+import { DISCOVERY_TO_CLIENT, isMp2Datagram } from "../wire/mp2-discovery.ts";
 import type { Ended } from "../wire/mp2-presence.ts";
-import type { Availability, Refused } from "../wire/mp2-registration.ts";
+import type { Availability } from "../wire/mp2-registration.ts";
 import type { Nickname } from "../wire/nickname.ts";
 import { Announcements } from "./announcements.ts";
-import { BOUNDS } from "./bounds.ts";
-import type { AssociationEnd, ChatEvent, ChatOutput, Progress, Source, TlsOpened } from "./events.ts";
+import type { ChatEvent, ChatOutput, Progress, Source } from "./events.ts";
 import { strangerText } from "./mp1-membership.ts";
+import type { Away, Mp2Change } from "./mp2-changes.ts";
+import { DialBacks, subjectOf } from "./mp2-dial-backs.ts";
 import { Mp2Presence, type PresenceEvent } from "./mp2-presence.ts";
-import { Mp2Registration, type Registration, type RegistrationEnd } from "./mp2-registration.ts";
+import type { Registration, RegistrationEnd } from "./mp2-registration.ts";
 import { type Joined, Mp2Search } from "./mp2-search.ts";
-import type { EndReason, RegistryStanding } from "./notices.ts";
+import type { RegistryStanding } from "./notices.ts";
 import { type PauseKind, RETURN_SPREAD_MILLIS } from "./pauses.ts";
-import type { PinSubject } from "./pins.ts";
 import type { Trusted } from "./trust.ts";
 
 /**
@@ -27,48 +27,6 @@ import type { Trusted } from "./trust.ts";
 const EPOCH_MILLIS: Millis = 1_000;
 /** A bye explains the end of a session that follows within so long. */
 const BYE_MILLIS: Millis = 30_000;
-
-/** What the registry said of its going away. */
-export interface Away {
-  readonly reason: "restart" | "stop" | "other";
-  readonly backInMillis: Millis | undefined;
-}
-
-export type Mp2Change =
-  /** A registry of mp2 is here. */
-  | { readonly type: "answered" }
-  | {
-      readonly type: "blocked";
-      readonly registry: string;
-      readonly port: number;
-      readonly reason: BlockedReason;
-    }
-  /** Said for the user. */
-  | { readonly type: "failing"; readonly text: string }
-  | { readonly type: "refused"; readonly nickname: Nickname; readonly refused: Refused }
-  /** The search is over; presence follows. */
-  | { readonly type: "registered"; readonly nickname: Nickname }
-  | {
-      readonly type: "online";
-      readonly standing: RegistryStanding;
-      readonly nickname: Nickname;
-      /** The name of the session that this one replaces. */
-      readonly renamedFrom: Nickname | undefined;
-    }
-  | { readonly type: "presence-failed"; readonly registry: string }
-  /** `away`: it said so, and comes back. */
-  | {
-      readonly type: "lost";
-      readonly registry: string;
-      readonly how: AssociationEnd;
-      readonly away: Away | undefined;
-    }
-  /** For good. */
-  | {
-      readonly type: "ended";
-      readonly reason: Extract<EndReason, "kicked" | "banned" | "superseded">;
-      readonly text: string | undefined;
-    };
 
 export interface Mp2Options {
   readonly random: Random;
@@ -86,7 +44,7 @@ export class Mp2Membership {
   readonly #options: Mp2Options;
   readonly #search: Mp2Search;
   readonly #announcements: Announcements;
-  readonly #registrations = new Map<number, Mp2Registration>();
+  readonly #dialBacks: DialBacks;
   readonly #deadlines = new Deadlines<"mp2", "epoch">();
   #presence: Mp2Presence | undefined;
   /** Of the session before the present one, if that one replaces it. */
@@ -100,10 +58,14 @@ export class Mp2Membership {
   constructor(options: Mp2Options) {
     this.#options = options;
     const { random, emit, hosts, trusted } = options;
-    const isPinned = (fingerprint: Fingerprint): boolean => trusted.isRegistry(fingerprint);
+    const isPinned = (fingerprint: Fingerprint): boolean => trusted.isRegistry(fingerprint, hosts);
     this.#search = new Mp2Search({ random, emit, hosts, isPinned });
+    this.#dialBacks = new DialBacks({
+      ...{ emit, trusted, search: this.#search, profile: options.profile },
+      over: (now, joined, end) => this.#registrationOver(now, joined, end),
+    });
     this.#announcements = new Announcements(
-      (fingerprint) => fingerprint === this.#last?.fingerprint || isPinned(fingerprint),
+      (fingerprint) => fingerprint === this.#last?.fingerprint || trusted.isRegistry(fingerprint, hosts),
     );
   }
 
@@ -121,13 +83,9 @@ export class Mp2Membership {
     return this.#last !== undefined;
   }
 
-  get isSearching(): boolean {
-    return this.#search.isSearching;
-  }
-
   search(now: Millis, pauses: PauseKind, after: Millis): void {
-    this.#dropRegistrations();
-    this.#search.start(now, pauses, after, this.#last?.source);
+    this.#dialBacks.drop();
+    this.#search.start(now, pauses, after, this.#last);
   }
 
   /** There is reason to ask at once. */
@@ -137,7 +95,7 @@ export class Mp2Membership {
 
   stopSearch(): void {
     this.#search.stop();
-    this.#dropRegistrations();
+    this.#dialBacks.drop();
   }
 
   setAvailability(availability: Availability): void {
@@ -154,7 +112,7 @@ export class Mp2Membership {
   }
 
   nextDeadline(): Millis | undefined {
-    const parts = [this.#search, this.#presence, ...this.#registrations.values()];
+    const parts = [this.#search, this.#presence, this.#dialBacks];
     const next = Math.min(...parts.map((part) => part?.nextDeadline() ?? Infinity));
     const all = Math.min(next, this.#deadlines.next() ?? Infinity);
     return all === Infinity ? undefined : all;
@@ -162,18 +120,18 @@ export class Mp2Membership {
 
   advance(now: Millis): void {
     this.#search.advance(now);
-    for (const registration of [...this.#registrations.values()]) registration.advance(now);
+    this.#dialBacks.advance(now);
     this.#presence?.advance(now);
     while (this.#deadlines.due(now) !== undefined) this.#checkEpoch(now);
   }
 
   /** Whether the connection is a registry's. */
   owns(connection: number): boolean {
-    return this.#registrations.has(connection);
+    return this.#dialBacks.owns(connection);
   }
 
   received(now: Millis, connection: number, bytes: Uint8Array): Progress {
-    return this.#registrations.get(connection)?.received(now, bytes) ?? { messages: 0, pending: 0 };
+    return this.#dialBacks.received(now, connection, bytes);
   }
 
   handle(now: Millis, event: ChatEvent): void {
@@ -186,11 +144,11 @@ export class Mp2Membership {
         if (isMp2Datagram(event.bytes)) this.#datagram(now, event.from, event.bytes);
         return;
       case "tls-opened":
-        this.#dialledBack(now, event);
+        this.#dialBacks.opened(now, event);
         return;
       case "tls-ended":
       case "tls-closed":
-        this.#registrations.get(event.connection)?.ended(now);
+        this.#dialBacks.ended(now, event.connection);
         return;
       case "association-up":
         if (presence?.association === event.association) presence.up(now);
@@ -261,28 +219,6 @@ export class Mp2Membership {
 
   // Registration
 
-  /** Only from whom we asked, and one of each: a second one would end the session of the first. */
-  #dialledBack(now: Millis, { connection, address, fingerprint, keys }: TlsOpened): void {
-    const joined = this.#search.joined(fingerprint);
-    const { nonce } = this.#search;
-    const isAnswered = [...this.#registrations.values()].some((other) => other.fingerprint === fingerprint);
-    const isFull = this.#registrations.size >= BOUNDS.registrations;
-    if (joined === undefined || nonce === undefined || keys === undefined || isAnswered || isFull) {
-      this.#options.emit({ type: "tls-destroy", connection });
-      return;
-    }
-    const { profile, emit, trusted } = this.#options;
-    const registration = new Mp2Registration(now, {
-      ...{ connection, address, joined, keys, nonce, profile, emit },
-      isTrusted: (realm) => trusted.judge(subjectOf(joined, realm), fingerprint) !== "changed",
-      over: (at, end) => {
-        this.#registrations.delete(connection);
-        this.#registrationOver(at, joined, end);
-      },
-    });
-    this.#registrations.set(connection, registration);
-  }
-
   #registrationOver(now: Millis, joined: Joined, end: RegistrationEnd): void {
     const { trusted, changed, profile } = this.#options;
     if (end.type === "registered") this.#registered(now, end.registration);
@@ -318,11 +254,6 @@ export class Mp2Membership {
     this.#presence = new Mp2Presence(now, { association, registration, mirror, emit, tell });
   }
 
-  #dropRegistrations(): void {
-    for (const registration of this.#registrations.values()) registration.drop();
-    this.#registrations.clear();
-  }
-
   // Presence
 
   #presenceSays(now: Millis, event: PresenceEvent): void {
@@ -348,7 +279,7 @@ export class Mp2Membership {
   #sessionEnded(now: Millis, registry: string, { reason, text, backIn }: Ended): void {
     const { changed } = this.#options;
     // The new name's registration is on its way, and has ended the session of the old one.
-    const isOurDoing = reason === "superseded" && this.#registrations.size > 0;
+    const isOurDoing = reason === "superseded" && this.#dialBacks.size > 0;
     if (reason === "kicked" || reason === "banned" || (reason === "superseded" && !isOurDoing)) {
       this.stopSearch();
       changed(now, { type: "ended", reason, text });
@@ -364,9 +295,4 @@ export class Mp2Membership {
     const trust = this.#options.trusted.judge(subjectOf(joined, realm), fingerprint);
     return { protocol: "mp2", address, realm, fingerprint, trust };
   }
-}
-
-/** A registry is pinned by the host that the user named, else by what it calls itself. */
-function subjectOf({ host }: Joined, realm: string): PinSubject {
-  return host === undefined ? { kind: "realm", name: realm } : { kind: "host", name: host };
 }

@@ -55,6 +55,8 @@ export class Mp2Search {
   #joins = 0;
   #lastHelloAt: Millis = -Infinity;
   #asked: ReadonlyMap<string, string> = new Map();
+  /** What the user called the registry that we come back to. */
+  #formerHost: string | undefined;
 
   constructor(options: {
     random: Random;
@@ -68,23 +70,16 @@ export class Mp2Search {
     this.#isPinned = options.isPinned;
   }
 
-  get isSearching(): boolean {
-    return this.#state.type === "searching";
-  }
-
   /** Of the present search. */
   get nonce(): Nonce | undefined {
     return this.#state.type === "searching" ? this.#state.nonce : undefined;
   }
 
-  /** Whether a registry has answered. */
-  get isAnswered(): boolean {
-    return this.#joined.size > 0;
-  }
-
   /** A new search, with a new nonce. */
-  start(now: Millis, pauses: PauseKind, after: Millis, formerPlace?: Source): void {
+  start(now: Millis, pauses: PauseKind, after: Millis, former?: Joined): void {
     const nonce = this.#random.bytes(NONCE_BYTES) as Nonce;
+    const formerPlace = former?.source;
+    this.#formerHost = former?.host;
     this.#joined.clear();
     this.#state = { type: "searching", nonce, pauses, attempt: 0, helloAt: now + after, formerPlace };
   }
@@ -135,9 +130,9 @@ export class Mp2Search {
   cookie(from: Source, { nonce, fingerprint, cookie }: Cookie): "joined" | "ignored" | "stranger" {
     const state = this.#state;
     if (state.type !== "searching" || !equalInConstantTime(nonce, state.nonce)) return "ignored";
-    const host = this.#asked.get(bare(from.address));
     const isReturn = bare(from.address) === bare(state.formerPlace?.address ?? "");
-    if (this.#hosts.length > 0 && host === undefined && !isReturn) return "stranger";
+    const host = this.#asked.get(bare(from.address)) ?? (isReturn ? this.#formerHost : undefined);
+    if (this.#hosts.length > 0 && host === undefined) return "stranger";
     const before = this.#joined.get(fingerprint);
     // Another way is taken when the one before did not work, once for each hello.
     if (before !== undefined && before.attempt === state.attempt && !before.isBlocked) return "ignored";

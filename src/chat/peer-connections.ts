@@ -1,9 +1,10 @@
 import type { Millis } from "../base/clock.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
-import { type LinkEnd, type LinkOutput, Mp2Link } from "../peer/mp2-link.ts";
+import { type LinkOutput, Mp2Link } from "../peer/mp2-link.ts";
 import type { CloseReason } from "../wire/mp2-chat.ts";
 import type { Nickname } from "../wire/nickname.ts";
-import type { ChatOutput, Progress, Source, TlsFailure } from "./events.ts";
+import type { Progress, Source, TlsFailure } from "./events.ts";
+import type { ConnectionEnd, ConnectionsOwner, Speaker, Verdict } from "./speaker.ts";
 
 /**
  * The connections with one peer, of which one is kept.
@@ -38,37 +39,6 @@ interface Connection {
   link: Mp2Link | undefined;
   stage: Stage;
 }
-
-/** Who says what on a link. */
-export interface Speaker {
-  readonly fingerprint: Fingerprint;
-  readonly nick: Nickname;
-  readonly address: string;
-}
-
-/** "wait": the roster does not have the key, or not under that name. */
-export type Verdict = "welcome" | "wait" | Extract<CloseReason, "untrusted">;
-
-/** How an attempt or a link ended. */
-export type ConnectionEnd =
-  | { readonly by: "dial"; readonly failure: TlsFailure }
-  | (LinkEnd & { readonly wasUp: boolean });
-
-/** What happens on the one that is up, and what its owner decides. */
-export interface ConnectionsOwner {
-  readonly own: Fingerprint;
-  readonly nick: () => Nickname;
-  readonly emit: (output: ChatOutput) => void;
-  readonly judge: (now: Millis, speaker: Speaker) => Verdict;
-  readonly up: (now: Millis, speaker: Speaker) => void;
-  readonly says: (now: Millis, speaker: Speaker, output: LinkSaying) => void;
-  /** A connection is gone, and no other one takes its place. */
-  readonly down: (now: Millis, end: ConnectionEnd) => void;
-  /** Its number means nothing any more. */
-  readonly forget: (connection: number) => void;
-}
-
-export type LinkSaying = Extract<LinkOutput, { type: "msg" | "ack" | "typing" }>;
 
 export class PeerConnections {
   readonly #fingerprint: Fingerprint;

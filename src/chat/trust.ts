@@ -64,11 +64,13 @@ export class Trusted {
     return hosts.some((name) => this.#pins.find({ kind: "host", name }) !== undefined);
   }
 
-  /** Whether it is the pinned key of any registry. */
-  isRegistry(fingerprint: Fingerprint): boolean {
-    return this.#pins
-      .list()
-      .some((pin) => pin.kind !== "peer" && isSameFingerprint(pin.fingerprint, fingerprint));
+  /** Whether it is the pinned key of one of these hosts or, without hosts, of any registry. */
+  isRegistry(fingerprint: Fingerprint, hosts: readonly string[]): boolean {
+    const pins =
+      hosts.length === 0
+        ? this.#pins.list().filter(({ kind }) => kind !== "peer")
+        : hosts.map((name) => this.#pins.find({ kind: "host", name }));
+    return pins.some((pin) => pin !== undefined && isSameFingerprint(pin.fingerprint, fingerprint));
   }
 
   /** A key was proved under that name. */

@@ -28,6 +28,8 @@ export class ChatDiscovery {
   readonly #options: ChatDiscoveryOptions;
   readonly #groups: GroupListener;
   readonly #watch: LinkWatch;
+  /** Addresses of the hosts that the user named, as they were asked last. */
+  #named: ReadonlySet<string> = new Set();
   #lastHello: Uint8Array = new Uint8Array();
   #legacyHelloAt: Millis = -Infinity;
   #isClosed = false;
@@ -38,7 +40,9 @@ export class ChatDiscovery {
     const { port, onEvent } = options;
     this.#groups = new GroupListener({
       port,
-      onDatagram: (bytes, from) => onEvent(datagram(from, bytes)),
+      onDatagram: (bytes, from) => {
+        if (this.#isWelcome(from)) onEvent(datagram(from, bytes));
+      },
     });
     this.#watch = new LinkWatch({
       only: options.only,
@@ -67,6 +71,7 @@ export class ChatDiscovery {
     if (protocol === "mp2") this.#lastHello = bytes;
     const { sockets, place, onEvent } = this.#options;
     const sending = sendHello(sockets, place, { protocol, bytes, isRepeated }, (to) => {
+      if (to !== "any") this.#named = new Set(to.map(({ address }) => address));
       if (!this.#isClosed) onEvent({ type: "hello-sent", protocol, to });
     });
     void sending.then((failures) => {
@@ -85,6 +90,11 @@ export class ChatDiscovery {
     this.#isClosed = true;
     this.#watch.close();
     await this.#groups.close();
+  }
+
+  /** Who names registries wants no other that happens to announce itself on this network. */
+  #isWelcome(from: Source): boolean {
+    return this.#options.place.type === "multicast" || this.#named.has(from.address);
   }
 
   #follow(links: readonly Link[]): void {

@@ -90,8 +90,10 @@ async function sendToGroups(
     const to = { address: `${MP2_GROUP_IPV6}%${name}`, port: place.port };
     await attempt(`${MP2_GROUP_IPV6} on ${name}`, () => sendDatagram(sockets, to, bytes));
   }
-  if (tries === 0)
+  const isNowhere = links.every(({ ipv4, ipv6 }) => ipv4.length + ipv6.length === 0);
+  if (isNowhere)
     return [new SystemError("Cannot search: no network interface is up (see: ip address)", "ENETDOWN")];
+  // None at all: mp1 on interfaces that have IPv6 alone.
   return failures.length < tries ? [] : failures.slice(0, 1);
 }
 

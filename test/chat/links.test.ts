@@ -141,6 +141,25 @@ test("a connection without messages is closed after minutes, and made again when
   assert.deepEqual(received(ola), ["one", "two"]);
 });
 
+test("read marks find their way after the connection was closed, and are tried once", () => {
+  const net = new ChatNet([ADAM, OLA]);
+  const [adam, ola] = [net.node(ADAM), net.node(OLA)];
+  adam.client.send(0, "ola", "one");
+  net.pass(400_000);
+  assert.equal(net.open.length, 0);
+  const [got] = ola.notices();
+  assert.ok(got?.type === "received" && got.message.messageId);
+  ola.client.markRead(net.now, "adam", [got.message.messageId]);
+  net.pass(100);
+  assert.equal(adam.notices().at(-1)?.type, "read");
+  net.pass(400_000);
+  net.mayConnect = () => false;
+  const dials = net.dials;
+  ola.client.markRead(net.now, "adam", [got.message.messageId]);
+  net.pass(60_000);
+  assert.equal(net.dials, dials + 1);
+});
+
 test("why a message does not arrive", () => {
   const refused = new ChatNet([ADAM, OLA]);
   refused.mayConnect = () => false;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decodeUtf8 } from "../../src/base/text.ts";
-import { FALLBACK_MILLIS } from "../../src/chat/membership.ts";
+import { FALLBACK_MILLIS } from "../../src/chat/searching.ts";
 import { encodeRefusal } from "../../src/wire/mp1-roster.ts";
 import { nickname, OLA, REGISTRY, rosterBytes, VirtualClient } from "./virtual-client.ts";
 

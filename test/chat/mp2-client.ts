@@ -79,9 +79,10 @@ export class Mp2Client {
   seals = new Seals("registry", KEYS);
   association = 0;
   seq = 10;
+  /** Connections that others have made. */
+  accepted = 0;
   epoch = EPOCH;
   readonly #outputs: ChatOutput[] = [];
-  #accepted = 0;
 
   constructor(options: Partial<ChatSettings> & { person?: Person; pins?: Pins; random?: Random } = {}) {
     const { person = ADAM, pins = Pins.none, random = seeded(1), ...settings } = options;
@@ -171,10 +172,15 @@ export class Mp2Client {
   }
 
   /** Somebody connects to our port with that key. */
-  connects(protocol: "mp2-registry" | "mp2-chat", fingerprint: Fingerprint, address: string): number {
-    this.#accepted += 1;
-    const connection = this.#accepted;
-    const keys = protocol === "mp2-registry" ? { keys: KEYS } : {};
+  connects(
+    protocol: "mp2-registry" | "mp2-chat",
+    fingerprint: Fingerprint,
+    address: string,
+    presenceKeys = KEYS,
+  ): number {
+    this.accepted += 1;
+    const connection = this.accepted;
+    const keys = protocol === "mp2-registry" ? { keys: presenceKeys } : {};
     const common = { initiative: "theirs", address, port: 40_000, fingerprint, protocol } as const;
     this.handle({ type: "tls-opened", connection, ...common, ...keys });
     return connection;

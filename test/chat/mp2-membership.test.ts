@@ -4,8 +4,8 @@ import { test } from "node:test";
 import { ed25519Spki } from "../../src/base/ed25519.ts";
 import { fingerprintOfSpki } from "../../src/base/fingerprint.ts";
 import { PRESENCE_SETTLE_MILLIS } from "../../src/chat/client.ts";
-import { FALLBACK_MILLIS, HINT_MILLIS } from "../../src/chat/membership.ts";
 import { Pins } from "../../src/chat/pins.ts";
+import { FALLBACK_MILLIS, HINT_MILLIS } from "../../src/chat/searching.ts";
 import { type Announcement, encodeAnnouncement } from "../../src/wire/mp2-announcement.ts";
 import { DISCOVERY_TO_CLIENT, DISCOVERY_TO_REGISTRY } from "../../src/wire/mp2-discovery.ts";
 import { encodeFrame } from "../../src/wire/mp2-frames.ts";
@@ -424,6 +424,16 @@ test("leaving: leave and SHUTDOWN; a silent registry is given a second", () => {
   assert.equal(silent.client.nextDeadline(), undefined);
 });
 
+test("what waits when it is over for good is given back", () => {
+  const bench = new Mp2Client().online(entry(OLA));
+  bench.client.send(bench.now, "kari", "for later", 60_000);
+  bench.ends("kicked");
+  const notices = bench.notices();
+  const undelivered = notices.find(({ type }) => type === "undelivered");
+  assert.equal(undelivered?.type === "undelivered" && undelivered.message.why, "left");
+  assert.equal(notices.at(-1)?.type, "ended");
+});
+
 // Announcements
 
 const PAIR = generateKeyPairSync("ed25519");
@@ -486,6 +496,22 @@ test("bye explains the end that follows, and a beacon ends the waiting", () => {
   announce(bench, { ...BEACON, sent: UNIX + 11 });
   bench.pass(400);
   assert.equal(bench.take("hello").length, 1);
+});
+
+test("who named a host is not led elsewhere by another registry's beacon, whatever is pinned", () => {
+  const pins = Pins.none.meet({ kind: "realm", name: REALM }, SIGNER, UNIX);
+  const bench = started({ pins, hosts: ["registry.example"] });
+  const nonce = bench.nonce();
+  bench.handle({
+    type: "hello-sent",
+    protocol: "mp2",
+    to: [{ host: "registry.example", address: "10.0.0.99" }],
+  });
+  announce(bench, { ...BEACON, sent: UNIX + 1 });
+  bench.pass(2_000);
+  assert.deepEqual(bench.take("datagram"), []);
+  bench.cookie(nonce, { fingerprint: SIGNER });
+  assert.deepEqual(bench.take("datagram"), []);
 });
 
 test("a beacon of a key that we do not know makes us ask everybody, at most once a second", () => {

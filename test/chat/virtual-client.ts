@@ -4,9 +4,9 @@ import type { Fingerprint } from "../../src/base/fingerprint.ts";
 import { decodeUtf8, encodeUtf8 } from "../../src/base/text.ts";
 import { ChatClient } from "../../src/chat/client.ts";
 import type { ChatEvent, ChatOutput } from "../../src/chat/events.ts";
-import { FALLBACK_MILLIS } from "../../src/chat/membership.ts";
 import type { ChatNotice } from "../../src/chat/notices.ts";
 import { Pins } from "../../src/chat/pins.ts";
+import { FALLBACK_MILLIS } from "../../src/chat/searching.ts";
 import type { WhenTaken } from "../../src/chat/settings.ts";
 import { type Nickname, parseNickname } from "../../src/wire/nickname.ts";
 

@@ -1,6 +1,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Clock } from "../../src/base/clock.ts";
+import type { Peer } from "../../src/chat/notices.ts";
 import type { WhenTaken } from "../../src/chat/settings.ts";
 import { ChatShell, type ShellNotice } from "../../src/io/chat-shell.ts";
 import { systemClock } from "../../src/io/clock.ts";
@@ -27,11 +29,12 @@ export class TestShell {
   readonly shell: ChatShell;
   readonly profile: Profile;
   readonly notices: ShellNotice[] = [];
-  readonly watched = new Watched();
+  readonly watched: Watched;
 
-  private constructor(shell: ChatShell, profile: Profile) {
+  private constructor(shell: ChatShell, profile: Profile, watched: Watched) {
     this.shell = shell;
     this.profile = profile;
+    this.watched = watched;
     shell.onNotice((notice) => {
       this.notices.push(notice);
       this.watched.changed();
@@ -44,6 +47,7 @@ export class TestShell {
     if (!parsed.ok) throw new Error(parsed.text);
     const profile = Profile.open(place.directory ?? scratchDirectory(owner));
     const { identity, slot } = await profile.takeIdentity();
+    const watched = new Watched();
     const shell = await ChatShell.open({
       settings: {
         nickname: parsed.nickname,
@@ -57,7 +61,7 @@ export class TestShell {
       encapsulationPort: place.encapsulationPort ?? 9_899,
       identity,
       pins: profile.pins,
-      clock: systemClock,
+      clock: watchedClock(watched),
       random: systemRandom,
       createEndpoint: (localPort) =>
         createSctpEndpoint({
@@ -67,7 +71,7 @@ export class TestShell {
           now: systemClock.now(),
         }),
     });
-    const made = new TestShell(shell, profile);
+    const made = new TestShell(shell, profile, watched);
     owner.after(async () => {
       await shell.close();
       slot.release();
@@ -86,11 +90,34 @@ export class TestShell {
     return this.watched.until(`the notice ${type}`, () => this.notices.find(isIt), millis);
   }
 
+  /** Waits until the roster has `nickname` in a way that fits. */
+  sees(nickname: string, fits: (peer: Peer) => boolean): Promise<Peer> {
+    return this.watched.until(`${nickname} in the roster`, () =>
+      this.shell.snapshot.roster.find((peer) => peer.nickname === nickname && fits(peer)),
+    );
+  }
+
   /** Starts it and waits until it is online. */
   async online(): Promise<void> {
     this.shell.start();
     await this.hears("online");
   }
+}
+
+/** Whatever happens in a shell, it asks for the time: then conditions are looked at again. */
+function watchedClock(watched: Watched): Clock {
+  let isAsked = false;
+  const now = (): number => {
+    if (!isAsked) {
+      isAsked = true;
+      setImmediate(() => {
+        isAsked = false;
+        watched.changed();
+      });
+    }
+    return systemClock.now();
+  };
+  return { now, wall: systemClock.wall };
 }
 
 export function scratchDirectory(owner: Owner): string {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { EXIT } from "../../src/chat/exit-codes.ts";
-import type { Running } from "../lab/command.ts";
+import { must, type Running } from "../lab/command.ts";
 import { Lan, type LanHost } from "../lab/netns.ts";
 
 /** Hosts of their own on one LAN, with nothing configured: the registry on one, people on two others. Needs root. */
@@ -98,15 +98,29 @@ test("the registry is killed and started again: whoever was there is there again
   daemon = await startRegistry();
   const sent = await chat(adamHost, "adam", "send", "ola", "still there", "--wait", "30s").finished;
   assert.deepEqual([sent.code, sent.stderr], [EXIT.ok, ""]);
-  assert.match((await ola.finished).stdout, /adam\*: still there/);
+  assert.match((await ola.finished).stdout, /adam: still there/);
 });
 
 test("no multicast: a hint, and --registry helps", async () => {
   await registryHost.multicast(false);
+  // Its announcements alone would bring a client there.
+  await adamHost.multicast(false);
   const found = await chat(adamHost, "adam", "--registry", registryHost.address, "list").finished;
   assert.equal(found.code, EXIT.ok);
   const lost = await chat(adamHost, "adam", "list").finished;
   assert.equal(lost.code, EXIT.registryNotFound);
   assert.match(lost.stderr, /--registry HOST/);
+  await adamHost.multicast(true);
   await registryHost.multicast(true);
+});
+
+test("IPv6 alone, with no address but those of the link: found, listed, a message is confirmed", async () => {
+  for (const host of [adamHost, olaHost, registryHost])
+    await must(host.on(["ip", "addr", "flush", "dev", "eth0", "scope", "global"]));
+  const ola = chat(olaHost, "ola", "listen", "--json", "--count", "1");
+  const sent = await chat(adamHost, "adam", "send", "ola", "by fe80", "--wait", "20s").finished;
+  assert.deepEqual([sent.code, sent.stderr], [EXIT.ok, ""]);
+  const message = JSON.parse((await ola.finished).stdout);
+  assert.match(message.address, /^fe80:/);
+  assert.deepEqual([message.from, message.protocol], ["adam", "mp2"]);
 });

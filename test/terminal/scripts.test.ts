@@ -3,6 +3,7 @@ import { createServer, type Server } from "node:net";
 import { after, before, test } from "node:test";
 import { EXIT } from "../../src/chat/exit-codes.ts";
 import { type Running, until } from "../lab/command.ts";
+import { Mp1Client } from "../support/mp1-client.ts";
 import { Registry } from "./registry.ts";
 
 /** The commands for scripts: real processes against a real registry. */
@@ -44,23 +45,53 @@ test("send is confirmed, listen prints the message as JSON and ends after its co
   assert.deepEqual([sent.code, sent.stdout, sent.stderr], [EXIT.ok, "", ""]);
   const heard = await running.finished;
   assert.equal(heard.code, EXIT.ok);
-  const { time, address, schema, type, from, text, verified, addressMatches } = JSON.parse(heard.stdout);
+  const report = JSON.parse(heard.stdout);
+  const { time, address, schema, type, from, text, verified, addressMatches, protocol, trust } = report;
   assert.ok(Math.abs(Date.now() - Date.parse(time)) < 60_000);
   assert.match(address, /^[\d.]+$/);
   assert.deepEqual([schema, type, from, text], [1, "message", "adam", "build is green ✓"]);
-  assert.deepEqual([verified, addressMatches], [false, true]);
+  assert.deepEqual([verified, addressMatches, protocol, trust], [false, true, "mp2", "new"]);
+  assert.match(report.fingerprint, /^[0-9a-f]{64}$/);
 });
 
-test("a text from standard input goes in parts, in order; plain lines are safe for a terminal", async () => {
-  const { running } = await listener("mia", "--count", "4");
+test("a text from standard input is one message, however long; plain lines are safe for a terminal", async () => {
+  const { running } = await listener("mia", "--count", "2");
   const words = Array.from({ length: 600 }, (_, index) => `w${index}`).join(" ");
   const sent = await registry.runWith(`${words}\n`, "--nick", "adam", "send", "mia", "-").finished;
-  assert.equal(sent.code, EXIT.ok);
+  assert.equal(sent.code, EXIT.ok, sent.stderr);
   await registry.run("--nick", "adam", "send", "mia", "\u001b[2Jred").finished;
-  const lines = (await running.finished).stdout.trimEnd().split("\n");
-  const heard = lines.slice(0, 3).map((line) => line.replace(/^\d\d:\d\d adam\*: /, ""));
-  assert.equal(heard.join(" "), words);
-  assert.match(lines[3] ?? "", /adam\*: \\x1b\[2Jred$/);
+  const [first, second] = (await running.finished).stdout.trimEnd().split("\n");
+  assert.equal(first?.trim().replace(/^\d\d:\d\d adam: /, ""), words);
+  assert.match(second ?? "", /adam: \\x1b\[2Jred$/);
+});
+
+test("another key than the known one: nothing is sent, both are shown, and the exit code is its own", async () => {
+  const { running } = await listener("rex", "--count", "1");
+  const other = "c3".repeat(32);
+  const pinned = await registry.run("--nick", "adam", "trust", "accept", "rex", "--kind", "peer", other)
+    .finished;
+  assert.equal(pinned.code, EXIT.ok, pinned.stderr);
+  const refused = await registry.run("--nick", "adam", "send", "rex", "secret").finished;
+  assert.equal(refused.code, EXIT.keyChanged, refused.stderr);
+  assert.match(refused.stderr, /^!!! WARNING: the registry lists rex with ANOTHER KEY/m);
+  assert.match(refused.stderr, /^not delivered: rex has another key than the one you know/m);
+  const { stdout } = await registry.run("--nick", "adam", "list", "--json").finished;
+  const rex = JSON.parse(stdout).clients.find(({ nickname }: Listed) => nickname === "rex");
+  assert.deepEqual([rex.trust, rex.verified], ["changed", false]);
+  assert.equal((await registry.run("--nick", "adam", "trust", "forget", "rex").finished).code, EXIT.ok);
+  assert.equal((await registry.run("--nick", "adam", "send", "rex", "hello").finished).code, EXIT.ok);
+  assert.match((await running.finished).stdout, /adam: hello$/m);
+  assert.doesNotMatch(running.stdout, /secret/);
+});
+
+test("a client without a key is marked, and with --no-legacy it gets nothing", async (t) => {
+  const old = await Mp1Client.open(t, { registry, nickname: "old", flavour: "original" });
+  await old.join();
+  const sent = await registry.run("--nick", "adam", "list").finished;
+  assert.match(sent.stdout, /^old\* .* online +unverified$/m);
+  const refused = await registry.run("--nick", "adam", "--no-legacy", "send", "old", "hi").finished;
+  assert.equal(refused.code, EXIT.notConfirmed);
+  assert.match(refused.stderr, /old's client has no key \(mp1\), and such are switched off here/);
 });
 
 test("two scripts of one user at once: the second takes another name by itself", async () => {
@@ -85,7 +116,7 @@ test("--wait waits until the peer is there", async () => {
   const sending = registry.run("--nick", "adam", "send", "late", "hello", "--wait", "20s");
   const running = registry.run("--nick", "late", "listen", "--count", "1");
   assert.equal((await sending.finished).code, EXIT.ok);
-  assert.match((await running.finished).stdout, /adam\*: hello/);
+  assert.match((await running.finished).stdout, /adam: hello/);
 });
 
 test("every failure has its exit code and says why", async () => {
@@ -95,7 +126,11 @@ test("every failure has its exit code and says why", async () => {
     [["send", "nobody", "hi", "--wait", "300ms"], EXIT.unknownName, /nobody here is called nobody/],
     [["send", "127.0.0.1:50099", "hi"], EXIT.notConfirmed, /refused the connection/],
     [["send", "held", "  "], EXIT.usage, /no text/],
-    [["--nick", "held", "list"], EXIT.nameTaken, /held is taken, held by [\d.]+:\d+ \(free: --nick held~2\)/],
+    [
+      ["--nick", "held", "list"],
+      EXIT.nameTaken,
+      /held is taken, held by the key [\d ]{47} at [\d.]+ \(free: --nick held~2\)/,
+    ],
     [["--nick", "a b", "list"], EXIT.usage, /no white space/],
     [["--port", "70000", "list"], EXIT.usage, /port from 1 to 65535/],
     [["listen", "--count", "0"], EXIT.usage, /whole number/],
@@ -138,9 +173,9 @@ test("commands from a pipe: one a line, then what is on its way is finished", as
   const input = "list\nmsg pip from a pipe\n";
   const { code, stdout } = await registry.runWith(input, "--nick", "adam").finished;
   assert.equal(code, EXIT.ok);
-  assert.match(stdout, /^pip\* +[\d.]+:\d+ +online +unverified$/m);
+  assert.match(stdout, /^pip +[\d.]+:\d+ +online +new key$/m);
   assert.match(stdout, /to pip: from a pipe ✓$/m);
-  assert.match((await running.finished).stdout, /adam\*: from a pipe/);
+  assert.match((await running.finished).stdout, /adam: from a pipe/);
   const failing = await registry.runWith("msg nobody hi\n", "--nick", "adam").finished;
   assert.equal(failing.code, EXIT.failure);
 });

@@ -18,6 +18,8 @@ export interface UdpOptions {
   readonly onError?: (error: Error) => void;
   /** Lets several processes bind the same port, as a registry and clients on one host do that listen to a group. */
   readonly reuseAddr?: boolean;
+  /** Lets this user bind the same port more than once; the kernel spreads over these what comes in. */
+  readonly reusePort?: boolean;
 }
 
 /**
@@ -31,6 +33,7 @@ export async function bindUdp(options: UdpOptions): Promise<Socket> {
     type: ipv6 ? "udp6" : "udp4",
     ipv6Only: ipv6,
     reuseAddr: options.reuseAddr ?? false,
+    reusePort: options.reusePort ?? false,
     lookup: takeAsIs,
   });
   try {

@@ -73,6 +73,7 @@ run_node_tests() {
   fi
   case $tier in
     unit) parallel=2 ;;
+    attack) parallel=3 ;;
     fuzz)
       parallel=2
       export FUZZ_ROUNDS=$fuzz_rounds PAIR_SEEDS=$pair_seeds LIVENESS_MINUTES=$liveness_minutes

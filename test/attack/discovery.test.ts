@@ -162,10 +162,7 @@ test("a join that was overheard and is sent again brings no second connection", 
 /** A map of four with key 0 = 3. */
 const JOIN_HEAD = Buffer.from("a40003", "hex");
 
-// Ours over mp1 is let in without legacy, too, as long as there is a client that speaks only that.
-const todo = "mp1's hello of our own client makes the registry connect all the same";
-
-test("without legacy, nothing but a proven join makes the registry connect", { todo }, async (context) => {
+test("without legacy, nothing but a proven join makes the registry connect", async (context) => {
   const strict = await Scene.open(context, "legacy = false");
   const attackers = await strict.host("attacker");
   const target = await strict.host("victim");

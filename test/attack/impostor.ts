@@ -129,6 +129,15 @@ export class Impostors {
     return this.#dial(victim, PEER, [CHAT.encode(greeting)], [CHAT.encode(msg)]);
   }
 
+  /** Connects as a registry or as a peer, and sends any bytes; resolves when the victim has ended it. */
+  async dialRaw(
+    victim: { readonly address: string; readonly port: number },
+    as: "registry" | "peer",
+    bytes: string,
+  ): Promise<Dialogue> {
+    return this.#dial(victim, as === "registry" ? REGISTRATION : PEER, [], [], Buffer.from(bytes, "hex"));
+  }
+
   /** Passes all TCP from one port here on to a victim's, both ways, as a man in the middle does who reads nothing. */
   async relay(port: number, to: { readonly address: string; readonly port: number }): Promise<void> {
     const server = createServer((socket) => {
@@ -146,6 +155,7 @@ export class Impostors {
     { protocol, limit, decode }: Family,
     first: readonly Uint8Array[],
     afterGreeting: readonly Uint8Array[] = [],
+    raw?: Uint8Array,
   ): Promise<Dialogue> {
     const over = Promise.withResolvers<Dialogue>();
     const heard: string[] = [];
@@ -162,6 +172,7 @@ export class Impostors {
           for (const message of messages) channel.send(encodeFrame(message));
         };
         say(first);
+        if (raw !== undefined) channel.send(raw);
         return {
           received: (bytes) => {
             const { frames: whole } = frames.push(bytes);

@@ -15,27 +15,30 @@ const REPEAT_MILLIS = 500;
 
 type RegistryAt = ActorPlace["registry"];
 
-/** TCP connections that are held open, and say nothing. */
+/** TCP connections that say nothing, and that never end from this side. */
 class Connections {
+  readonly #all: Socket[] = [];
   readonly #open = new Set<Socket>();
   readonly #watched = new Watched();
 
   constructor(owner: Owner) {
     owner.after(() => {
-      for (const socket of this.#open) socket.destroy();
+      for (const socket of this.#all) socket.destroy();
     });
   }
 
   /** Resolves when each is open or refused; with how many are open now. */
   async open(count: number, host: string, port: number): Promise<number> {
     const settled = Array.from({ length: count }, async () => {
-      const socket = connect({ host, port });
+      const socket = connect({ host, port, allowHalfOpen: true });
+      this.#all.push(socket);
       this.#open.add(socket);
       socket.on("error", () => {});
-      socket.on("close", () => {
+      const ended = (): void => {
         this.#open.delete(socket);
         this.#watched.changed();
-      });
+      };
+      socket.on("end", ended).on("close", ended);
       socket.resume();
       await new Promise<void>((resolve) => {
         socket.once("connect", resolve);

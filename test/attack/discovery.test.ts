@@ -84,16 +84,20 @@ test("a victim that is made to ask for ever: its address gets no more than its s
     to: registry(),
     data: [HELLO],
     times: 3_000,
+    perSecond: 1_500,
   });
   const cookies = datagramsOf(await since(start, victim.address));
   assert.equal(sent, 3_000);
-  // Its rate is 50 a second after the first 200; the join above takes less than two.
-  assert.ok(cookies.length > 0 && cookies.length < 400, `${cookies.length} cookies`);
+  // Its rate is 50 a second after the first 200; all this takes less than 6 s.
+  assert.ok(cookies.length > 0 && cookies.length < 500, `${cookies.length} cookies`);
 });
 
 test("hellos that would be answered with more than they are get no answer", async () => {
   const start = await capture.packets();
-  const data = [HELLO.subarray(0, 100), HELLO.subarray(0, DATAGRAM_BYTES - 1), HELLO.subarray(0, 4)];
+  // Right in all but its length: its padding's own length stands at 27.
+  const short = Buffer.from(HELLO.subarray(0, 29 + 256));
+  short.writeUInt16BE(256, 27);
+  const data = [short, HELLO.subarray(0, 100), HELLO.subarray(0, DATAGRAM_BYTES - 1), HELLO.subarray(0, 4)];
   const other: End = [victim.address.replace(/\d+$/, "77"), VICTIMS_PORT];
   await forger.send({ from: other, to: registry(), data, times: 5 });
   assert.deepEqual(datagramsOf(await since(start, other[0])), []);

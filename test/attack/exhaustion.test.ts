@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { DISCOVERY_TO_REGISTRY } from "../../src/wire/mp2-discovery.ts";
 import type { Nonce } from "../../src/wire/mp2-values.ts";
-import { must, until } from "../lab/command.ts";
+import { until } from "../lab/command.ts";
 import { Scope } from "../support/until.ts";
 import { type Actor, Scene } from "./scene.ts";
 import type { Forger } from "./wire.ts";
@@ -121,8 +121,7 @@ test("60 clients of one address that register all at once, again and again", asy
 
 test("64 silent clients at each of six addresses of the attacker's", async (context) => {
   const addresses = Array.from({ length: 6 }, (_, index) => `10.98.0.${30 + index}`);
-  for (const address of addresses)
-    await must(attacker.host.on(["ip", "addr", "add", `${address}/24`, "dev", "eth0"]));
+  await scene.alsoAt(attacker.host, addresses);
   await costing(async () => {
     for (const address of addresses) await attacker.do("silentClients", 64, 53_000, address);
     context.diagnostic(`newcomer in ${await newcomerGetsIn()} ms`);

@@ -23,6 +23,9 @@ let chat: Chat;
 let chatAt: { readonly address: string; readonly port: number };
 let tries = 0;
 
+/** So many datagrams one address may send at once. */
+const PART = 150;
+
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 /** An array in an array, and so on. */
 const DEEP = Buffer.concat([Buffer.from("a10081", "hex"), Buffer.alloc(3_000, 0x81)]);
@@ -76,13 +79,16 @@ test("datagrams: each prefix of a hello and of a join, longer ones, random ones:
   ]);
   const random = Array.from({ length: 200 }, () => Buffer.concat([hello.subarray(0, 4), randomBytes(60)]));
   const data = [...prefixes, ...longer, ...random];
+  const parts = Array.from({ length: Math.ceil(data.length / PART) }, (_, index) =>
+    data.slice(PART * index, PART * (index + 1)),
+  );
+  const sources = parts.map((_, index) => `10.98.0.${60 + index}`);
+  await scene.alsoAt(attacker.host, sources);
   const counted = async (): Promise<number> =>
     (await scene.counter("datagram-malformed")) + (await scene.counter("datagram-not-for-us"));
   const [start, before] = [(await capture.packets()).length, await counted()];
-  // Within what one address may send at once, from several.
-  for (let at = 0, source = 60; at < data.length; at += 150, source += 1) {
-    const from = [`10.98.0.${source}`, 45_000] as const;
-    const part = data.slice(at, at + 150);
+  for (const [index, part] of parts.entries()) {
+    const from = [sources[index] ?? "", 45_000] as const;
     // A burst would overflow the registry's receive buffer, and be lost uncounted.
     await forger.send({ from, to: [scene.registry.address, scene.port], data: part, perSecond: 600 });
   }

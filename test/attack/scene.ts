@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { type ControlClient, connectControl } from "../../src/control/client.ts";
 import type { ClientReport } from "../../src/control/reports.ts";
-import type { Running } from "../lab/command.ts";
+import { must, type Running } from "../lab/command.ts";
 import { Lan, type LanHost } from "../lab/netns.ts";
 import { Multiprotod, makePlace } from "../support/multiprotod.ts";
 import { type Owner, Watched } from "../support/until.ts";
@@ -108,6 +108,12 @@ export class Scene {
   /** A host with no program on it: who connects there is reset. */
   async host(name: string): Promise<LanHost> {
     return this.#lan.host(name);
+  }
+
+  /** Gives a host more addresses: what is sent to one that nobody has never leaves, for want of ARP's answer. */
+  async alsoAt(host: LanHost, addresses: readonly string[]): Promise<void> {
+    for (const address of addresses)
+      await must(host.on(["ip", "addr", "add", `${address}/24`, "dev", "eth0"]));
   }
 
   async actor(name: string): Promise<Actor> {

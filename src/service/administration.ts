@@ -49,12 +49,10 @@ export class Administration implements AdministrationControl {
   }
 
   bans(): readonly BanReport[] {
-    const { registry } = this.#ready().shell;
+    const { shell, state } = this.#ready();
     const names = new Map<string, string>();
-    for (const { entry } of registry.clients()) {
-      if (entry.profile !== undefined) names.set(entry.profile.fingerprint, entry.nickname);
-    }
-    return Array.from(registry.bans(), ({ fingerprint, bannedAt, reason }) => ({
+    for (const { fingerprint, nickname } of state.ledger.bindings()) names.set(fingerprint, nickname);
+    return Array.from(shell.registry.bans(), ({ fingerprint, bannedAt, reason }) => ({
       fingerprint,
       nickname: names.get(fingerprint) ?? null,
       bannedAt: new Date(bannedAt).toISOString(),

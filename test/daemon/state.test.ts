@@ -3,7 +3,7 @@ import { chmodSync, copyFileSync, readdirSync, readFileSync, writeFileSync } fro
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { type TestContext, test } from "node:test";
-import { connectControl } from "../../src/control/client.ts";
+import { type ControlClient, connectControl } from "../../src/control/client.ts";
 import type { StatusReport } from "../../src/control/reports.ts";
 import { Mp1Client } from "../support/mp1-client.ts";
 import { Mp2Client } from "../support/mp2-client.ts";
@@ -11,13 +11,20 @@ import { Multiprotod, makePlace, type Place } from "../support/multiprotod.ts";
 
 /** What the registry must not forget, and what it does when the state directory is not as it should be. */
 
-async function statusOf(daemon: Multiprotod): Promise<StatusReport> {
+async function asked<Answer>(
+  daemon: Multiprotod,
+  ask: (client: ControlClient) => Promise<Answer>,
+): Promise<Answer> {
   const client = await connectControl(daemon.socketPath);
   try {
-    return await client.request("status", undefined);
+    return await ask(client);
   } finally {
     client.close();
   }
+}
+
+function statusOf(daemon: Multiprotod): Promise<StatusReport> {
+  return asked(daemon, (client) => client.request("status", undefined));
 }
 
 async function killed(daemon: Multiprotod): Promise<void> {
@@ -72,6 +79,14 @@ test("killed at any moment: key, names and bans are kept, and no number of the r
   }
   const again = await Mp2Client.join(context, { registry, nickname: "ola", identity });
   assert.ok((again.registered?.seq ?? 0) >= highest);
+
+  await asked(daemon, (client) => client.request("ban", { target: "ola", reason: "spam" }));
+  await killed(daemon);
+  daemon = await Multiprotod.start(context, registry);
+  const [ban] = await asked(daemon, (client) => client.request("bans", undefined));
+  assert.deepEqual([ban?.nickname, ban?.fingerprint, ban?.reason], ["ola", identity.fingerprint, "spam"]);
+  const banned = await (await Mp2Client.open(context, { registry, nickname: "ola", identity })).register();
+  assert.equal(banned.type === "refused" && banned.code, "banned");
 });
 
 test("the identity file is private, and what is wrong with it keeps the registry from starting", async (context) => {

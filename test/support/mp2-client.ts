@@ -170,8 +170,14 @@ export class Mp2Client {
   async dialogue(millis?: number): Promise<RegistryDialogue> {
     const before = this.dialogues.length;
     this.cookie = undefined;
-    this.sayJoin(await this.meet(millis));
-    return this.watched.until("a dial-back", () => this.dialogues[before], millis);
+    const cookie = await this.meet(millis);
+    this.sayJoin(cookie);
+    const repeat = setInterval(() => this.sayJoin(cookie), REPEAT_MILLIS);
+    try {
+      return await this.watched.until("a dial-back", () => this.dialogues[before], millis);
+    } finally {
+      clearInterval(repeat);
+    }
   }
 
   /** All of registration. The roster that comes with it is in the mirror. */

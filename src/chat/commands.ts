@@ -7,6 +7,8 @@ export type Command =
   | { readonly type: "help" }
   | { readonly type: "away"; readonly text: string }
   | { readonly type: "back" }
+  /** Another nickname. */
+  | { readonly type: "nick"; readonly name: string }
   /** Of NAME, or ours. */
   | { readonly type: "fingerprint"; readonly name: string | undefined }
   | { readonly type: "trust-list" }
@@ -25,6 +27,7 @@ export const COMMAND_HELP: readonly (readonly [string, string])[] = [
   ["//TEXT", "write a text that begins with / or is a command's name"],
   ["exit", "leave (also Ctrl-D, or Ctrl-C twice)"],
   ["/away [TEXT]", "you are away, and why; /back ends that"],
+  ["/nick NAME", "be called NAME from now on, with the same key"],
   ["/fingerprint [NAME]", "the digits of NAME's key, or of yours, to be read to each other"],
   ["/trust", "the keys that you have seen; also: /trust accept NAME [DIGITS], /trust forget NAME"],
   ["/help", "this help; list, msg and exit also work with a / before them"],
@@ -39,6 +42,7 @@ export const COMMAND_NAMES: readonly string[] = [
   "/help",
   "/list",
   "/msg",
+  "/nick",
   "/trust",
   "exit",
   "list",
@@ -70,6 +74,10 @@ function parseSlashed(word: string, rest: string): Command {
       return { type: "away", text: rest.trim() };
     case "back":
       return { type: "back" };
+    case "nick":
+      return rest.trim() === ""
+        ? { type: "wrong", text: "usage: /nick NAME" }
+        : { type: "nick", name: rest.trim() };
     case "fingerprint":
       return { type: "fingerprint", name: rest.trim() === "" ? undefined : rest.trim() };
     case "trust":

@@ -123,8 +123,9 @@ export class ChatShell {
     return this.#run((client, now) => client.send(now, to, text, waitMillis));
   }
 
-  rename(nickname: Nickname): void {
-    this.#run((client, now) => client.rename(now, nickname));
+  /** False where the name cannot be changed now; else a notice follows. */
+  rename(nickname: Nickname): boolean {
+    return this.#run((client, now) => client.rename(now, nickname));
   }
 
   /** Away or back, and what to say of oneself; undefined: nothing. */

@@ -5,7 +5,7 @@ import { parseDestination } from "../chat/known-peers.ts";
 import type { Peer, ReceivedMessage } from "../chat/notices.ts";
 import type { ChatShell, ShellNotice } from "../io/chat-shell.ts";
 import { type MessageId, parseStatusText } from "../wire/mp2-values.ts";
-import { foldNickname } from "../wire/nickname.ts";
+import { foldNickname, parseNickname } from "../wire/nickname.ts";
 import { bad, type Line, messageText, nameText, plain, quiet } from "./lines.ts";
 import { timeOfDay, timeOfDayAt } from "./time.ts";
 import { acceptKey, forgetKey, type TrustChange } from "./trust-changes.ts";
@@ -23,7 +23,7 @@ export type Entered =
 /** What of the client a conversation needs. */
 export type ConversationShell = Pick<
   ChatShell,
-  "snapshot" | "pins" | "fingerprint" | "send" | "setStatus" | "markRead" | "accept" | "forget"
+  "snapshot" | "pins" | "fingerprint" | "send" | "rename" | "setStatus" | "markRead" | "accept" | "forget"
 >;
 
 /** What both line interfaces share: commands in, lines out, and who one is talking to. */
@@ -116,7 +116,13 @@ export class Conversation {
       this.#unread.set(key, [...(this.#unread.get(key) ?? []), message.messageId]);
     }
     const head = `${timeOfDay(this.#clock.wall())} ${senderText(message)}`;
-    return [{ tone: "chat", text: `${head}: ${messageText(message.text)}` }, ...firstContactLines(message)];
+    const { from: name, fingerprint } = message;
+    const others =
+      fingerprint === undefined ? [] : this.#shell.pins.othersOf({ kind: "peer", name }, fingerprint);
+    return [
+      { tone: "chat", text: `${head}: ${messageText(message.text)}` },
+      ...firstContactLines(message, others),
+    ];
   }
 
   #answer(
@@ -132,6 +138,8 @@ export class Conversation {
       case "back":
         this.#shell.setStatus(false, undefined);
         return [quiet("you are back")];
+      case "nick":
+        return this.#rename(command.name);
       case "fingerprint":
         return this.#fingerprint(command.name);
       case "trust-list":
@@ -178,6 +186,13 @@ export class Conversation {
       return [bad("not set: that text has more than 128 characters, or some that cannot be shown")];
     this.#shell.setStatus(true, status);
     return [quiet(`you are away${status === undefined ? "" : `: ${messageText(status)}`}; /back ends that`)];
+  }
+
+  #rename(name: string): readonly Line[] {
+    const parsed = parseNickname(name);
+    if (!parsed.ok) return [bad(parsed.text)];
+    if (this.#shell.rename(parsed.nickname)) return [quiet(`asking for the name ${nameText(name)} …`)];
+    return [bad("the name cannot be changed here (leave, and come with: --nick NAME)")];
   }
 
   #fingerprint(name: string | undefined): readonly Line[] {

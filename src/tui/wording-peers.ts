@@ -1,6 +1,7 @@
 import { fingerprintText } from "../base/fingerprint.ts";
 import { escapeText } from "../base/text.ts";
 import type { ChatNotice, ChatSnapshot, Peer, ReceivedMessage, Trust } from "../chat/notices.ts";
+import type { Pin } from "../chat/pins.ts";
 import { alarm, bad, type Line, nameText, pad, plain, quiet } from "./lines.ts";
 import { timeOfDay } from "./time.ts";
 
@@ -71,10 +72,12 @@ const OFFLINE_TEXT: Readonly<Record<Exclude<Peer["reason"], undefined>, string>>
   "registry-restart-expired": "not back",
 };
 
-/** Of a first message: whose key it is from now on. */
-export function firstContactLines(message: ReceivedMessage): readonly Line[] {
+/** Of a first message: whose key it is from now on. `others`: names under which the same key is known. */
+export function firstContactLines(message: ReceivedMessage, others: readonly Pin[]): readonly Line[] {
   if (message.standing !== "new" || message.fingerprint === undefined) return [];
   const name = nameText(message.from);
+  const [other] = others;
+  if (other !== undefined) return [quiet(`${name} has the key that you know as ${nameText(other.name)}`)];
   const digits = fingerprintText(message.fingerprint);
   return [quiet(`you are in touch with ${name} for the first time; remembered: ${name}'s key ${digits}`)];
 }

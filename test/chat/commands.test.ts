@@ -19,6 +19,7 @@ const TABLE: readonly [string, Command][] = [
   ["/frob x", { type: "wrong", text: "unknown command /frob; see /help" }],
   ["/away  at lunch ", { type: "away", text: "at lunch" }],
   ["away at lunch", { type: "say", text: "away at lunch" }],
+  ["/nick eve", { type: "nick", name: "eve" }],
   ["/back", { type: "back" }],
   ["/fingerprint", { type: "fingerprint", name: undefined }],
   ["/fingerprint ola", { type: "fingerprint", name: "ola" }],

@@ -3,36 +3,23 @@ import { readFile, stat } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { People } from "./people.ts";
 import { Registry } from "./registry.ts";
-import { Terminal } from "./terminal.ts";
 
 /** What a person sees in multiproto-chat: the real program against a real registry, keys in, screen out. */
 
 let registry: Registry;
-const terminals: Terminal[] = [];
+let people: People;
 
 before(async () => {
   registry = await Registry.start();
+  people = new People(registry);
 });
 
 after(async () => {
-  for (const terminal of terminals) await terminal.dispose();
+  await people.dispose();
   await registry.dispose();
 });
-
-async function chat(nick: string, columns = 80, rows = 24): Promise<Terminal> {
-  const terminal = await Terminal.run(registry.client(nick, "--nick", nick), { columns, rows });
-  terminals.push(terminal);
-  return terminal;
-}
-
-async function leave(...those: readonly Terminal[]): Promise<void> {
-  for (const terminal of those) {
-    await terminal.keys("C-e", "C-u", "C-d");
-    await terminal.shows("ended with 0");
-    await terminal.dispose();
-  }
-}
 
 /** Where a client is, as others see it. */
 async function listed(nickname: string): Promise<{ address: string; port: number }> {
@@ -59,9 +46,9 @@ function raw(to: { address: string; port: number }, bytes: Uint8Array | string):
 }
 
 test("two people find each other and talk; what comes in does not tear what is being typed", async () => {
-  const adam = await chat("adam", 80, 24);
+  const adam = await people.chat("adam", 80, 24);
   await adam.shows("online as adam");
-  const ola = await chat("ola", 120, 40);
+  const ola = await people.chat("ola", 120, 40);
   await ola.shows("what you type goes to adam");
   await adam.shows("ola is online");
   await ola.type("hi adam, 你好 👍 ok?");
@@ -76,13 +63,13 @@ test("two people find each other and talk; what comes in does not tear what is b
   await adam.type("ence");
   await adam.keys("Enter");
   await ola.shows(/adam: half a sentence$/m);
-  await leave(adam);
+  await people.leave(adam);
   await ola.shows("adam is offline");
-  await leave(ola);
+  await people.leave(ola);
 });
 
 test("editing: cursor, words, wide characters, history, completion, a text longer than the row", async () => {
-  const eve = await chat("eve");
+  const eve = await people.chat("eve");
   await eve.shows("online as eve");
   await eve.type("wörld 你好");
   await eve.keys("Home");
@@ -112,28 +99,28 @@ test("editing: cursor, words, wide characters, history, completion, a text longe
   assert.ok((last ?? "").length < 80);
   await eve.keys("Home");
   await eve.shows(/> 01234/m);
-  await leave(eve);
+  await people.leave(eve);
 });
 
 test("history is kept for the next session, for its owner alone", async () => {
-  const first = await chat("mia");
+  const first = await people.chat("mia");
   await first.shows("online as mia");
   await first.type("/list");
   await first.keys("Enter");
   await first.shows("offline");
-  await leave(first);
+  await people.leave(first);
   const file = join(registry.directory, "mia", "multiproto", "chat-history");
   assert.equal((await stat(file)).mode & 0o777, 0o600);
   assert.equal(await readFile(file, "utf8"), "/list\n");
-  const second = await chat("mia");
+  const second = await people.chat("mia");
   await second.shows("online as mia");
   await second.keys("Up");
   await second.shows(/> \/list$/m);
-  await leave(second);
+  await people.leave(second);
 });
 
 test("a paste of several lines is one message on one line", async () => {
-  const ann = await chat("ann");
+  const ann = await people.chat("ann");
   await ann.shows("online as ann");
   await ann.paste("first line\n  second line\r\nthird\tline\n");
   await ann.shows(/> first line +second line third line$/m);
@@ -141,11 +128,11 @@ test("a paste of several lines is one message on one line", async () => {
   await ann.paste("x".repeat(65_536));
   await ann.shows("the text was cut at 16384 characters");
   await ann.shows(/> …x+$/m);
-  await leave(ann);
+  await people.leave(ann);
 });
 
 test("hostile text: shown, never acted on; too much: dropped; the prompt stays", async () => {
-  const zoe = await chat("zoe");
+  const zoe = await people.chat("zoe");
   await zoe.shows("online as zoe");
   const at = await listed("zoe");
   await zoe.type("do not touch");
@@ -164,11 +151,11 @@ test("hostile text: shown, never acted on; too much: dropped; the prompt stays",
   assert.equal(await raw(at, "evil still works"), "OK");
   assert.match(await zoe.shows("still works"), /^> do not touch$/m);
   assert.doesNotMatch(await zoe.everything(), /zzzz/);
-  await leave(zoe);
+  await people.leave(zoe);
 });
 
 test("a flood is bounded and the terminal stays usable", async () => {
-  const tom = await chat("tom");
+  const tom = await people.chat("tom");
   await tom.shows("online as tom");
   const at = await listed("tom");
   let confirmed = 0;
@@ -181,11 +168,11 @@ test("a flood is bounded and the terminal stays usable", async () => {
   await tom.keys("Enter");
   await tom.shows(/> *$/m);
   await tom.shows("msg NAME TEXT");
-  await leave(tom);
+  await people.leave(tom);
 });
 
 test("resizing keeps the conversation and the text being typed", async () => {
-  const kim = await chat("kim", 120, 40);
+  const kim = await people.chat("kim", 120, 40);
   await kim.shows("online as kim");
   await kim.type("a text that is longer than forty columns, by some words");
   await kim.shows("by some words");
@@ -195,13 +182,13 @@ test("resizing keeps the conversation and the text being typed", async () => {
   const screen = await kim.shows(/> a text that is longer than forty columns, by some words$/m);
   assert.equal(screen.match(/by some words/g)?.length, 1);
   assert.match(screen, /^online as kim/m);
-  await leave(kim);
+  await people.leave(kim);
 });
 
 test("a taken nickname: who holds it, and Enter takes the free one", async () => {
-  const first = await chat("Leo");
+  const first = await people.chat("Leo");
   await first.shows("online as Leo");
-  const second = await chat("leo");
+  const second = await people.chat("leo");
   await second.shows("the nickname leo is taken, held by the key ");
   await second.shows(/^another nickname \[leo~2\]:$/m);
   await second.type("two words");
@@ -210,11 +197,11 @@ test("a taken nickname: who holds it, and Enter takes the free one", async () =>
   await second.keys("Enter");
   await second.shows("online as leo~2");
   await first.shows("leo~2 is online");
-  await leave(second, first);
+  await people.leave(second, first);
 });
 
 test("a message that cannot be delivered says why and what to do; typing goes on meanwhile", async () => {
-  const ian = await chat("ian");
+  const ian = await people.chat("ian");
   await ian.shows("online as ian");
   await ian.type("msg nobody hello");
   await ian.keys("Enter");
@@ -225,11 +212,11 @@ test("a message that cannot be delivered says why and what to do; typing goes on
   await ian.shows(
     "machine refused the connection to TCP 127.0.0.1:50100 (is the client still running there?)",
   );
-  await leave(ian);
+  await people.leave(ian);
 });
 
 test("Ctrl-C clears, twice leaves; the terminal is as before", async () => {
-  const jan = await chat("jan");
+  const jan = await people.chat("jan");
   await jan.shows("online as jan");
   await jan.type("never mind");
   await jan.keys("C-c");
@@ -241,9 +228,9 @@ test("Ctrl-C clears, twice leaves; the terminal is as before", async () => {
 });
 
 test("the registry gone and back: said, chat goes on, back by itself", async () => {
-  const una = await chat("una");
+  const una = await people.chat("una");
   await una.shows("online as una");
-  const max = await chat("max");
+  const max = await people.chat("max");
   await una.shows("max is online");
   await registry.stop();
   await una.shows("looking for it again, chat with those listed goes on");
@@ -259,61 +246,5 @@ test("the registry gone and back: said, chat goes on, back by itself", async () 
   await una.type("msg max and again");
   await una.keys("Enter");
   await max.shows(/una: and again$/m);
-  await leave(una, max);
-});
-
-test("away, read marks and keys, as a person sees them", async () => {
-  const ida = await chat("ida", 100, 30);
-  await ida.shows("online as ida");
-  await ida.shows(/first time at the registry \S+ at [\d.]+; remembered: its key( \d{5})+/);
-  const bea = await chat("bea", 100, 30);
-  await bea.shows("what you type goes to ida");
-  await bea.type("hello ida");
-  await bea.keys("Enter");
-  await ida.shows("you are in touch with bea for the first time; remembered: bea's key");
-  await bea.shows(/^\d\d:\d\d to ida: hello ida ✓$/m);
-  // Somebody at the keyboard has read it.
-  await ida.type("hi");
-  await bea.shows("ida has read it ✓✓");
-  await bea.shows(/^to ida \(writing\)> *$/m);
-  await ida.keys("C-u");
-  await bea.shows(/^to ida> *$/m);
-  await ida.type("/away at lunch");
-  await ida.keys("Enter");
-  await ida.shows("you are away: at lunch; /back ends that");
-  await bea.type("list");
-  await bea.keys("Enter");
-  await bea.shows(/^ida .* away +known key +at lunch$/m);
-  await bea.type("/fingerprint ida");
-  await bea.keys("Enter");
-  const [, digits] = /^ida: ([\d ]{47})$/m.exec(await bea.shows(/^ida: [\d ]{47}$/m)) ?? [];
-  await bea.type(`/trust accept ida ${digits}`);
-  await bea.keys("Enter");
-  await bea.shows(`accepted: ida ${digits}`);
-  await bea.type("list");
-  await bea.keys("Enter");
-  await bea.shows(/^ida .* away +verified +at lunch$/m);
-  await leave(bea, ida);
-});
-
-test("another key is a warning that nobody can miss, also without colours; accepting it ends it", async () => {
-  const max = await chat("mona", 100, 30);
-  await max.shows("online as mona");
-  const other = "c3".repeat(32);
-  await registry.run("--nick", "nora", "trust", "accept", "mona", "--kind", "peer", other).finished;
-  const nora = await chat("nora", 100, 30);
-  await nora.shows("!!! WARNING: the registry lists mona with ANOTHER KEY than the one you know.");
-  await nora.shows("!!! Nothing is sent there and nothing is taken from there.");
-  await nora.shows(/^mona\(!\) .* online +OTHER KEY$/m);
-  await nora.type("msg mona secret");
-  await nora.keys("Enter");
-  await nora.shows("not delivered: mona has another key than the one you know");
-  await nora.type("/trust accept mona");
-  await nora.keys("Enter");
-  await nora.shows("accepted: mona");
-  await nora.type("msg mona hello");
-  await nora.keys("Enter");
-  await nora.shows(/to mona: hello ✓$/m);
-  assert.doesNotMatch(await max.everything(), /secret/);
-  await leave(nora, max);
+  await people.leave(una, max);
 });

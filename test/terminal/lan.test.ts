@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { EXIT } from "../../src/chat/exit-codes.ts";
-import { must, type Running } from "../lab/command.ts";
+import { must, type Running, until } from "../lab/command.ts";
 import { Lan, type LanHost } from "../lab/netns.ts";
 
 /** Hosts of their own on one LAN, with nothing configured: the registry on one, people on two others. Needs root. */
@@ -112,6 +112,20 @@ test("no multicast: a hint, and --registry helps", async () => {
   assert.match(lost.stderr, /--registry HOST/);
   await adamHost.multicast(true);
   await registryHost.multicast(true);
+});
+
+test("a cable that is plugged in while the client runs: it finds the registry by itself", async () => {
+  await must(adamHost.on(["ip", "link", "set", "eth0", "down"]));
+  const ola = chat(olaHost, "ola", "listen", "--count", "1");
+  const sending = chat(adamHost, "adam", "send", "ola", "at last", "--wait", "30s");
+  await until("the client searches", async () => {
+    const { stdout } = await adamHost.exec(["ss", "-H", "-l", "-u", "-n"]);
+    return /0\.0\.0\.0:[56]\d{4}/.test(stdout) ? true : undefined;
+  });
+  await must(adamHost.on(["ip", "link", "set", "eth0", "up"]));
+  await must(adamHost.on(["ip", "route", "replace", "224.0.0.0/4", "dev", "eth0"]));
+  assert.equal((await sending.finished).code, EXIT.ok);
+  assert.match((await ola.finished).stdout, /adam: at last/);
 });
 
 test("IPv6 alone, with no address but those of the link: found, listed, a message is confirmed", async () => {

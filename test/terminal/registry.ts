@@ -55,6 +55,13 @@ export class Registry {
     return new Running(argv, { environment, input });
   }
 
+  /** Runs multiprotoctl at this registry. */
+  ctl(...argv: readonly string[]): Running {
+    const program = join(PROJECT, "src/bin/multiprotoctl.ts");
+    const socket = join(this.directory, "run", "control.sock");
+    return new Running([NODE, program, "--socket", socket, ...argv]);
+  }
+
   async kill(): Promise<void> {
     await this.#daemon.stop("SIGKILL");
   }

@@ -84,6 +84,18 @@ test("another key than the known one: nothing is sent, both are shown, and the e
   assert.doesNotMatch(running.stdout, /secret/);
 });
 
+test("a registry with another key than the known one is not used, and the exit code says so", async () => {
+  const place = `127.0.0.1:${registry.port}`;
+  const argv = ["--nick", "wary", "trust", "accept", place, "--kind", "registry", "c3".repeat(32)];
+  assert.equal((await registry.run(...argv).finished).code, EXIT.ok);
+  const refused = await registry.run("--nick", "wary", "--registry", place, "list").finished;
+  assert.equal(refused.code, EXIT.keyChanged, refused.stderr);
+  assert.match(
+    refused.stderr,
+    /^!!! WARNING: the registry 127\.0\.0\.1:\d+ at 127\.0\.0\.1 shows ANOTHER KEY/m,
+  );
+});
+
 test("a client without a key is marked, and with --no-legacy it gets nothing", async (t) => {
   const old = await Mp1Client.open(t, { registry, nickname: "old", flavour: "original" });
   await old.join();

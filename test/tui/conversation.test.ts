@@ -67,6 +67,10 @@ function scene(roster: readonly Peer[], pins = Pins.none) {
       ids += 1;
       return ids;
     },
+    rename: (name) => {
+      asked.push(`rename ${name}`);
+      return name !== "never";
+    },
     setStatus: (away, status) => void asked.push(`${away ? "away" : "back"} ${status ?? "-"}`),
     markRead: (from, messageIds) => void asked.push(`read ${from} ${messageIds.length}`),
     accept: ({ kind, name }, fingerprint) =>
@@ -160,6 +164,15 @@ test("/away says why, within 128 characters; /back ends it", () => {
   assert.deepEqual(asked, ["away at lunch", "away -", "back -"]);
 });
 
+test("/nick asks for another name, if it is one", () => {
+  const { enter, asked } = scene([]);
+  assert.equal(enter("/nick eve"), "asking for the name eve …");
+  assert.match(enter("/nick a b"), /no white space/);
+  assert.match(enter("/nick never"), /cannot be changed here/);
+  assert.equal(enter("/nick"), "usage: /nick NAME");
+  assert.deepEqual(asked, ["rename eve", "rename never"]);
+});
+
 test("what was shown is read once somebody is at the keyboard; a first contact names the key", () => {
   const { conversation, asked } = scene([peer("ola")]);
   const first = conversation.lines({ type: "received", message: message("ola", { standing: "new" }) });
@@ -177,6 +190,13 @@ test("what was shown is read once somebody is at the keyboard; a first contact n
   conversation.seen();
   conversation.seen();
   assert.deepEqual(asked, ["read ola 2"]);
+});
+
+test("a new name of a known key is said to be that", () => {
+  const pins = Pins.none.meet({ kind: "peer", name: "ola" }, OLD, AT);
+  const { conversation } = scene([], pins);
+  const lines = conversation.lines({ type: "received", message: message("olga", { standing: "new" }) });
+  assert.equal(lines[1]?.text, "olga has the key that you know as ola");
 });
 
 test("one line says that the last message was read", () => {

@@ -11,7 +11,7 @@ const TABLE: readonly [string, string, readonly string[]][] = [
   ["/trust accept e", "/trust accept eve ", []],
   ["/trust e", "/trust e", []],
   ["m", "msg ", []],
-  ["/", "/", ["/away", "/back", "/exit", "/fingerprint", "/help", "/list", "/msg", "/trust"]],
+  ["/", "/", ["/away", "/back", "/exit", "/fingerprint", "/help", "/list", "/msg", "/nick", "/trust"]],
   ["msg e", "msg eve ", []],
   ["/msg E", "/msg eve ", []],
   ["msg ol", "msg ol", ["ola", "Olaf"]],

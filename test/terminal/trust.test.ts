@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { Running } from "../lab/command.ts";
+import { People } from "./people.ts";
+import { Registry } from "./registry.ts";
+
+/** What a person sees of keys, of others' presence, and of the admin. */
+
+let registry: Registry;
+let people: People;
+
+before(async () => {
+  registry = await Registry.start();
+  people = new People(registry);
+});
+
+after(async () => {
+  await people.dispose();
+  await registry.dispose();
+});
+
+test("away, read marks, keys and another name, as a person sees them", async () => {
+  const ida = await people.chat("ida", 100, 30);
+  await ida.shows("online as ida");
+  await ida.shows(/first time at the registry \S+ at [\d.]+; remembered: its key( \d{5})+/);
+  const bea = await people.chat("bea", 100, 30);
+  await bea.shows("what you type goes to ida");
+  await bea.type("hello ida");
+  await bea.keys("Enter");
+  await ida.shows("you are in touch with bea for the first time; remembered: bea's key");
+  await bea.shows(/^\d\d:\d\d to ida: hello ida ✓$/m);
+  // Somebody at the keyboard has read it.
+  await ida.type("hi");
+  await bea.shows("ida has read it ✓✓");
+  await bea.shows(/^to ida \(writing\)> *$/m);
+  await ida.keys("C-u");
+  await bea.shows(/^to ida> *$/m);
+  await ida.type("/away at lunch");
+  await ida.keys("Enter");
+  await ida.shows("you are away: at lunch; /back ends that");
+  await bea.type("list");
+  await bea.keys("Enter");
+  await bea.shows(/^ida .* away +known key +at lunch$/m);
+  await bea.type("/fingerprint ida");
+  await bea.keys("Enter");
+  const [, digits] = /^ida: ([\d ]{47})$/m.exec(await bea.shows(/^ida: [\d ]{47}$/m)) ?? [];
+  await bea.type(`/trust accept ida ${digits}`);
+  await bea.keys("Enter");
+  await bea.shows(`accepted: ida ${digits}`);
+  await bea.type("list");
+  await bea.keys("Enter");
+  await bea.shows(/^ida .* away +verified +at lunch$/m);
+  await ida.type("/nick Ida.B");
+  await ida.keys("Enter");
+  await ida.shows("you are Ida.B now (before: ida)");
+  await bea.shows("Ida.B is online");
+  await people.leave(bea, ida);
+});
+
+test("another key is a warning that nobody can miss, also without colours; accepting it ends it", async () => {
+  const max = await people.chat("mona", 100, 30);
+  await max.shows("online as mona");
+  const other = "c3".repeat(32);
+  await registry.run("--nick", "nora", "trust", "accept", "mona", "--kind", "peer", other).finished;
+  const nora = await people.chat("nora", 100, 30);
+  await nora.shows("!!! WARNING: the registry lists mona with ANOTHER KEY than the one you know.");
+  await nora.shows("!!! Nothing is sent there and nothing is taken from there.");
+  await nora.shows(/^mona\(!\) .* online +OTHER KEY$/m);
+  await nora.type("msg mona secret");
+  await nora.keys("Enter");
+  await nora.shows("not delivered: mona has another key than the one you know");
+  await nora.type("/trust accept mona");
+  await nora.keys("Enter");
+  await nora.shows("accepted: mona");
+  await nora.type("msg mona hello");
+  await nora.keys("Enter");
+  await nora.shows(/to mona: hello ✓$/m);
+  assert.doesNotMatch(await max.everything(), /secret/);
+  await people.leave(nora, max);
+});
+
+test("whoever the admin removes is told, and the program ends with 1", async () => {
+  const ned = await people.chat("ned");
+  await ned.shows("online as ned");
+  assert.equal((await registry.ctl("kick", "ned").finished).code, 0);
+  await ned.shows("the registry's admin has removed you");
+  await ned.shows("ended with 1");
+  await ned.dispose();
+});
+
+test("a second program of one user has a key and a name of its own, and the first one stays online", async () => {
+  const first = await people.chat("pat");
+  await first.shows("online as pat");
+  // The same files: a script beside the open chat.
+  const { argv, environment } = registry.client("pat", "list", "--json");
+  const { stdout } = await new Running(argv, { environment }).finished;
+  const { nickname, clients } = JSON.parse(stdout);
+  assert.notEqual(nickname, "pat");
+  const pat = clients.find((client: { nickname: string }) => client.nickname === "pat");
+  assert.equal(pat.online, true);
+  await people.leave(first);
+});

@@ -7,7 +7,7 @@ import { MP2_GROUP_IPV4, MP2_GROUP_IPV6 } from "../wire/mp2-values.ts";
 import { DiscoveryAnswers } from "./discovery-answers.ts";
 import { isOnLink, type Link } from "./interfaces.ts";
 import { LinkWatch } from "./link-watch.ts";
-import { bindUdp, closeUdp, NO_IPV6 } from "./udp.ts";
+import { bindUdp, closeUdp, NO_IPV6, receiveBursts } from "./udp.ts";
 
 const IPV4_GROUPS = [MP1_GROUP, MP2_GROUP_IPV4];
 const EVERY_IPV4 = "0.0.0.0";
@@ -184,12 +184,14 @@ export class DiscoverySocket {
     else this.#ears.set(address, { socket, isGroup });
   }
 
-  #bind(address: string, hearsAs: string): Promise<Socket> {
+  async #bind(address: string, hearsAs: string): Promise<Socket> {
     const { port, onError } = this.#options;
     const onDatagram = (bytes: Uint8Array, from: RemoteInfo): void => this.#heard(hearsAs, bytes, from);
     // Shared with clients on this host, which listen to the groups. That no other registry has it, TCP sees to.
     const purpose = "discovery";
-    return bindUdp({ address, port, purpose, onDatagram, onError, reuseAddr: true });
+    const socket = await bindUdp({ address, port, purpose, onDatagram, onError, reuseAddr: true });
+    receiveBursts(socket);
+    return socket;
   }
 
   /** The ear that would have heard what comes to this address of ours. */

@@ -4,10 +4,8 @@ import type { Path } from "../sctp/api.ts";
 import { isForStranger } from "../sctp/strangers.ts";
 import { AnswerSockets } from "./answer-sockets.ts";
 import type { PacketSink, SctpTransport } from "./sctp-driver.ts";
-import { bindUdp, closeUdp, NO_IPV6 } from "./udp.ts";
+import { bindUdp, closeUdp, NO_IPV6, receiveBursts } from "./udp.ts";
 
-/** The burst of a thousand clients that come back at once must not overflow the kernel's default buffer. */
-const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 /** Packets waiting for the kernel; beyond it they are dropped, as a full queue in a router would. */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 /** A free IPv4 port may be taken under IPv6. So often another is tried. */
@@ -144,11 +142,7 @@ async function bindOne(
     sink({ via: "udp", address: from.address, outerPort: from.port, local }, bytes);
   };
   const socket = await bindUdp({ address, port, purpose: "SCTP over UDP", onDatagram, reusePort });
-  try {
-    socket.setRecvBufferSize(RECEIVE_BUFFER_BYTES);
-  } catch {
-    // The system's limit is lower; its default stays.
-  }
+  receiveBursts(socket);
   return socket;
 }
 

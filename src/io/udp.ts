@@ -63,6 +63,18 @@ function takeAsIs(
   done(null, address, family === 6 ? 6 : 4);
 }
 
+/** The burst of a thousand clients that come back at once must not overflow the kernel's default buffer. */
+const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
+
+/** Asks for a large receive buffer. */
+export function receiveBursts(socket: Socket): void {
+  try {
+    socket.setRecvBufferSize(RECEIVE_BUFFER_BYTES);
+  } catch {
+    // The system's limit is lower; its default stays.
+  }
+}
+
 export function closeUdp(socket: Socket): Promise<void> {
   return new Promise((resolve) => {
     socket.close(() => resolve());

@@ -72,8 +72,7 @@ run_node_tests() {
     return
   fi
   case $tier in
-    unit) parallel=2 ;;
-    attack) parallel=3 ;;
+    unit | attack) parallel=2 ;;
     fuzz)
       parallel=2
       export FUZZ_ROUNDS=$fuzz_rounds PAIR_SEEDS=$pair_seeds LIVENESS_MINUTES=$liveness_minutes

@@ -8,6 +8,8 @@ import type { Owner } from "../support/until.ts";
 const NODE = join(import.meta.dirname, "../../node_modules/.bin/node");
 const PROGRAM = join(import.meta.dirname, "../../src/bin/multiproto-chat.ts");
 
+const LIST_MILLIS = 500;
+
 export interface ChatOptions {
   readonly nick: string;
   /** The registry's UDP and TCP port; it is searched by multicast. */
@@ -52,7 +54,13 @@ export class Chat {
     return this.#running.output((text) => pattern.test(text), `${pattern} at ${this.nick}`, timeoutMillis);
   }
 
-  /** Types `list`, and resolves with what came after. */
+  /** Types `list` now and then, until what it prints matches. */
+  async lists(pattern: RegExp): Promise<void> {
+    const ask = setInterval(() => this.type("list"), LIST_MILLIS);
+    this.type("list");
+    await this.shows(pattern).finally(() => clearInterval(ask));
+  }
+
   async stop(): Promise<void> {
     await this.#running.stop("SIGTERM");
   }

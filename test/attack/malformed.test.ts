@@ -192,7 +192,7 @@ test("unsealed presence: no seal, half a seal, another stream, another protocol'
 test("the client's port: wrong frames of a peer, and of somebody who calls back unasked", async () => {
   for (const as of ["peer", "registry"] as const) {
     // Of an unknown peer it waits half a second for the roster: not all of them.
-    for (const [what, bytes] of Object.entries(FRAMES).slice(0, 4)) {
+    for (const [what, bytes] of Object.entries(FRAMES).slice(1, 4)) {
       const { heard } = await attacker.do("dialRaw", chatAt, as, hex(bytes));
       assert.deepEqual(
         heard.filter((type) => type !== "greeting" && type !== "close"),

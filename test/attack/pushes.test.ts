@@ -108,8 +108,7 @@ async function somebodyComes(): Promise<void> {
 /** The client lists who is there, and not the fake. */
 async function hearsTheTruth(): Promise<void> {
   await somebodyComes();
-  chat.type("list");
-  await chat.shows(new RegExp(`friend${joined} +10\\.`));
+  await chat.lists(new RegExp(`friend${joined} +10\\.`));
   assert.doesNotMatch(chat.text, new RegExp(FAKE));
 }
 

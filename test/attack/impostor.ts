@@ -1,6 +1,5 @@
 import { createSocket, type RemoteInfo, type Socket as UdpSocket } from "node:dgram";
 import { once } from "node:events";
-import { connect as connectTcp, createServer } from "node:net";
 import { generateIdentity } from "../../src/io/certificate.ts";
 import { type Identity, identityPem } from "../../src/io/identity.ts";
 import type { ChannelEvents } from "../../src/io/tls-channel.ts";
@@ -136,18 +135,6 @@ export class Impostors {
     bytes: string,
   ): Promise<Dialogue> {
     return this.#dial(victim, as === "registry" ? REGISTRATION : PEER, [], [], Buffer.from(bytes, "hex"));
-  }
-
-  /** Passes all TCP from one port here on to a victim's, both ways, as a man in the middle does who reads nothing. */
-  async relay(port: number, to: { readonly address: string; readonly port: number }): Promise<void> {
-    const server = createServer((socket) => {
-      const onward = connectTcp({ host: to.address, port: to.port });
-      for (const end of [socket, onward]) end.on("error", () => {});
-      socket.pipe(onward).pipe(socket);
-    });
-    server.listen(port, this.#place.address);
-    await once(server, "listening");
-    this.#scope.after(() => void server.close());
   }
 
   async #dial(

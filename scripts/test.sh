@@ -8,9 +8,9 @@ trap - ERR
 cd "$project" || exit 1
 node=$project/node_modules/.bin/node
 
-ci_tiers=(check unit lan interop chat systemd)
+ci_tiers=(check unit lan attack interop chat systemd)
 all_tiers=("${ci_tiers[@]}" bench install fuzz mutants)
-usage="usage: scripts/test.sh [check|unit|lan|interop|chat|systemd|bench|install|fuzz|mutants|all]"
+usage="usage: scripts/test.sh [check|unit|lan|attack|interop|chat|systemd|bench|install|fuzz|mutants|all]"
 
 # The fuzz tier runs what the unit tier runs, longer; who sets these wants it otherwise.
 fuzz_rounds=${FUZZ_ROUNDS:-4000}
@@ -24,6 +24,7 @@ tier_packages() {
     check) echo shellcheck ;;
     unit) echo openssl ;;
     lan) echo iproute2 nftables ;;
+    attack) echo iproute2 openssl python3 ;;
     interop) echo iproute2 nftables user-mode-linux kmod gcc libc6-dev libusrsctp-dev python3 ;;
     chat) echo tmux iproute2 ;;
     bench) echo gcc libc6-dev ;;
@@ -36,8 +37,8 @@ tier_packages() {
 tier_files() {
   case $1 in
     unit)
-      find test -name '*.test.ts' -not -path 'test/lan/*' -not -path 'test/interop/*' -not -path 'test/systemd/*' -not -path 'test/terminal/*' \
-        -not -path 'test/install/*' -not -path 'test/bench/*' -not -path 'test/mutants/*' -not -path test/architecture.test.ts
+      find test -name '*.test.ts' -not -path 'test/lan/*' -not -path 'test/attack/*' -not -path 'test/interop/*' -not -path 'test/systemd/*' \
+        -not -path 'test/terminal/*' -not -path 'test/install/*' -not -path 'test/bench/*' -not -path 'test/mutants/*' -not -path test/architecture.test.ts
       ;;
     chat) find test/terminal -name '*.test.ts' ;;
     fuzz) find test/sctp test/roster -name 'fuzz-*.test.ts' -o -name '*-seeds.test.ts' -o -name liveness.test.ts ;;
@@ -71,7 +72,7 @@ run_node_tests() {
     return
   fi
   case $tier in
-    unit) parallel=2 ;;
+    unit | attack) parallel=2 ;;
     fuzz)
       parallel=2
       export FUZZ_ROUNDS=$fuzz_rounds PAIR_SEEDS=$pair_seeds LIVENESS_MINUTES=$liveness_minutes
@@ -118,7 +119,7 @@ run_tier() {
     return
   fi
   case $1 in
-    lan | interop | chat | systemd | install)
+    lan | attack | interop | chat | systemd | install)
       if ! is_root; then
         echo "the tier $1 needs root (network namespaces, mounts): sudo scripts/test.sh $1"
         count "$1" 0 1 0
@@ -136,7 +137,7 @@ run_tier() {
 case ${1:-ci} in
   ci) tiers=("${ci_tiers[@]}") ;;
   all) tiers=("${all_tiers[@]}") ;;
-  check | unit | lan | interop | chat | systemd | bench | install | fuzz | mutants) tiers=("$1") ;;
+  check | unit | lan | attack | interop | chat | systemd | bench | install | fuzz | mutants) tiers=("$1") ;;
   -h | --help)
     echo "$usage"
     exit 0

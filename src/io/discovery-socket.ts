@@ -4,9 +4,10 @@ import { errorCode, errorText, SystemError } from "../base/errors.ts";
 import type { Source } from "../registry/discovery.ts";
 import { MP1_GROUP } from "../wire/mp1-discovery.ts";
 import { MP2_GROUP_IPV4, MP2_GROUP_IPV6 } from "../wire/mp2-values.ts";
+import { DiscoveryAnswers } from "./discovery-answers.ts";
 import { isOnLink, type Link } from "./interfaces.ts";
 import { LinkWatch } from "./link-watch.ts";
-import { bindUdp, closeUdp, NO_IPV6 } from "./udp.ts";
+import { bindUdp, closeUdp, NO_IPV6, receiveBursts } from "./udp.ts";
 
 const IPV4_GROUPS = [MP1_GROUP, MP2_GROUP_IPV4];
 const EVERY_IPV4 = "0.0.0.0";
@@ -42,6 +43,7 @@ export class DiscoverySocket {
   readonly #watch: LinkWatch;
   /** By the address that each is bound to. */
   readonly #ears = new Map<string, Ear>();
+  readonly #answers = new DiscoveryAnswers((address) => this.#bind(address, this.#hearsAs(address)));
   #heardLast: { readonly source: string; readonly ear: Ear } | undefined;
   #opening = false;
   #closed = false;
@@ -69,6 +71,7 @@ export class DiscoverySocket {
       throw error;
     }
     opened.#joinGroups();
+    await opened.#followAnswers();
     return opened;
   }
 
@@ -81,10 +84,12 @@ export class DiscoverySocket {
     return [...this.#ears.keys()].some(isIPv6);
   }
 
-  /** Sends to one address, from the socket that heard it or is on its link. A failure is a lost datagram. */
+  /** Sends to one address, from its link or from the socket that heard it. A failure is a lost datagram. */
   send({ address, port }: Source, bytes: Uint8Array): void {
     if (port === 0) return;
-    this.#earTowards(address, port)?.socket.send(bytes, port, address);
+    const answers = this.#answers.at(this.#localTowards(address));
+    if (answers !== undefined) answers.send(bytes, port, address);
+    else this.#earTowards(address, port)?.socket.send(bytes, port, address);
   }
 
   /** Sends to mp2's groups on every interface served. A failure is a lost datagram. */
@@ -128,7 +133,7 @@ export class DiscoverySocket {
     this.#watch.close();
     const ears = [...this.#ears.values()];
     this.#ears.clear();
-    await Promise.all(ears.map(({ socket }) => closeUdp(socket)));
+    await Promise.all([this.#answers.close(), ...ears.map(({ socket }) => closeUdp(socket))]);
   }
 
   // Which sockets there are
@@ -139,6 +144,7 @@ export class DiscoverySocket {
     try {
       await this.#closeGone();
       await this.#openMissing(this.#options.onError);
+      await this.#followAnswers();
     } finally {
       this.#opening = false;
     }
@@ -173,13 +179,30 @@ export class DiscoverySocket {
   }
 
   async #open(address: string, isGroup: boolean): Promise<void> {
+    const socket = await this.#bind(address, address);
+    if (this.#closed) await closeUdp(socket);
+    else this.#ears.set(address, { socket, isGroup });
+  }
+
+  async #bind(address: string, hearsAs: string): Promise<Socket> {
     const { port, onError } = this.#options;
-    const onDatagram = (bytes: Uint8Array, from: RemoteInfo): void => this.#heard(address, bytes, from);
+    const onDatagram = (bytes: Uint8Array, from: RemoteInfo): void => this.#heard(hearsAs, bytes, from);
     // Shared with clients on this host, which listen to the groups. That no other registry has it, TCP sees to.
     const purpose = "discovery";
     const socket = await bindUdp({ address, port, purpose, onDatagram, onError, reuseAddr: true });
-    if (this.#closed) await closeUdp(socket);
-    else this.#ears.set(address, { socket, isGroup });
+    receiveBursts(socket);
+    return socket;
+  }
+
+  /** The ear that would have heard what comes to this address of ours. */
+  #hearsAs(address: string): string {
+    if (this.#options.interfaces.length > 0) return address;
+    return isIPv6(address) ? EVERY_IPV6 : EVERY_IPV4;
+  }
+
+  #followAnswers(): Promise<void> {
+    const addresses = this.#watch.links.flatMap(({ ipv4, ipv6 }) => [...ipv4, ...ipv6]);
+    return this.#answers.follow(addresses.map(({ address }) => address));
   }
 
   async #closeGone(): Promise<void> {

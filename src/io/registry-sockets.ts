@@ -102,6 +102,7 @@ export class RegistrySockets {
       port: network.encapsulationPort,
       sink: onPacket,
       intercept,
+      isPublic: true,
     });
     sctp.attach(this.#encapsulation);
     if (network.legacy) await this.#openRawIp();

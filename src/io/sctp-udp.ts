@@ -1,11 +1,11 @@
 import type { RemoteInfo, Socket } from "node:dgram";
 import { errorCode, SystemError } from "../base/errors.ts";
 import type { Path } from "../sctp/api.ts";
+import { isForStranger } from "../sctp/strangers.ts";
+import { AnswerSockets } from "./answer-sockets.ts";
 import type { PacketSink, SctpTransport } from "./sctp-driver.ts";
-import { bindUdp, closeUdp, NO_IPV6 } from "./udp.ts";
+import { bindUdp, closeUdp, NO_IPV6, receiveBursts } from "./udp.ts";
 
-/** The burst of a thousand clients that come back at once must not overflow the kernel's default buffer. */
-const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 /** Packets waiting for the kernel; beyond it they are dropped, as a full queue in a router would. */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 /** A free IPv4 port may be taken under IPv6. So often another is tried. */
@@ -21,10 +21,19 @@ export interface UdpEncapsulationOptions {
   readonly sink: PacketSink;
   /** May take a datagram first (a self-check). */
   readonly intercept?: (bytes: Uint8Array) => boolean;
+  /** Whether anybody may come, so that answers to strangers must not be in the way of others. Needs a fixed port. */
+  readonly isPublic?: boolean;
+}
+
+/** What serves one family. */
+interface Served {
+  readonly socket: Socket;
+  /** By which strangers are answered, where that is not by the same. */
+  readonly answers: AnswerSockets | undefined;
 }
 
 /**
- * SCTP in UDP (RFC 6951): one socket for every peer of an endpoint, or one each for IPv4 and IPv6. Needs no privilege.
+ * SCTP in UDP (RFC 6951): one port for every peer of an endpoint, by IPv4, or by IPv4 and IPv6. Needs no privilege.
  *
  * Addresses of paths are the kernel's text of them, which is canonical: lower case, compressed (RFC 5952), never
  * IPv4-mapped, link-local ones with their scope ("fe80::1%eth0"), without which no answer would find its way.
@@ -33,12 +42,12 @@ export class UdpEncapsulation implements SctpTransport {
   readonly via = "udp";
   /** Why IPv6 is not served although it was asked for. */
   readonly ipv6Refusal: SystemError | undefined;
-  readonly #ipv4: Socket;
-  readonly #ipv6: Socket | undefined;
+  readonly #ipv4: Served;
+  readonly #ipv6: Served | undefined;
   readonly #local: string;
   #closed = false;
 
-  private constructor(local: string, ipv4: Socket, ipv6: Socket | SystemError | undefined) {
+  private constructor(local: string, ipv4: Served, ipv6: Served | SystemError | undefined) {
     this.#local = local;
     this.#ipv4 = ipv4;
     this.#ipv6 = ipv6 instanceof SystemError ? undefined : ipv6;
@@ -55,17 +64,19 @@ export class UdpEncapsulation implements SctpTransport {
       const ipv4 = await bind(options, address, port);
       try {
         const ipv6 =
-          ipv6Address === undefined ? undefined : await bindIpv6(options, ipv6Address, ipv4.address().port);
+          ipv6Address === undefined
+            ? undefined
+            : await bindIpv6(options, ipv6Address, ipv4.socket.address().port);
         return new UdpEncapsulation(knownLocal(address), ipv4, ipv6);
       } catch (error) {
-        await closeUdp(ipv4);
+        await close(ipv4);
         if (port !== 0 || errorCode(error) !== "EADDRINUSE" || tries >= MAX_PORT_TRIES) throw error;
       }
     }
   }
 
   get port(): number {
-    return this.#ipv4.address().port;
+    return this.#ipv4.socket.address().port;
   }
 
   /** Whether IPv6 is served. */
@@ -79,39 +90,59 @@ export class UdpEncapsulation implements SctpTransport {
    */
   send(path: Path, bytes: Uint8Array): void {
     if (this.#closed || path.outerPort === 0) return;
-    const socket = path.address.includes(":") ? this.#ipv6 : this.#ipv4;
-    if (socket === undefined || socket.getSendQueueSize() > MAX_WAITING_BYTES) return;
-    socket.send(bytes, path.outerPort, path.address);
+    const served = path.address.includes(":") ? this.#ipv6 : this.#ipv4;
+    if (served === undefined) return;
+    const { socket, answers } = served;
+    if (answers !== undefined && isForStranger(bytes)) answers.send(bytes, path.outerPort, path.address);
+    else if (socket.getSendQueueSize() <= MAX_WAITING_BYTES) socket.send(bytes, path.outerPort, path.address);
   }
 
   /** Sends bytes to our own socket, for the self-check; false when this host cannot (no loopback). */
   sendToSelf(bytes: Uint8Array): Promise<boolean> {
     return new Promise((resolve) => {
       const address = this.#local === "" ? "127.0.0.1" : this.#local;
-      this.#ipv4.send(bytes, this.port, address, (error) => resolve(error === null));
+      this.#ipv4.socket.send(bytes, this.port, address, (error) => resolve(error === null));
     });
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all([this.#ipv4, ...(this.#ipv6 === undefined ? [] : [this.#ipv6])].map(closeUdp));
+    await Promise.all([this.#ipv4, ...(this.#ipv6 === undefined ? [] : [this.#ipv6])].map(close));
   }
 }
 
-async function bind(options: UdpEncapsulationOptions, address: string, port: number): Promise<Socket> {
-  const { sink, intercept } = options;
+async function close({ socket, answers }: Served): Promise<void> {
+  await Promise.all([closeUdp(socket), answers?.close()]);
+}
+
+async function bind(options: UdpEncapsulationOptions, address: string, port: number): Promise<Served> {
+  if (options.isPublic !== true)
+    return { socket: await bindOne(options, address, port, false), answers: undefined };
+  // Nobody else has it: a second registry of this user would share it unnoticed.
+  await closeUdp(await bindOne(options, address, port, false));
+  const socket = await bindOne(options, address, port, true);
+  try {
+    return { socket, answers: await AnswerSockets.open(() => bindOne(options, address, port, true)) };
+  } catch (error) {
+    await closeUdp(socket);
+    throw error;
+  }
+}
+
+async function bindOne(
+  { sink, intercept }: UdpEncapsulationOptions,
+  address: string,
+  port: number,
+  reusePort: boolean,
+): Promise<Socket> {
   const local = knownLocal(address);
   const onDatagram = (bytes: Uint8Array, from: RemoteInfo): void => {
     // Nothing can be sent to port 0 (dgram throws when asked to): whoever speaks from it is nobody's peer.
     if (from.port === 0 || intercept?.(bytes) === true) return;
     sink({ via: "udp", address: from.address, outerPort: from.port, local }, bytes);
   };
-  const socket = await bindUdp({ address, port, purpose: "SCTP over UDP", onDatagram });
-  try {
-    socket.setRecvBufferSize(RECEIVE_BUFFER_BYTES);
-  } catch {
-    // The system's limit is lower; its default stays.
-  }
+  const socket = await bindUdp({ address, port, purpose: "SCTP over UDP", onDatagram, reusePort });
+  receiveBursts(socket);
   return socket;
 }
 
@@ -119,7 +150,7 @@ async function bindIpv6(
   options: UdpEncapsulationOptions,
   address: string,
   port: number,
-): Promise<Socket | SystemError> {
+): Promise<Served | SystemError> {
   try {
     return await bind(options, address, port);
   } catch (error) {

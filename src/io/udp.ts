@@ -18,6 +18,8 @@ export interface UdpOptions {
   readonly onError?: (error: Error) => void;
   /** Lets several processes bind the same port, as a registry and clients on one host do that listen to a group. */
   readonly reuseAddr?: boolean;
+  /** Lets this user bind the same port more than once; the kernel spreads over these what comes in. */
+  readonly reusePort?: boolean;
 }
 
 /**
@@ -31,6 +33,7 @@ export async function bindUdp(options: UdpOptions): Promise<Socket> {
     type: ipv6 ? "udp6" : "udp4",
     ipv6Only: ipv6,
     reuseAddr: options.reuseAddr ?? false,
+    reusePort: options.reusePort ?? false,
     lookup: takeAsIs,
   });
   try {
@@ -58,6 +61,18 @@ function takeAsIs(
   done: (error: NodeJS.ErrnoException | null, address: string, family: number) => void,
 ): void {
   done(null, address, family === 6 ? 6 : 4);
+}
+
+/** The burst of a thousand clients that come back at once must not overflow the kernel's default buffer. */
+const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
+
+/** Asks for a large receive buffer. */
+export function receiveBursts(socket: Socket): void {
+  try {
+    socket.setRecvBufferSize(RECEIVE_BUFFER_BYTES);
+  } catch {
+    // The system's limit is lower; its default stays.
+  }
 }
 
 export function closeUdp(socket: Socket): Promise<void> {

@@ -66,6 +66,8 @@ interface Mp2Limits {
   readonly joinMillis: Millis;
   /** TCP and TLS to a client; the shell's own limit is shorter, this is for a shell that says nothing. */
   readonly tlsDialMillis: Millis;
+  /** A handshake takes 50 ms, and an answer less. Who takes longer gives way to those who wait for a place. */
+  readonly tlsPatienceMillis: Millis;
   /** From the challenge to the whole of `register`: no user is asked anything then. */
   readonly registerMillis: Millis;
   /** The client reads what it was told and closes, or we do. */
@@ -126,6 +128,7 @@ export const DEFAULT_LIMITS: RegistryLimits = {
   maxJoins: 2_048,
   joinMillis: 5_000,
   tlsDialMillis: 10_000,
+  tlsPatienceMillis: 1_000,
   registerMillis: 10_000,
   tlsCloseMillis: 5_000,
   tlsPageBytes: 524_288,

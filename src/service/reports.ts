@@ -73,7 +73,7 @@ export function registryReport(serving: Serving | undefined): FromRegistry {
     online,
     offline,
     pendingRegistrations: pending,
-    counters: Object.fromEntries([...ignored, ...sctp]),
+    counters: Object.fromEntries([...ignored, ["presence-faults", shell.registry.faults], ...sctp]),
   };
 }
 

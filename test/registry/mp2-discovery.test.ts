@@ -181,6 +181,34 @@ test("dial-backs are bounded in all and to an address; the other joins wait and 
   assert.equal(scene.registry.counts.pending, 0);
 });
 
+test("a silent dial-back has its ten seconds while nobody waits, and one second when somebody does", () => {
+  const scene = new Scene({ limits: { maxTlsDials: 2 } });
+  const silent = [1, 2].map((index) => scene.client(`s${index}`, `10.0.0.${index}`));
+  for (const client of silent) {
+    client.hello();
+    client.send(client.joinBytes());
+  }
+  scene.pass(5_000);
+  assert.equal(scene.registry.counts.pending, 2);
+  const ola = scene.client("ola", "10.0.0.5");
+  ola.hello();
+  ola.send(ola.joinBytes());
+  scene.pass(10);
+  assert.equal(ola.dials.length, 1, "the oldest has had its second");
+  const eva = scene.client("eva", "10.0.0.6");
+  eva.hello();
+  eva.send(eva.joinBytes());
+  scene.pass(10);
+  assert.equal(eva.dials.length, 1);
+  const per = scene.client("per", "10.0.0.7");
+  per.hello();
+  per.send(per.joinBytes());
+  scene.pass(900);
+  assert.equal(per.dials.length, 0, "ola's has not");
+  scene.pass(200);
+  assert.equal(per.dials.length, 1);
+});
+
 test("more joins than may wait are put off with a warning, and get in when they ask again", () => {
   const scene = new Scene({ limits: { maxTlsDials: 1, maxJoins: 2 } });
   const clients = Array.from({ length: 4 }, (_, index) => scene.client(`c${index}`, `10.0.1.${index}`));

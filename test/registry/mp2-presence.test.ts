@@ -296,3 +296,14 @@ test("nothing is left behind of hundreds of clients that came and went", () => {
   scene.pass(60_000);
   assert.deepEqual([...new Set(scene.take().map(({ type }) => type))], ["announce"]);
 });
+
+test("a second association from an attached client's address and port is turned away, and the first goes on", () => {
+  const scene = new Scene();
+  const watcher = scene.join("watcher", "10.0.0.1");
+  const ola = scene.join("ola", "10.0.0.5");
+  const other = scene.up("10.0.0.5", 51_000);
+  assert.equal(scene.last("abort")?.association, other);
+  ola.tell({ type: "status", away: true });
+  scene.pass(6_000);
+  assert.equal(shown(watcher.mirror), "ola:away watcher");
+});

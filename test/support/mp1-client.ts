@@ -25,6 +25,8 @@ export interface Mp1ClientOptions {
   readonly flavour?: "original" | "own";
   /** An address of this machine: all of 127.0.0.0/8 are. */
   readonly address?: string;
+  /** The registry's, "127.0.0.1" by default. */
+  readonly host?: string;
   /** P, where it must be this one. */
   readonly port?: number;
 }
@@ -52,6 +54,7 @@ export class Mp1Client {
   ended: "closed" | "lost" | undefined;
   readonly watched = new Watched();
   readonly #registry: RegistryPlace;
+  readonly #host: string;
   readonly #udp: UdpSocket;
   readonly #listener: Server;
   readonly #sctp: SctpDriver;
@@ -65,6 +68,7 @@ export class Mp1Client {
     this.address = options.address;
     this.port = options.port;
     this.#registry = options.registry;
+    this.#host = options.host;
     this.#udp = udp;
     this.#listener = listener;
     listener.on("connection", (socket) => {
@@ -82,9 +86,9 @@ export class Mp1Client {
 
   /** Draws P and binds UDP P, TCP P, and a UDP port for SCTP. */
   static async open(owner: Owner, options: Mp1ClientOptions): Promise<Mp1Client> {
-    const { flavour = "own", address = "127.0.0.1" } = options;
+    const { flavour = "own", address = "127.0.0.1", host = "127.0.0.1" } = options;
     const { port, udp, listener } = await bindPorts(address, options.port);
-    const client = new Mp1Client({ ...options, flavour, address, port }, udp, listener);
+    const client = new Mp1Client({ ...options, flavour, address, host, port }, udp, listener);
     owner.after(() => client.vanish());
     client.#sctp.attach(await UdpEncapsulation.open({ address, port: 0, sink: client.#sctp.receive }));
     return client;
@@ -98,7 +102,7 @@ export class Mp1Client {
   }
 
   hello(bytes: Uint8Array = encodeHello({ client: this.flavour })): void {
-    this.#udp.send(bytes, this.#registry.port, "127.0.0.1", () => {});
+    this.#udp.send(bytes, this.#registry.port, this.#host, () => {});
   }
 
   /** The registry's next connection. */
@@ -129,7 +133,7 @@ export class Mp1Client {
     this.ended = undefined;
     this.#up = false;
     const { port, encapsulationPort } = this.#registry;
-    const path = { via: "udp", address: "127.0.0.1", outerPort: encapsulationPort, local: "" } as const;
+    const path = { via: "udp", address: this.#host, outerPort: encapsulationPort, local: "" } as const;
     this.#association = this.#sctp.connect(path, port);
     if (this.flavour === "original") this.#sctp.send(this.#association, 0, 0, new Uint8Array([0x30]));
     await this.watched.until("an association", () => this.#up, millis);

@@ -43,6 +43,8 @@ export interface Mp2Dial {
   readonly id: DialId;
   readonly join: Join;
   state: DialState;
+  /** When it came into that state, as long as its client is to do something. */
+  since: Millis;
 }
 
 export interface Mp2DialHost {
@@ -91,7 +93,10 @@ export class Mp2DialBacks {
   }
 
   nextDeadline(): Millis | undefined {
-    return this.#deadlines.next();
+    const at = this.#deadlines.next();
+    const slowest = this.#isCrowded ? this.#slowest() : undefined;
+    if (slowest === undefined) return at;
+    return Math.min(at ?? Infinity, slowest.since + this.#limits.tlsPatienceMillis);
   }
 
   has(id: DialId): boolean {
@@ -121,6 +126,7 @@ export class Mp2DialBacks {
       return;
     }
     dial.state = { step: "asking", peer, frames: new FrameReader(CLIENT_FRAME_BYTES) };
+    dial.since = now;
     this.#deadlines.clear(id, "connect");
     this.#deadlines.set(id, "register", now + this.#limits.registerMillis);
     this.#host.opened(now, dial);
@@ -166,6 +172,7 @@ export class Mp2DialBacks {
       else if (due.name === "register") this.#give(now, dial, "silent");
       else this.hangUp(now, dial);
     }
+    this.#makeWay(now);
   }
 
   send(dial: Mp2Dial, bytes: Uint8Array): void {
@@ -200,6 +207,27 @@ export class Mp2DialBacks {
     }
   }
 
+  get #isCrowded(): boolean {
+    return this.#waiting.size > 0 && this.#dials.size >= this.#limits.maxTlsDials;
+  }
+
+  /** Who was dialled first of those whose turn it is to do something. */
+  #slowest(): Mp2Dial | undefined {
+    for (const dial of this.#dials.values()) {
+      if (dial.state.step === "connecting" || dial.state.step === "asking") return dial;
+    }
+    return undefined;
+  }
+
+  /** Whoever is slow has its time only as long as nobody waits for its place: silent ones keep nobody out. */
+  #makeWay(now: Millis): void {
+    while (this.#isCrowded) {
+      const slowest = this.#slowest();
+      if (slowest === undefined || now - slowest.since < this.#limits.tlsPatienceMillis) return;
+      this.#give(now, slowest, slowest.state.step === "asking" ? "silent" : "timeout");
+    }
+  }
+
   #give(now: Millis, dial: Mp2Dial, why: TlsFailure | Mp2DialFault): void {
     this.hangUp(now, dial);
     this.#host.failed(now, dial.join, why);
@@ -225,7 +253,7 @@ export class Mp2DialBacks {
   }
 
   #dial(now: Millis, key: EntryKey, join: Join): void {
-    const dial: Mp2Dial = { id: this.#nextId(), join, state: { step: "connecting" } };
+    const dial: Mp2Dial = { id: this.#nextId(), join, state: { step: "connecting" }, since: now };
     this.#dials.set(dial.id, dial);
     this.#sources.add(key);
     this.#perAddress.set(join.address, this.#dialsTo(join.address) + 1);

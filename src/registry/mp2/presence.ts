@@ -64,6 +64,11 @@ export class Mp2Presence {
   up(now: Millis, association: AssociationId, path: Path, port: number): void {
     const key = placeKey(path.address, port);
     const session = this.#sessions.at(key);
+    // Its client would have registered again. Anybody on its host, or behind its NAT, can have its port of SCTP.
+    if (session?.state.step === "attached" && session.state.association !== association) {
+      this.#emit({ type: "abort", association, reason: "another association is attached" });
+      return;
+    }
     this.#dropFormer(key, association);
     this.#sessions.hold({ association, path, port, session });
     if (session === undefined) return;

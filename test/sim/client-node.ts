@@ -69,7 +69,9 @@ export class ClientNode {
     const heard = { address: place.address, port: place.port };
     world.network.bind(heard, (from, bytes) => this.#handle({ type: "datagram", from, bytes }));
     world.network.join(MP2_GROUP, heard);
-    world.streams.listen(place, fingerprint, (secured, end) => this.#opened("theirs", undefined, secured, end));
+    world.streams.listen(place, fingerprint, (secured, end) =>
+      this.#opened("theirs", undefined, secured, end),
+    );
     this.do((core) => core.start(world.now));
   }
 

@@ -1,5 +1,5 @@
-import { encodeFrame } from "../../src/wire/mp2-frames.ts";
 import { CHAT } from "../../src/wire/mp2-chat.ts";
+import { encodeFrame } from "../../src/wire/mp2-frames.ts";
 import type { MessageText } from "../../src/wire/mp2-values.ts";
 import type { Nickname } from "../../src/wire/nickname.ts";
 import type { NodeKey } from "./keys.ts";

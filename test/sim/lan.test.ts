@@ -10,11 +10,17 @@ const SEEDS = Number(process.env.LAN_SEEDS ?? 200);
 const FOUND: readonly number[] = [];
 
 const only = process.env.LAN_SEED;
-const seeds = only === undefined ? [...FOUND, ...Array.from({ length: SEEDS }, (_, index) => FIRST + index)] : [Number(only)];
+const seeds =
+  only === undefined
+    ? [...FOUND, ...Array.from({ length: SEEDS }, (_, index) => FIRST + index)]
+    : [Number(only)];
 
 for (const seed of seeds) {
   test(`LAN_SEED=${seed}`, (context) => {
-    const lan = new VirtualLan({ seed, ...(process.env.LAN_TRACE === undefined ? {} : { trace: console.log }) });
+    const lan = new VirtualLan({
+      seed,
+      ...(process.env.LAN_TRACE === undefined ? {} : { trace: console.log }),
+    });
     lan.run();
     context.diagnostic(JSON.stringify({ ...lan.told, ...lan.post.counts }));
   });

@@ -120,7 +120,8 @@ export class VirtualLan {
     this.#trace(`${process}: ${JSON.stringify(notice)}`);
     if (notice.type === "received") this.post.shown(process, notice.message);
     else if (notice.type === "delivered") this.post.delivered(notice.text);
-    else if (notice.type === "undelivered") this.post.undelivered(notice.message.text, notice.message.uncertain);
+    else if (notice.type === "undelivered")
+      this.post.undelivered(notice.message.text, notice.message.uncertain);
     else if (notice.type === "ended") this.#ended(process, node, notice.reason);
     this.#checkBindings();
   }
@@ -230,7 +231,9 @@ export class VirtualLan {
   }
 
   #checkRosters(): void {
-    const truth = this.#users.map(({ profile, node }) => lineOf(profile.nickname, profile.key.fingerprint, node?.place.port));
+    const truth = this.#users.map(({ profile, node }) =>
+      lineOf(profile.nickname, profile.key.fingerprint, node?.place.port),
+    );
     for (const user of this.#users) {
       const { registry, roster, nickname } = user.node?.core.snapshot() ?? {};
       assert.ok(registry !== undefined, `${user.name} is at no registry`);

@@ -152,7 +152,9 @@ export class RegistryNode {
         this.#dials.set(dial, end);
         const seals = { toClient: keys.fromClient, toRegistry: keys.fromServer };
         // The stream's maker returns first: a core may answer at once.
-        world.schedule.after(0, () => this.do((core) => core.tlsOpened(world.now, dial, { fingerprint, keys: seals })));
+        world.schedule.after(0, () =>
+          this.do((core) => core.tlsOpened(world.now, dial, { fingerprint, keys: seals })),
+        );
         return {
           received: (bytes) => this.do((core) => core.tlsReceived(world.now, dial, bytes)),
           ended: () => this.do((core) => core.tlsEnded(world.now, dial)),

@@ -66,7 +66,8 @@ export class Streams {
   /** The host has crashed, or closed: nobody listens, and its connections are gone as a kernel ends them. */
   release(place: Place): void {
     this.#listeners.delete(nameOf(place));
-    for (const end of [...this.#ends]) if (end.host === place.address && end.owner === place.port) end.destroy();
+    for (const end of [...this.#ends])
+      if (end.host === place.address && end.owner === place.port) end.destroy();
   }
 
   /** `opened` makes what hears of the connection; `failed` is called instead when there is none. */
@@ -85,7 +86,10 @@ export class Streams {
     }
     // Three one-way trips of TCP, three of TLS.
     const trips = Array.from({ length: 6 }, () => this.#network.delay());
-    this.#schedule.after(trips.reduce((sum, trip) => sum + trip, 0), () => this.#meet(dialling));
+    this.#schedule.after(
+      trips.reduce((sum, trip) => sum + trip, 0),
+      () => this.#meet(dialling),
+    );
   }
 
   #meet(dialling: Parameters<Streams["connect"]>[0]): void {
@@ -101,7 +105,9 @@ export class Streams {
     server.pair(client);
     const place = { address: to.address, port: to.port, protocol, keys };
     client.open(opened({ ...place, fingerprint: listening.fingerprint }, client));
-    server.open(listening.listener({ ...place, address: from.address, port: from.port, fingerprint }, server));
+    server.open(
+      listening.listener({ ...place, address: from.address, port: from.port, fingerprint }, server),
+    );
   }
 
   #end(local: Place, remote: Place): StreamEnd {
@@ -130,7 +136,9 @@ export class StreamEnd {
   readonly #waiting: Segment[] = [];
   #isBusy = false;
   #stuckSince: Millis | undefined;
-  #state: { readonly name: "open"; readonly sent: boolean; readonly heard: boolean } | { readonly name: "closed" } = {
+  #state:
+    | { readonly name: "open"; readonly sent: boolean; readonly heard: boolean }
+    | { readonly name: "closed" } = {
     name: "open",
     sent: false,
     heard: false,

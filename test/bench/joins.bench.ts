@@ -11,6 +11,7 @@ import type { SwarmAnswer, SwarmCommand } from "./swarm.ts";
 
 const SWARM = fileURLToPath(new URL("swarm.ts", import.meta.url));
 const SIZES = [100, 500] as const;
+const MP2_CLIENTS = 500;
 /** The first ones pay for compilation on both sides. */
 const WARM_UP = 20;
 const DEPARTURES = 15;
@@ -67,4 +68,4 @@ async function measure(count: number): Promise<void> {
 title("Many clients by mp1 (from another process, on loopback)");
 for (const size of SIZES) await measure(size);
 title("Many clients by mp2 (from three other processes, each client at an address of its own, on loopback)");
-for (const size of SIZES) await measureMp2Joins(size);
+for (const stay of [false, true]) await measureMp2Joins(MP2_CLIENTS, stay);

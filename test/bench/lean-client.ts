@@ -143,6 +143,14 @@ export class LeanClient {
     this.#search.start(0, false);
   }
 
+  leave(): void {
+    this.#tell({ type: "leave" });
+    const association = this.#association;
+    this.#association = undefined;
+    this.isAttached = false;
+    if (association !== undefined) this.#sctp.shutdown(association);
+  }
+
   /** A registry has started: who still believes in its session asks for what it lacks, others look for it. */
   heardBeacon(): void {
     if (this.#association === undefined) {

@@ -13,8 +13,8 @@ import { identityMaker } from "./many-identities.ts";
 export type SwarmCommand =
   /** Makes so many, with keys; they do nothing yet. */
   | { readonly do: "open"; readonly count: number }
-  /** So many more of those come online, some at once. */
-  | { readonly do: "join"; readonly count: number; readonly atOnce: number }
+  /** So many more of those that have not yet come online do, some at once; who does not stay leaves at once. */
+  | { readonly do: "join"; readonly count: number; readonly atOnce: number; readonly stay: boolean }
   /** The registry is gone, whoever has noticed: nobody counts as attached. */
   | { readonly do: "forget" }
   /** A beacon comes. Answers when all are attached again. */
@@ -50,6 +50,8 @@ const clients: LeanClient[] = [];
 const byAddress = new Map<string, LeanClient>();
 const back = new Map<LeanClient, number>();
 const watched = new Watched();
+/** So many of the clients have come online. */
+let joined = 0;
 /** Those who have not heard yet. */
 let deaf = 0;
 const [listener, ownPort] = await listen();
@@ -96,13 +98,14 @@ async function open(count: number): Promise<void> {
   }
 }
 
-async function join(count: number, atOnce: number): Promise<void> {
-  const offline = clients.filter(({ isAttached }) => !isAttached);
-  const waiting = offline.slice(0, count).values();
+async function join(count: number, atOnce: number, stay: boolean): Promise<void> {
+  const waiting = clients.slice(joined, joined + count).values();
+  joined += count;
   const worker = async (): Promise<void> => {
     for (const client of waiting) {
       client.start();
       await watched.until("a join", () => client.isAttached, PATIENCE_MILLIS);
+      if (!stay) client.leave();
     }
   };
   await Promise.all(Array.from({ length: atOnce }, worker));
@@ -113,7 +116,7 @@ async function carryOut(command: SwarmCommand): Promise<void> {
     case "open":
       return open(command.count);
     case "join":
-      return join(command.count, command.atOnce);
+      return join(command.count, command.atOnce, command.stay);
     case "forget":
       back.clear();
       return;

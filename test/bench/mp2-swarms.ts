@@ -1,6 +1,5 @@
 /** Several processes of mp2 clients, told from here; and what a process of ours has cost so far (proc(5)). */
 import { type ChildProcess, fork } from "node:child_process";
-import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { RegistryPlace } from "../support/mp1-client.ts";
@@ -18,17 +17,18 @@ export interface Ear {
 
 /** A program that answers each message with one; `Answer` is its word for it. */
 export async function answerOf<Answer>(child: ChildProcess, command: object | undefined): Promise<Answer> {
-  const answered = once(child, "message");
-  if (command !== undefined) child.send(command);
-  const died = once(child, "exit").then(([code, signal]) => {
-    throw new Error(`a process of the benchmark died: ${code ?? signal}`);
-  });
-  const [answer] = await within(
-    "a process of the benchmark",
-    Promise.race([answered, died]),
-    PATIENCE_MILLIS,
-  );
-  return answer as Answer;
+  const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+  const died = (code: number | null, signal: string | null): void =>
+    reject(new Error(`a process of the benchmark died: ${code ?? signal}`));
+  child.once("message", resolve);
+  child.once("exit", died);
+  try {
+    if (command !== undefined) child.send(command);
+    return (await within("a process of the benchmark", promise, PATIENCE_MILLIS)) as Answer;
+  } finally {
+    child.off("message", resolve);
+    child.off("exit", died);
+  }
 }
 
 export class Mp2Swarms {
@@ -68,10 +68,10 @@ export class Mp2Swarms {
     return Promise.all(this.#swarms.map((swarm) => answerOf<SwarmAnswer>(swarm, command)));
   }
 
-  /** About so many more come online, some at once. */
-  join(count: number, atOnce: number): Promise<readonly SwarmAnswer[]> {
+  /** About so many more come online, some at once; to stay, or to leave at once. */
+  join(count: number, atOnce: number, stay = true): Promise<readonly SwarmAnswer[]> {
     const part = (of: number): number => Math.ceil(of / this.#swarms.length);
-    return this.tell({ do: "join", count: part(count), atOnce: part(atOnce) });
+    return this.tell({ do: "join", count: part(count), atOnce: part(atOnce), stay });
   }
 }
 

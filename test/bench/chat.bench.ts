@@ -1,74 +1,132 @@
-/** A message between two clients against the least that TCP in Node can do: connect, send, echo, close. */
+/**
+ * Messages between two real clients, over their one TLS connection, until they are confirmed as delivered; in turn with
+ * an echo of as many bytes on a bare TLS connection with the same parameters. All in one process.
+ */
 import { once } from "node:events";
-import { connect, createServer } from "node:net";
-import type { ChatShell, ShellNotice } from "../../src/io/chat-shell.ts";
+import { connect, createServer, type TLSSocket } from "node:tls";
+import { generateIdentity } from "../../src/io/certificate.ts";
+import type { ShellNotice } from "../../src/io/chat-shell.ts";
+import { tlsParameters } from "../../src/io/tls-settings.ts";
 import { TestShell } from "../support/chat-shell.ts";
 import { Multiprotod, makePlace, type Place } from "../support/multiprotod.ts";
 import { type Owner, Scope, within } from "../support/until.ts";
-import { ratio, sampleLine, summary, timed, title } from "./figures.ts";
+import { line, millis, ratio, sampleLine, summary, timed, title } from "./figures.ts";
 
-/** A receiver takes 200 connections of one address at once, then 50 a second (src/peer/admission.ts). */
-const ROUNDS = 190;
-const WARM_UP = 20;
+const ROUNDS = 600;
+const WARM_UP = 200;
+/** Throughput: so many messages a turn, so many unconfirmed at any time. */
+const BURST = 2_000;
+const UNDER_WAY = 32;
+const TURNS = 4;
+const TEXT = "Shall we meet at the station at half past seven? ";
+/** The text's frame: type, id, time (docs/protocol-mp2.md, `msg`). */
+const FRAME_BYTES = TEXT.length + 4 + 40;
 
-async function openChat(owner: Owner, place: Place, nickname: string): Promise<ChatShell> {
+/** Does one thing and resolves when it is confirmed; many may be under way. */
+type Way = () => Promise<void>;
+
+async function openChat(owner: Owner, place: Place, nickname: string): Promise<TestShell> {
   const chat = await TestShell.open(owner, { ...place, nickname });
   await chat.online();
-  return chat.shell;
+  return chat;
 }
 
-async function echoPort(owner: Owner): Promise<number> {
-  const server = createServer({ allowHalfOpen: true }, (socket) => socket.pipe(socket));
+async function chatWay(owner: Owner, place: Place): Promise<Way> {
+  const ola = await openChat(owner, place, "ola");
+  const eva = await openChat(owner, place, "eva");
+  await ola.sees("eva", ({ online }) => online);
+  await eva.sees("ola", ({ online }) => online);
+  const waiting = new Map<number, (notice: ShellNotice) => void>();
+  ola.shell.onNotice((notice) => {
+    if (notice.type === "delivered") waiting.get(notice.id)?.(notice);
+    else if (notice.type === "undelivered") waiting.get(notice.message.id)?.(notice);
+  });
+  return async () => {
+    const outcome = Promise.withResolvers<ShellNotice>();
+    const id = ola.shell.send("eva", TEXT);
+    waiting.set(id, outcome.resolve);
+    const notice = await outcome.promise;
+    waiting.delete(id);
+    if (notice.type !== "delivered")
+      throw new Error(`a message was not delivered: ${JSON.stringify(notice)}`);
+  };
+}
+
+async function echoWay(owner: Owner): Promise<Way> {
+  const [one, other] = await Promise.all([generateIdentity(), generateIdentity()]);
+  const server = createServer({ ...tlsParameters(one), requestCert: true });
+  server.on("secureConnection", (peer: TLSSocket) => {
+    peer.setNoDelay(true);
+    peer.on("data", (bytes) => peer.write(bytes));
+    peer.on("error", () => {});
+  });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  owner.after(() => void server.close());
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("not on TCP");
-  return address.port;
+  const socket = connect({ ...tlsParameters(other), host: "127.0.0.1", port: address.port });
+  await once(socket, "secureConnect");
+  socket.setNoDelay(true);
+  owner.after(() => {
+    socket.destroy();
+    server.close();
+  });
+  const waiting: (() => void)[] = [];
+  let surplus = 0;
+  socket.on("data", ({ length }: Buffer) => {
+    for (surplus += length; surplus >= FRAME_BYTES; surplus -= FRAME_BYTES) waiting.shift()?.();
+  });
+  const frame = Buffer.alloc(FRAME_BYTES, "x");
+  return () => {
+    const echoed = Promise.withResolvers<void>();
+    waiting.push(echoed.resolve);
+    socket.write(frame);
+    return echoed.promise;
+  };
 }
 
-async function echo(port: number, text: string): Promise<void> {
-  const socket = connect(port, "127.0.0.1");
-  socket.write(text);
-  await once(socket, "data");
-  socket.destroy();
+/** Milliseconds for a burst. */
+async function burst(way: Way): Promise<number> {
+  let left = BURST;
+  const worker = async (): Promise<void> => {
+    while (left > 0) {
+      left -= 1;
+      await way();
+    }
+  };
+  return timed(() => within("a burst", Promise.all(Array.from({ length: UNDER_WAY }, worker)), 60_000));
 }
 
 const scope = new Scope();
 try {
-  title("A message and its confirmation (one process, loopback, in turn with the baseline)");
+  title(
+    "Messages until they are confirmed, and a TLS echo of as many bytes (one process, loopback, in turn)",
+  );
   const place = await makePlace(scope);
   await Multiprotod.start(scope, place);
-  const ola = await openChat(scope, place, "ola");
-  const eva = await openChat(scope, place, "eva");
-  let received = 0;
-  eva.onNotice(({ type }) => {
-    if (type === "received") received += 1;
-  });
-  let settled: (notice: ShellNotice) => void = () => {};
-  ola.onNotice((candidate) => {
-    if (candidate.type === "delivered" || candidate.type === "undelivered") settled(candidate);
-  });
-  const message = async (text: string): Promise<void> => {
-    const outcome = new Promise<ShellNotice>((resolve) => {
-      settled = resolve;
-    });
-    ola.send(`127.0.0.1:${eva.port}`, text);
-    const { type } = await within("a confirmation", outcome);
-    if (type !== "delivered") throw new Error(type);
-  };
-
-  const port = await echoPort(scope);
-  const bare: number[] = [];
-  const chat: number[] = [];
+  const [chat, echo] = [await chatWay(scope, place), await echoWay(scope)];
+  const first = await timed(chat);
+  const [bare, messages]: [number[], number[]] = [[], []];
   for (let round = 0; round < ROUNDS; round += 1) {
-    bare.push(await timed(() => echo(port, `ola message ${round}`)));
-    chat.push(await timed(() => message(`message ${round}`)));
+    bare.push(await timed(echo));
+    messages.push(await timed(chat));
   }
-  if (received !== ROUNDS) throw new Error(`${received} of ${ROUNDS} received`);
-  const baseline = sampleLine("bare TCP connect and echo", bare.slice(WARM_UP), "baseline");
-  const { median } = summary(chat.slice(WARM_UP));
-  sampleLine("message sent to confirmed", chat.slice(WARM_UP), `${ratio(median, baseline.median)} bare TCP`);
+  const baseline = sampleLine("bare TLS echo", bare.slice(WARM_UP), "baseline");
+  const { median } = summary(messages.slice(WARM_UP));
+  const remark = `${ratio(median, baseline.median)} bare TLS; aim: median under 1 ms`;
+  sampleLine("message sent to confirmed", messages.slice(WARM_UP), remark);
+  line("the first message, which connects", millis(first));
+
+  const [bareBursts, chatBursts]: [number[], number[]] = [[], []];
+  for (let turn = 0; turn <= TURNS; turn += 1) {
+    bareBursts.push(await burst(echo));
+    chatBursts.push(await burst(chat));
+  }
+  const rate = (bursts: readonly number[]): number => (BURST / summary(bursts.slice(1)).median) * 1_000;
+  const [bareRate, chatRate] = [rate(bareBursts), rate(chatBursts)];
+  line("bare TLS echoes a second", bareRate.toFixed(0), `${UNDER_WAY} under way, baseline`);
+  const share = `${Math.round((chatRate / bareRate) * 100)} % of bare TLS; aim: at least half`;
+  line("confirmed messages a second", chatRate.toFixed(0), `${UNDER_WAY} under way; ${share}`);
 } finally {
   await scope.end();
 }

@@ -1,4 +1,4 @@
-/** What many clients cost the registry: joining, being told of changes, being idle. */
+/** What many clients cost the registry: joining, being told of changes, being idle. By mp1, then joining by mp2. */
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as pass } from "node:timers/promises";
@@ -6,10 +6,12 @@ import { fileURLToPath } from "node:url";
 import { Multiprotod, makePlace } from "../support/multiprotod.ts";
 import { Scope, within } from "../support/until.ts";
 import { line, millis, summary, title } from "./figures.ts";
+import { measureMp2Joins } from "./mp2-joins.ts";
 import type { SwarmAnswer, SwarmCommand } from "./swarm.ts";
 
 const SWARM = fileURLToPath(new URL("swarm.ts", import.meta.url));
 const SIZES = [100, 500] as const;
+const MP2_CLIENTS = 500;
 /** The first ones pay for compilation on both sides. */
 const WARM_UP = 20;
 const DEPARTURES = 15;
@@ -63,5 +65,7 @@ async function measure(count: number): Promise<void> {
   }
 }
 
-title("Many clients (from another process, on loopback)");
+title("Many clients by mp1 (from another process, on loopback)");
 for (const size of SIZES) await measure(size);
+title("Many clients by mp2 (from three other processes, each client at an address of its own, on loopback)");
+for (const stay of [false, true]) await measureMp2Joins(MP2_CLIENTS, stay);

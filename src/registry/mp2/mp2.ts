@@ -59,7 +59,9 @@ export class Mp2 {
     const { realm } = settings;
     this.announcer = new Announcer({ now, limits, random, unixAt, identity, publication, emit, realm });
     const { turn, changed } = options;
-    this.#telling = new Telling({ limits, publication, emit, attached: () => this.#attached(), time, turn });
+    const arriving = (): number => this.dials.pending + this.presence.joins.size;
+    const attached = () => this.#attached();
+    this.#telling = new Telling({ limits, publication, emit, attached, arriving, time, turn });
     const { sessions, durable } = this;
     const telling = this.#telling;
     this.presence = new Mp2Presence({ limits, roster, ledger, sessions, telling, emit, time, changed });

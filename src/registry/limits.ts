@@ -97,13 +97,6 @@ interface Mp2Limits {
   readonly repairsATurn: number;
   /** Messages of a run of pages handed to one association in one go: 64 KiB, a quarter of its queue. */
   readonly runMessagesATurn: number;
-  /**
-   * Clients on their way in, from the join to `attached`, from which on what happens is told no more often than every
-   * `arrivalsMillis`: after a restart a thousand come within seconds. Told every 50 ms of who else is there, those who
-   * are back would cost the registry more than those who are not, and keep them out.
-   */
-  readonly manyArrivals: number;
-  readonly arrivalsMillis: Millis;
   /** Between two beacons, give or take a tenth: a client that missed a bye looks for us after so long. */
   readonly beaconMillis: Millis;
   /** Between two that interfaces have asked for: a flapping one is no reason to flood the others. */
@@ -149,8 +142,6 @@ export const DEFAULT_LIMITS: RegistryLimits = {
   sealsATurn: 128,
   repairsATurn: 32,
   runMessagesATurn: 4,
-  manyArrivals: 16,
-  arrivalsMillis: 250,
   beaconMillis: 10_000,
   announceMillis: 1_000,
 };

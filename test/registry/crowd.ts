@@ -12,8 +12,8 @@ import type { SessionId } from "../../src/wire/mp2-values.ts";
 import type { Nickname } from "../../src/wire/nickname.ts";
 import { epoch } from "../roster/entries.ts";
 
-/** Telling alone, with so many attached; `entries` are what they have been told; so many others arrive. */
-export function crowd(size: number, entries: Iterable<Listed> = [], arriving = () => 0) {
+/** Telling alone, with so many attached; `entries` are what they have been told. */
+export function crowd(size: number, entries: Iterable<Listed> = []) {
   const publication = new Publication({ epoch: epoch("00000000000000e1"), entries });
   const position = { epoch: publication.epoch, told: 0, run: undefined };
   const sessions = Array.from({ length: size }, (_, index): Session => {
@@ -38,7 +38,6 @@ export function crowd(size: number, entries: Iterable<Listed> = [], arriving = (
     emit: (output) => outputs.push(output),
     attached: () => sessions,
     time: () => 0,
-    arriving,
     turn: () => turn,
   });
   /** One advance, and what it sent. */

@@ -45,25 +45,6 @@ test("a storm of changes while a crowd is told: the next publication begins when
   assert.ok(sent >= 100_000 && sent <= 130_000, `${sent} messages`);
 });
 
-test("while many arrive, everybody is told every 250 ms, the first time at once; then as usual again", () => {
-  let arriving = 16;
-  const { publication, telling, advance } = crowd(10, [], () => arriving);
-  const told: number[] = [];
-  const change = (now: number): void => {
-    publication.note(now, nick("ola"), listed("ola", { port: 2_000 + now }));
-    if (advance(now).length > 0) told.push(now);
-  };
-  for (let now = 0; now <= 1_000; now += 10) change(now);
-  assert.deepEqual(told, [0, 250, 500, 750, 1_000]);
-  change(1_010);
-  assert.equal(telling.nextDeadline(), 1_250);
-  arriving = 15;
-  assert.equal(telling.nextDeadline(), 1_050);
-  change(1_050);
-  change(1_100);
-  assert.deepEqual(told.slice(5), [1_050, 1_100]);
-});
-
 /** The mirrors show what is published, and all the same. */
 function equal(scene: Scene, clients: readonly TestClient[] = scene.clients): void {
   const { epoch, seq } = scene.registry.published;

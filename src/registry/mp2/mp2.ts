@@ -59,9 +59,7 @@ export class Mp2 {
     const { realm } = settings;
     this.announcer = new Announcer({ now, limits, random, unixAt, identity, publication, emit, realm });
     const { turn, changed } = options;
-    const arriving = (): number => this.dials.pending + this.presence.joins.size;
-    const attached = () => this.#attached();
-    this.#telling = new Telling({ limits, publication, emit, attached, arriving, time, turn });
+    this.#telling = new Telling({ limits, publication, emit, attached: () => this.#attached(), time, turn });
     const { sessions, durable } = this;
     const telling = this.#telling;
     this.presence = new Mp2Presence({ limits, roster, ledger, sessions, telling, emit, time, changed });

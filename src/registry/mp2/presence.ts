@@ -33,8 +33,8 @@ export class Mp2Presence {
   readonly #described: Described;
   /** "attach": the session must be attached by then. "unread": its queue must have drained. */
   readonly #deadlines = new Deadlines<Session, "attach" | "unread">();
-  /** Registered and not attached yet: when its join came. */
-  readonly joins = new Map<Session, Millis>();
+  /** When a registration began, for the time that the join took. */
+  readonly #joins = new Map<Session, Millis>();
   #faults = 0;
 
   constructor(options: Mp2PresenceOptions) {
@@ -56,7 +56,7 @@ export class Mp2Presence {
 
   /** `session` has just been put into the roster; its association follows. */
   registered(now: Millis, session: Session, joinedAt: Millis): void {
-    this.joins.set(session, joinedAt);
+    this.#joins.set(session, joinedAt);
     this.#deadlines.set(session, "attach", now + this.#options.limits.sessionAttachMillis);
   }
 
@@ -161,7 +161,7 @@ export class Mp2Presence {
     telling.forget(session);
     this.#deadlines.clearAll(session);
     this.#described.forget(session);
-    this.joins.delete(session);
+    this.#joins.delete(session);
     const entry = roster.find(session.key);
     if (entry?.profile?.session !== session.id || entry.presence.state === "offline") return;
     if (wasAttached) ledger.seen(session.nickname, time(now), now);
@@ -229,11 +229,11 @@ export class Mp2Presence {
     this.#deadlines.clear(session, "attach");
     if (receiver.position.run !== undefined) telling.wake(now, session);
     ledger.seen(session.nickname, time(now), now);
-    const millis = Math.round(now - (this.joins.get(session) ?? now));
-    this.joins.delete(session);
     const former = roster.find(session.key);
     if (former === undefined || isOnline(former.presence)) return;
     roster.setPresence(session.key, { state: "online", since: now });
+    const millis = Math.round(now - (this.#joins.get(session) ?? now));
+    this.#joins.delete(session);
     const text = `${session.nickname} online from ${session.key} (mp2, ${millis} ms)`;
     const path = this.#sessions.held(association)?.path.via;
     this.#emit({ type: "log", entry: line("info", text, { path, fingerprint: session.fingerprint }) });

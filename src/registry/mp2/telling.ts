@@ -30,8 +30,6 @@ export interface TellingOptions {
   /** Those attached now. */
   readonly attached: () => readonly Session[];
   readonly time: (now: Millis) => number;
-  /** How many are on their way in: to be dialled back, or to be attached. */
-  readonly arriving: () => number;
   /** Grows with each set of outputs that the shell has been given. */
   readonly turn: () => number;
 }
@@ -47,13 +45,11 @@ export class Telling {
   readonly #emit: Emit;
   readonly #attached: TellingOptions["attached"];
   readonly #time: TellingOptions["time"];
-  readonly #arriving: TellingOptions["arriving"];
   readonly #turn: TellingOptions["turn"];
   readonly #encoded = new EncodedOnce(PRESENCE_TO_CLIENT.encode);
   #broadcast: Broadcast | undefined;
   /** Who lacks something that is no broadcast: pages, an answer, what was refused. The longest-waiting first. */
   readonly #lacking = new Set<Session>();
-  #publishedAt: Millis = -Infinity;
   /** "tell": there is more to hand out than fitted the last turn. */
   #moreAt: Millis | undefined;
 
@@ -63,7 +59,6 @@ export class Telling {
     this.#emit = options.emit;
     this.#attached = options.attached;
     this.#time = options.time;
-    this.#arriving = options.arriving;
     this.#turn = options.turn;
   }
 
@@ -106,13 +101,13 @@ export class Telling {
   }
 
   nextDeadline(): Millis | undefined {
-    return this.#moreAt ?? this.#publishAt();
+    return this.#moreAt ?? this.#publication.nextDeadline();
   }
 
   advance(now: Millis): void {
     const repairs = this.#lacking.size > 0 ? this.#limits.repairsATurn : 0;
     let room = this.#tellAll(this.#limits.sealsATurn - repairs);
-    const due = this.#publishAt();
+    const due = this.#publication.nextDeadline();
     if (this.#broadcast === undefined && due !== undefined && due <= now) {
       this.#publish(now);
       room = this.#tellAll(room);
@@ -121,15 +116,8 @@ export class Telling {
     this.#moreAt = this.#broadcast !== undefined || this.#lacking.size > 0 ? now : undefined;
   }
 
-  #publishAt(): Millis | undefined {
-    const due = this.#publication.nextDeadline();
-    if (due === undefined || this.#arriving() < this.#limits.manyArrivals) return due;
-    return Math.max(due, this.#publishedAt + this.#limits.arrivalsMillis);
-  }
-
   #publish(now: Millis): void {
     const { epoch } = this.#publication;
-    this.#publishedAt = now;
     const deltas = this.#publication.advance(now);
     const receivers = this.#attached();
     // In another epoch no delta leads anywhere: all get everything.

@@ -20,7 +20,7 @@ import { Trusted } from "./trust.ts";
 /** Arrivals and departures within this time are told together. */
 export const PRESENCE_GATHER_MILLIS: Millis = 150;
 /** After a registry restart everybody returns one by one: whoever is back by then was never told to be gone. */
-export const PRESENCE_SETTLE_MILLIS: Millis = 4_000;
+export const PRESENCE_SETTLE_MILLIS: Millis = 8_000;
 
 export interface ChatClientOptions {
   readonly settings: ChatSettings;

@@ -59,7 +59,8 @@ export class Pushes {
       if (room <= 0) break;
       this.#dirty.delete(key);
       const entry = roster.find(key);
-      if (entry === undefined) continue;
+      // Of mp2 nobody is told in plain text, least of all by an association that has not yet shown whose it is.
+      if (entry === undefined || entry.client === "mp2") continue;
       const text = rosterFor(roster, key, entry.client === "own" ? OWN_ROSTER_BYTES : ORIGINAL_PUSH_BYTES);
       if (text === undefined) continue;
       const bytes = encodeUtf8(text);

@@ -166,7 +166,7 @@ test("who did not come back after a restart is told after it settled", () => {
   bench.pass(1_000);
   bench.goOnline();
   bench.notices();
-  bench.pass(3_900);
+  bench.pass(7_900);
   assert.deepEqual(bench.notices(), []);
   bench.pass(200);
   assert.deepEqual(bench.notices(), [{ type: "presence", online: [], offline: ["ola"] }]);

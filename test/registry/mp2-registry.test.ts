@@ -40,6 +40,21 @@ test("away and status at registration and later; leave is told as left", () => {
   assert.equal(shown(ola.mirror), "[kari left] ola");
 });
 
+test("where somebody with a key was, an association without a session is told nothing, and ended", () => {
+  const scene = new Scene();
+  const ola = scene.join("ola", "10.0.0.5");
+  const kari = scene.join("kari", "10.0.0.6");
+  scene.lost(kari.association ?? 0);
+  scene.pass(100);
+  scene.take();
+  const stranger = scene.up("10.0.0.6", 51_000);
+  ola.tell({ type: "status", away: true });
+  scene.pass(6_000);
+  assert.deepEqual(scene.all("push"), []);
+  assert.ok(scene.all("abort").some(({ association }) => association === stranger));
+  assert.equal(shown(ola.mirror), "[kari lost] ola:away");
+});
+
 test("suspect, recovered, lost, closed", () => {
   const scene = new Scene();
   const ola = scene.join("ola", "10.0.0.5");

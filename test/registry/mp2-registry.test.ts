@@ -48,11 +48,11 @@ test("where somebody with a key was, an association without a session is told no
   scene.pass(100);
   scene.take();
   const stranger = scene.up("10.0.0.6", 51_000);
-  ola.tell({ type: "status", away: true });
+  scene.join("per", "10.0.0.7");
   scene.pass(6_000);
   assert.deepEqual(scene.all("push"), []);
   assert.ok(scene.all("abort").some(({ association }) => association === stranger));
-  assert.equal(shown(ola.mirror), "[kari lost] ola:away");
+  assert.equal(shown(ola.mirror), "[kari lost] ola per");
 });
 
 test("suspect, recovered, lost, closed", () => {

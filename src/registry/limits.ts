@@ -107,7 +107,7 @@ export const DEFAULT_LIMITS: RegistryLimits = {
   maxClients: 10_000,
   datagramsPerAddress: { perSecond: 50, burst: 200 },
   datagramsInAll: { perSecond: 2_000, burst: 4_000 },
-  mp2DatagramsPerAddress: { perSecond: 200, burst: 2_000 },
+  mp2DatagramsPerAddress: { perSecond: 100, burst: 1_000 },
   mp2DatagramsInAll: { perSecond: 5_000, burst: 20_000 },
   maxAddresses: 4_096,
   maxDialsPerAddress: 64,

@@ -14,6 +14,8 @@ const CHAT = resolve(import.meta.dirname, "../../../src/bin/multiproto-chat.ts")
 /** A LAN with a registry, a machine for our own clients and two guests for original ones. */
 export class Network {
   readonly scope = new Scope();
+  /** Of our own clients: a name belongs to the key that is kept there. */
+  readonly #homes = new Map<string, string>();
   readonly lan: Lan;
   readonly registryHost: LanHost;
   readonly ourHost: LanHost;
@@ -82,7 +84,8 @@ export class Network {
 
   /** Our own client, on a host of its own and with a home of its own. */
   chat(nickname: string, ...words: readonly string[]): Running {
-    const home = this.directory();
+    const home = this.#homes.get(nickname) ?? this.directory();
+    this.#homes.set(nickname, home);
     const environment = {
       HOME: home,
       XDG_STATE_HOME: join(home, "state"),

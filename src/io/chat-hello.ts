@@ -55,6 +55,9 @@ export function sendHello(
   return sendToGroups(sockets, place, hello);
 }
 
+/** RFC 4862 §5.4: an IPv6 address is not used before nobody else is found to have it, for a second or two. */
+const NOT_USABLE_YET = "EADDRNOTAVAIL";
+
 /** By unicast. Errors: {@link SystemError}. */
 export async function sendDatagram(
   sockets: DiscoverySockets,
@@ -94,7 +97,7 @@ async function sendToGroups(
   if (isNowhere)
     return [new SystemError("Cannot search: no network interface is up (see: ip address)", "ENETDOWN")];
   // None at all: mp1 on interfaces that have IPv6 alone.
-  return failures.length < tries ? [] : failures.slice(0, 1);
+  return failures.length < tries ? [] : failures.filter(({ code }) => code !== NOT_USABLE_YET).slice(0, 1);
 }
 
 /** Interfaces that were chosen by name may be gone at the moment. */

@@ -58,14 +58,27 @@ export async function newMainPid(lab: SystemdLab, before: number, timeoutMillis 
   return mainPid(lab);
 }
 
-/** The chat client from the checkout on a host of the test network, with directories of its own. */
+/** Homes of people, by the network that they are on: a name belongs to the key that is kept there. */
+const homes = new Map<string, string>();
+process.on("exit", () => {
+  for (const home of homes.values()) rmSync(home, { recursive: true, force: true });
+});
+
+function homeOf(host: LanHost, nickname: string): string {
+  const person = `${host.namespace.slice(0, -host.name.length)} ${nickname}`;
+  const home = homes.get(person) ?? mkdtempSync(join(tmpdir(), "multiproto-chat-"));
+  homes.set(person, home);
+  return home;
+}
+
+/** The chat client from the checkout on a host of the test network, each nickname with a home of its own. */
 export function chat(
   host: LanHost,
   nickname: string,
   args: readonly string[],
   options: RunOptions = {},
 ): Running {
-  const home = mkdtempSync(join(tmpdir(), "multiproto-chat-"));
+  const home = homeOf(host, nickname);
   const environment = {
     HOME: home,
     XDG_STATE_HOME: join(home, "state"),
@@ -75,9 +88,7 @@ export function chat(
     XDG_RUNTIME_DIR: home,
   };
   const program = [join(PROJECT, "node_modules/.bin/node"), join(PROJECT, "dist/bin/multiproto-chat.js")];
-  const client = host.spawn([...program, "--nick", nickname, ...args], { ...options, environment });
-  client.child.once("close", () => rmSync(home, { recursive: true, force: true }));
-  return client;
+  return host.spawn([...program, "--nick", nickname, ...args], { ...options, environment });
 }
 
 /** Sends one message from `host` and asserts that the other machine confirmed it. */

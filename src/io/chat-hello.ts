@@ -79,10 +79,10 @@ async function sendToGroups(
   const group = protocol === "mp1" ? MP1_GROUP : MP2_GROUP_IPV4;
   const failures: SystemError[] = [];
   let tries = 0;
-  const attempt = async (where: string, action: () => Promise<void>): Promise<void> => {
+  const attempt = async (where: string, action: () => Promise<void>, isNoNews = ""): Promise<void> => {
     tries += 1;
     const failure = await failureOf(where, action);
-    if (failure !== undefined) failures.push(failure);
+    if (failure !== undefined && failure.code !== isNoNews) failures.push(failure);
   };
   // The interface is a setting of the socket: one after the other.
   for (const { name, ipv4, ipv6 } of links) {
@@ -91,13 +91,13 @@ async function sendToGroups(
     const asksIpv6 = protocol === "mp2" && (isRepeated || ipv4.length === 0);
     if (!asksIpv6 || ipv6.length === 0 || sockets.ipv6 === undefined) continue;
     const to = { address: `${MP2_GROUP_IPV6}%${name}`, port: place.port };
-    await attempt(`${MP2_GROUP_IPV6} on ${name}`, () => sendDatagram(sockets, to, bytes));
+    await attempt(`${MP2_GROUP_IPV6} on ${name}`, () => sendDatagram(sockets, to, bytes), NOT_USABLE_YET);
   }
   const isNowhere = links.every(({ ipv4, ipv6 }) => ipv4.length + ipv6.length === 0);
   if (isNowhere)
     return [new SystemError("Cannot search: no network interface is up (see: ip address)", "ENETDOWN")];
   // None at all: mp1 on interfaces that have IPv6 alone.
-  return failures.length < tries ? [] : failures.filter(({ code }) => code !== NOT_USABLE_YET).slice(0, 1);
+  return failures.length < tries ? [] : failures.slice(0, 1);
 }
 
 /** Interfaces that were chosen by name may be gone at the moment. */

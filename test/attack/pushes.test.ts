@@ -116,9 +116,18 @@ async function hearsTheTruth(): Promise<void> {
  * The client has given that association up and come back by another one, on which it is told: whoever can forge such
  * packets can end an association, and nothing more.
  */
-async function comesBack(times: number): Promise<void> {
-  const back = () => scene.daemon.matching(/ola online from/).length > times || undefined;
-  await until("ola is back", back);
+async function comesBack(times: number, forge: () => Promise<unknown>): Promise<void> {
+  await until(
+    "ola is back",
+    async () => {
+      if (scene.daemon.matching(/ola online from/).length > times) return true;
+      // Where the registry has said more meanwhile, the forged number is one that has come already: once more.
+      await forge();
+      return undefined;
+    },
+    20_000,
+    1_000,
+  );
   await somebodyComes();
 }
 
@@ -152,10 +161,11 @@ const FORGERIES: Readonly<Record<string, () => Promise<readonly [Uint8Array | un
 for (const [what, forgery] of Object.entries(FORGERIES)) {
   test(`${what}, as the registry's next message: the association ends, the client comes back`, async () => {
     const times = scene.daemon.matching(/ola online from/).length;
-    const [bytes, ppid] = await forgery();
-    assert.ok(bytes);
-    await inject(await lastPush(), bytes, ppid);
-    await comesBack(times);
+    await comesBack(times, async () => {
+      const [bytes, ppid] = await forgery();
+      assert.ok(bytes);
+      await inject(await lastPush(), bytes, ppid);
+    });
     assert.doesNotMatch(chat.text, new RegExp(FAKE));
   });
 }

@@ -9,6 +9,8 @@ const IP_HEADER_BYTES = 20;
 const TIME_TO_LIVE = 64;
 /** Packets waiting for the kernel; beyond it they are dropped, as a full queue in a router would. */
 const MAX_PENDING = 8_192;
+/** For the kernel to take the last packets when we close: it has room within microseconds, or not at all. */
+const LAST_PACKETS_MILLIS = 200;
 
 /**
  * SCTP directly on IPv4, for peers whose kernel speaks it (original clients). Needs CAP_NET_RAW. We write the IP header
@@ -19,6 +21,8 @@ export class RawIp implements SctpTransport {
   readonly via = "raw";
   readonly #socket: RawSocket;
   #pending = 0;
+  /** Told when none is pending, once we close. */
+  #sent: (() => void) | undefined;
   #closed = false;
 
   private constructor(socket: RawSocket) {
@@ -54,14 +58,27 @@ export class RawIp implements SctpTransport {
     // A packet that cannot be sent is a lost packet: SCTP retransmits or gives up by itself.
     this.#socket.send(packet, 0, packet.length, path.address, () => {
       this.#pending -= 1;
+      if (this.#pending === 0) this.#sent?.();
     });
   }
 
-  close(): Promise<void> {
+  /** What was sent still leaves: the last packets end associations, and nobody is there to repeat them. */
+  async close(): Promise<void> {
     this.#closed = true;
-    return new Promise((resolve) => {
+    if (this.#pending > 0) await this.#allSent();
+    await new Promise<void>((resolve) => {
       this.#socket.once("close", () => resolve());
       this.#socket.close();
+    });
+  }
+
+  #allSent(): Promise<void> {
+    return new Promise((resolve) => {
+      const limit = setTimeout(resolve, LAST_PACKETS_MILLIS);
+      this.#sent = () => {
+        clearTimeout(limit);
+        resolve();
+      };
     });
   }
 }

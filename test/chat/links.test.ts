@@ -91,7 +91,7 @@ test("the higher fingerprint's connection is taken when the lower's cannot get t
   // A firewall in front of ola.
   net.mayConnect = (from) => from === OLA;
   const [adam, ola] = [net.node(ADAM), net.node(OLA)];
-  adam.client.send(0, "ola", "patient", 30_000);
+  adam.client.send(0, "ola", "patient", { waitMillis: 30_000 });
   ola.client.send(0, "adam", "hello");
   net.pass(3_000);
   assert.deepEqual([received(ola), received(adam)], [["patient"], ["hello"]]);
@@ -207,7 +207,7 @@ function storm(seed: number): void {
     net.later(net.random.below(20_000), () => {
       const node = net.node(from);
       const text = `${from.nick}>${to.nick} ${String(count).padStart(3, "0")} ${net.now}`;
-      texts.set(`${from.nick} ${node.client.send(net.now, to.nick, text, 60_000)}`, text);
+      texts.set(`${from.nick} ${node.client.send(net.now, to.nick, text, { waitMillis: 60_000 })}`, text);
     });
   }
   net.pass(20_000);

@@ -25,12 +25,12 @@ function undelivered(bench: VirtualClient) {
 test("a message goes to P + 1 of the listed peer, however the name is written, and is confirmed", () => {
   const bench = new VirtualClient();
   bench.online(OLA);
-  const id = bench.client.send(bench.now, "OLA", "hello");
+  const messageId = bench.client.send(bench.now, "OLA", "hello");
   const [out] = transmissions(bench);
   assert.ok(out);
   assert.deepEqual([out.address, out.port, out.text], [OLA.ip, OLA.port + 1, "adam hello"]);
   confirm(bench, out.transmission);
-  assert.deepEqual(bench.notices(), [{ type: "delivered", id, to: "OLA", text: "hello" }]);
+  assert.deepEqual(bench.notices(), [{ type: "delivered", messageId, to: "OLA", text: "hello" }]);
   assert.equal(bench.client.pending, 0);
 });
 

@@ -11,7 +11,7 @@ function received(node: Mp2Client): readonly string[] {
 test("a message goes over a link that is kept; both pin the key; delivered and read are told", () => {
   const net = new ChatNet([ADAM, OLA]);
   const [adam, ola] = [net.node(ADAM), net.node(OLA)];
-  const id = adam.client.send(0, "OLA", "hello");
+  const messageId = adam.client.send(0, "OLA", "hello");
   net.pass(100);
   const [got] = ola.notices();
   assert.ok(got?.type === "received");
@@ -19,11 +19,11 @@ test("a message goes over a link that is kept; both pin the key; delivered and r
     [got.message.from, got.message.text, got.message.standing, got.message.fingerprint],
     ["adam", "hello", "new", ADAM.key],
   );
-  assert.deepEqual(adam.notices(), [{ type: "delivered", id, to: "OLA", text: "hello" }]);
+  assert.deepEqual(adam.notices(), [{ type: "delivered", messageId, to: "OLA", text: "hello" }]);
   assert.ok(got.message.messageId);
   ola.client.markRead(net.now, "adam", [got.message.messageId]);
   net.pass(100);
-  assert.deepEqual(adam.notices(), [{ type: "read", id, to: "OLA", text: "hello" }]);
+  assert.deepEqual(adam.notices(), [{ type: "read", messageId, to: "OLA", text: "hello" }]);
   ola.client.send(net.now, "adam", "hi");
   adam.client.send(net.now, "ola", "again");
   net.pass(100);

@@ -3,8 +3,9 @@ import type { Availability } from "../wire/mp2-registration.ts";
 import type { Nickname } from "../wire/nickname.ts";
 import { BOUNDS } from "./bounds.ts";
 import type { ChatOutput, Progress, TlsOpened } from "./events.ts";
+import type { Joined } from "./mp2-joins.ts";
 import { Mp2Registration, type RegistrationEnd } from "./mp2-registration.ts";
-import type { Joined, Mp2Search } from "./mp2-search.ts";
+import type { Mp2Search } from "./mp2-search.ts";
 import type { PinSubject } from "./pins.ts";
 import type { Trusted } from "./trust.ts";
 
@@ -51,10 +52,12 @@ export class DialBacks {
       isTrusted: (realm) => trusted.judge(subjectOf(joined, realm), fingerprint) !== "changed",
       over: (at, end) => {
         this.#registrations.delete(connection);
+        search.failed(fingerprint);
         over(at, joined, end);
       },
     });
     this.#registrations.set(connection, registration);
+    search.called(now, fingerprint);
   }
 
   received(now: Millis, connection: number, bytes: Uint8Array): Progress {

@@ -11,9 +11,10 @@ import type { ChatEvent, ChatOutput, Progress, Source } from "./events.ts";
 import { strangerText } from "./mp1-membership.ts";
 import type { Away, Mp2Change } from "./mp2-changes.ts";
 import { DialBacks, subjectOf } from "./mp2-dial-backs.ts";
+import type { Joined } from "./mp2-joins.ts";
 import { Mp2Presence, type PresenceEvent } from "./mp2-presence.ts";
 import type { Registration, RegistrationEnd } from "./mp2-registration.ts";
-import { type Joined, Mp2Search } from "./mp2-search.ts";
+import { Mp2Search } from "./mp2-search.ts";
 import type { RegistryStanding } from "./notices.ts";
 import { type PauseKind, RETURN_SPREAD_MILLIS } from "./pauses.ts";
 import type { Trusted } from "./trust.ts";
@@ -59,7 +60,8 @@ export class Mp2Membership {
     this.#options = options;
     const { random, emit, hosts, trusted } = options;
     const isPinned = (fingerprint: Fingerprint): boolean => trusted.isRegistry(fingerprint, hosts);
-    this.#search = new Mp2Search({ random, emit, hosts, isPinned });
+    const knowsAny = (): boolean => trusted.knowsRegistry(hosts);
+    this.#search = new Mp2Search({ random, emit, hosts, isPinned, knowsAny });
     this.#dialBacks = new DialBacks({
       ...{ emit, trusted, search: this.#search, profile: options.profile },
       over: (now, joined, end) => this.#registrationOver(now, joined, end),
@@ -88,9 +90,9 @@ export class Mp2Membership {
     this.#search.start(now, pauses, after, this.#last);
   }
 
-  /** There is reason to ask at once. */
-  hurry(now: Millis): void {
-    this.#search.hurry(now, 0);
+  /** Interfaces came or went. */
+  moved(now: Millis): void {
+    this.#search.moved(now);
   }
 
   stopSearch(): void {
@@ -170,7 +172,7 @@ export class Mp2Membership {
     const decoded = DISCOVERY_TO_CLIENT.decode(bytes);
     if (!decoded.ok) this.#announcement(now, from, bytes);
     else if (decoded.value.type === "cookie") {
-      const outcome = this.#search.cookie(from, decoded.value);
+      const outcome = this.#search.cookie(now, from, decoded.value);
       if (outcome === "joined") this.#options.changed(now, { type: "answered" });
       else if (outcome === "stranger" && !this.#isStrangerTold) {
         this.#isStrangerTold = true;
@@ -188,8 +190,7 @@ export class Mp2Membership {
     const heard = this.#announcements.take(now, bytes);
     if (heard === undefined) return;
     if (heard.type === "unknown") {
-      // Perhaps the first registry here has just started. Whoever it is, we ask everybody.
-      this.#search.hurry(now, 0);
+      this.#search.beacon(now);
       return;
     }
     const { announcement, fingerprint } = heard;
@@ -198,7 +199,8 @@ export class Mp2Membership {
       const { reason, backIn } = announcement;
       if (isOurs) this.#away = { reason, backInMillis: backIn, at: now };
     } else if (!isOurs) {
-      this.#search.hurry(now, this.#options.random.below(RETURN_SPREAD_MILLIS), from);
+      const after = this.#options.random.below(RETURN_SPREAD_MILLIS);
+      this.#search.beacon(now, { fingerprint, place: from, after });
     } else if (announcement.epoch === this.#options.mirror.epoch)
       this.#presence?.heard(now, announcement.epoch, announcement.seq);
     else if (announcement.epoch !== this.#foreignEpoch) {

@@ -17,7 +17,7 @@ import type { Page } from "../wire/mp2-roster.ts";
 import type { Nonce, Realm } from "../wire/mp2-values.ts";
 import type { Nickname } from "../wire/nickname.ts";
 import type { ChatOutput, Progress } from "./events.ts";
-import type { Joined } from "./mp2-search.ts";
+import type { Joined } from "./mp2-joins.ts";
 
 /**
  * The dialogue of one dial-back. docs/protocol-mp2.md, "Registration".

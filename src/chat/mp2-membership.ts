@@ -64,6 +64,8 @@ export class Mp2Membership {
     this.#search = new Mp2Search({ random, emit, hosts, isPinned, knowsAny });
     this.#dialBacks = new DialBacks({
       ...{ emit, trusted, search: this.#search, profile: options.profile },
+      passedOn: (now, joined, address) =>
+        options.changed(now, { type: "failing", text: passedOnText(joined.source.address, address) }),
       over: (now, joined, end) => this.#registrationOver(now, joined, end),
     });
     this.#announcements = new Announcements(
@@ -297,4 +299,9 @@ export class Mp2Membership {
     const trust = this.#options.trusted.judge(subjectOf(joined, realm), fingerprint);
     return { protocol: "mp2", address, realm, fingerprint, trust };
   }
+}
+
+/** Somebody passes it on; or a registry with several addresses, of another maker than ours. */
+function passedOnText(registry: string, address: string): string {
+  return `not accepted: the registry at ${registry} seems to call back from ${address}, so somebody there may be passing its call on (the same machine? then use --registry ${address})`;
 }

@@ -8,13 +8,13 @@ import type { Availability } from "../wire/mp2-registration.ts";
 import type { Nickname } from "../wire/nickname.ts";
 import { Announcements } from "./announcements.ts";
 import type { ChatEvent, ChatOutput, Progress, Source } from "./events.ts";
-import { strangerText } from "./mp1-membership.ts";
 import type { Away, Mp2Change } from "./mp2-changes.ts";
 import { DialBacks, subjectOf } from "./mp2-dial-backs.ts";
 import type { Joined } from "./mp2-joins.ts";
 import { Mp2Presence, type PresenceEvent } from "./mp2-presence.ts";
 import type { Registration, RegistrationEnd } from "./mp2-registration.ts";
 import { Mp2Search } from "./mp2-search.ts";
+import { Setbacks } from "./mp2-setbacks.ts";
 import type { RegistryStanding } from "./notices.ts";
 import { type PauseKind, RETURN_SPREAD_MILLIS } from "./pauses.ts";
 import type { Trusted } from "./trust.ts";
@@ -46,6 +46,7 @@ export class Mp2Membership {
   readonly #search: Mp2Search;
   readonly #announcements: Announcements;
   readonly #dialBacks: DialBacks;
+  readonly #setbacks: Setbacks;
   readonly #deadlines = new Deadlines<"mp2", "epoch">();
   #presence: Mp2Presence | undefined;
   /** Of the session before the present one, if that one replaces it. */
@@ -54,7 +55,6 @@ export class Mp2Membership {
   #away: (Away & { readonly at: Millis }) | undefined;
   /** Of a beacon of our registry, and not our session's. */
   #foreignEpoch: string | undefined;
-  #isStrangerTold = false;
 
   constructor(options: Mp2Options) {
     this.#options = options;
@@ -64,10 +64,10 @@ export class Mp2Membership {
     this.#search = new Mp2Search({ random, emit, hosts, isPinned, knowsAny });
     this.#dialBacks = new DialBacks({
       ...{ emit, trusted, search: this.#search, profile: options.profile },
-      passedOn: (now, joined, address) =>
-        options.changed(now, { type: "failing", text: passedOnText(joined.source.address, address) }),
+      passedOn: (now, joined, address) => this.#setbacks.passedOn(now, joined.source.address, address),
       over: (now, joined, end) => this.#registrationOver(now, joined, end),
     });
+    this.#setbacks = new Setbacks((now, text) => options.changed(now, { type: "failing", text }));
     this.#announcements = new Announcements(
       (fingerprint) => fingerprint === this.#last?.fingerprint || trusted.isRegistry(fingerprint, hosts),
     );
@@ -176,10 +176,7 @@ export class Mp2Membership {
     else if (decoded.value.type === "cookie") {
       const outcome = this.#search.cookie(now, from, decoded.value);
       if (outcome === "joined") this.#options.changed(now, { type: "answered" });
-      else if (outcome === "stranger" && !this.#isStrangerTold) {
-        this.#isStrangerTold = true;
-        this.#options.changed(now, { type: "failing", text: strangerText(from.address) });
-      }
+      else if (outcome === "stranger") this.#setbacks.stranger(now, from.address);
     } else {
       const { port, reason } = decoded.value;
       const joined = this.#search.blocked(decoded.value);
@@ -233,7 +230,7 @@ export class Mp2Membership {
       const subject = subjectOf(joined, end.realm);
       const { address } = joined.source;
       trusted.contradicted(now, { subject, address, offered: joined.fingerprint, proved: true });
-    }
+    } else this.#setbacks.failed(now, joined.source.address, end.why);
   }
 
   #registered(now: Millis, registration: Registration): void {
@@ -249,6 +246,7 @@ export class Mp2Membership {
     }
     this.#last = joined;
     this.#away = undefined;
+    this.#setbacks.over();
     this.#announcements.floor(joined.fingerprint, registered.time);
     this.#renamedFrom = this.#presence?.registration.nick;
     this.#presence?.drop();
@@ -299,9 +297,4 @@ export class Mp2Membership {
     const trust = this.#options.trusted.judge(subjectOf(joined, realm), fingerprint);
     return { protocol: "mp2", address, realm, fingerprint, trust };
   }
-}
-
-/** Somebody passes it on; or a registry with several addresses, of another maker than ours. */
-function passedOnText(registry: string, address: string): string {
-  return `not accepted: the registry at ${registry} seems to call back from ${address}, so somebody there may be passing its call on (the same machine? then use --registry ${address})`;
 }

@@ -43,6 +43,7 @@ export class ChatShell {
   readonly #alarm: Alarm;
   readonly #listeners = new Set<(notice: ShellNotice) => void>();
   #pumping = false;
+  #pumpAsked = false;
   #closed = false;
 
   private constructor(options: ChatShellOptions, open: { network: ChatNetwork; pins: KeptPins }) {
@@ -185,8 +186,18 @@ export class ChatShell {
 
   #run<Result>(action: (client: ChatClient, now: Millis) => Result): Result {
     const result = action(this.#client, this.#options.clock.now());
-    queueMicrotask(() => this.#pump());
+    this.#pumpSoon();
     return result;
+  }
+
+  /** Once for all that happens until then: many messages in a row leave together. */
+  #pumpSoon(): void {
+    if (this.#pumpAsked) return;
+    this.#pumpAsked = true;
+    queueMicrotask(() => {
+      this.#pumpAsked = false;
+      this.#pump();
+    });
   }
 
   #pump(): void {

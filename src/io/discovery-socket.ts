@@ -5,7 +5,7 @@ import type { Source } from "../registry/discovery.ts";
 import { MP1_GROUP } from "../wire/mp1-discovery.ts";
 import { MP2_GROUP_IPV4, MP2_GROUP_IPV6 } from "../wire/mp2-values.ts";
 import { DiscoveryAnswers } from "./discovery-answers.ts";
-import { isOnLink, type Link } from "./interfaces.ts";
+import { isOnLink } from "./interfaces.ts";
 import { LinkWatch } from "./link-watch.ts";
 import { bindUdp, closeUdp, NO_IPV6, receiveBursts } from "./udp.ts";
 
@@ -284,8 +284,12 @@ export class DiscoverySocket {
 
   /** The address of ours on the link of `address`. */
   #localTowards(address: string): string | undefined {
-    const locals = this.#watch.links.flatMap(({ ipv4, ipv6 }: Link) => [...ipv4, ...ipv6]);
-    return locals.find((local) => isOnLink(address, local))?.address;
+    const isIpv6 = address.includes(":");
+    for (const { ipv4, ipv6 } of this.#watch.links) {
+      const local = (isIpv6 ? ipv6 : ipv4).find((own) => isOnLink(address, own));
+      if (local !== undefined) return local.address;
+    }
+    return undefined;
   }
 
   /** The socket for all of a family where there is one, otherwise the one bound to `address`. */

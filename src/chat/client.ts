@@ -3,17 +3,21 @@ import { Deadlines } from "../base/deadlines.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
 import type { Listed } from "../roster/listed.ts";
 import { Mirror } from "../roster/mirror.ts";
-import type { MessageId, StatusText } from "../wire/mp2-values.ts";
+import { MESSAGE_ID_BYTES, type MessageId, type RoomName, type StatusText } from "../wire/mp2-values.ts";
 import type { Nickname } from "../wire/nickname.ts";
 import { Arrivals } from "./arrivals.ts";
+import { parseRoom } from "./commands.ts";
 import { Deliveries } from "./deliveries.ts";
 import type { ChatEvent, ChatOutput, Progress } from "./events.ts";
 import { KnownPeers } from "./known-peers.ts";
 import { Links } from "./links.ts";
 import { Membership } from "./membership.ts";
 import { availability, type MembershipChange } from "./membership-changes.ts";
-import type { ChatSnapshot } from "./notices.ts";
+import type { ChatNotice, ChatSnapshot } from "./notices.ts";
 import type { PinSubject, Pins } from "./pins.ts";
+import { RoomPosts } from "./room-posts.ts";
+import { Rooms } from "./rooms.ts";
+import type { SendOptions } from "./session.ts";
 import type { ChatIdentity, ChatSettings } from "./settings.ts";
 import { Trusted } from "./trust.ts";
 
@@ -40,12 +44,15 @@ export interface ChatClientOptions {
 export class ChatClient {
   readonly #outputs: ChatOutput[] = [];
   readonly #legacy: boolean;
+  readonly #random: Random;
   readonly #trusted: Trusted;
   readonly #peers: KnownPeers;
   readonly #membership: Membership;
   readonly #links: Links;
   readonly #deliveries: Deliveries;
   readonly #arrivals: Arrivals;
+  readonly #rooms: Rooms;
+  readonly #posts: RoomPosts;
   readonly #deadlines = new Deadlines<"presence", "tell">();
   #registryLostAt: Millis | undefined;
   /** Entries of the mirror have changed within the call that is under way. */
@@ -58,6 +65,7 @@ export class ChatClient {
       this.#outputs.push(output);
     };
     this.#legacy = settings.legacy;
+    this.#random = random;
     const own = identity.fingerprint;
     this.#trusted = new Trusted({ pins, unixAt, emit });
     const peers = new KnownPeers({ own, judge: this.#trusted.judgePeer });
@@ -69,23 +77,39 @@ export class ChatClient {
     const nick = (): Nickname => this.#membership.nickname;
     this.#links = new Links({
       ...{ own, random, peers, trusted, nick, emit },
-      settled: (now, message, settlement) => this.#deliveries.settled(now, message, settlement),
+      settled: (now, message, settlement) => {
+        if (this.#posts.owns(message)) this.#posts.settled(message, settlement);
+        else this.#deliveries.settled(now, message, settlement);
+      },
+      isInRoom: (room) => this.#rooms.has(room),
       seen: (ids) => this.#deliveries.seen(ids),
     });
     this.#deliveries = new Deliveries({
-      ...{ peers, random, unixAt, emit, legacy: settings.legacy, nickname: nick },
+      ...{ peers, unixAt, emit, legacy: settings.legacy, nickname: nick },
       submit: (now, to, message) => this.#links.submit(now, to, message),
     });
     this.#arrivals = new Arrivals({ peers, emit });
+    this.#rooms = new Rooms(peers, settings.rooms ?? []);
+    this.#posts = new RoomPosts({
+      ...{ peers, unixAt, rooms: this.#rooms },
+      submit: (now, to, message) => this.#links.submit(now, to, message),
+      tell: (notice) => emit({ type: "notice", notice }),
+    });
   }
 
   start(now: Millis): void {
     this.#membership.start(now);
   }
 
-  /** Sends to a nickname or ADDRESS:PORT; "delivered" or "undelivered" with the returned id follows. */
-  send(now: Millis, to: string, text: string, waitMillis: Millis = 0): number {
-    return this.#deliveries.send(now, to, text, waitMillis);
+  /**
+   * Sends to a nickname, ADDRESS:PORT or #ROOM; "delivered" or "undelivered" with the returned id follows. `id`: chosen by
+   * whoever asks from another process.
+   */
+  send(now: Millis, to: string, text: string, options: SendOptions = {}, id = this.#newId()): MessageId {
+    const room = parseRoom(to);
+    if (room === undefined) this.#deliveries.send(now, id, to, text, options);
+    else this.#posts.send(now, id, room, text, options);
+    return id;
   }
 
   /**
@@ -98,7 +122,21 @@ export class ChatClient {
 
   /** Away or back, and what to say of oneself; undefined: nothing. */
   setStatus(_now: Millis, away: boolean, status: StatusText | undefined): void {
-    this.#membership.setAvailability(availability(away, status));
+    this.#membership.setAvailability(availability(away, status, this.#rooms.own));
+  }
+
+  /** We are in `room` from now on; false when we are in too many already. */
+  join(_now: Millis, room: RoomName): boolean {
+    if (!this.#rooms.join(room)) return false;
+    this.#tellRooms();
+    return true;
+  }
+
+  /** We are not in `room` any more; false when we were not. */
+  part(_now: Millis, room: RoomName): boolean {
+    const was = this.#rooms.part(room);
+    if (was) this.#tellRooms();
+    return was;
   }
 
   /** The user has seen these of `from`'s messages. */
@@ -206,13 +244,23 @@ export class ChatClient {
       registryLostAt: this.#registryLostAt,
       away: present.away,
       status: present.status,
+      rooms: this.#rooms.own,
       roster: this.#peers.list(),
     };
   }
 
   /** Messages on their way. */
   get pending(): number {
-    return this.#deliveries.pending;
+    return this.#deliveries.pending + this.#posts.pending;
+  }
+
+  #tellRooms(): void {
+    const { away, status } = this.#membership.availability;
+    this.#membership.setAvailability(availability(away, status, this.#rooms.own));
+  }
+
+  #newId(): MessageId {
+    return Buffer.from(this.#random.bytes(MESSAGE_ID_BYTES)).toString("hex") as MessageId;
   }
 
   #changed(now: Millis, change: MembershipChange): void {
@@ -227,7 +275,10 @@ export class ChatClient {
       case "online":
         this.#registryLostAt = undefined;
         if (change.again) this.#gatherPresence(now, PRESENCE_SETTLE_MILLIS);
-        else this.#peers.takeChanges();
+        else {
+          this.#peers.takeChanges();
+          this.#rooms.takeChanges();
+        }
         return;
       case "ended":
         this.#finish(now);
@@ -243,6 +294,7 @@ export class ChatClient {
   #finish(now: Millis): void {
     this.#arrivals.flush();
     this.#links.leave(now);
+    this.#posts.leave();
     this.#deliveries.leave(now);
   }
 
@@ -281,7 +333,8 @@ export class ChatClient {
     const { online, offline } = this.#peers.takeChanges();
     // Whoever was kept although the registry does not know of them is not to be waited for any more.
     this.#deliveries.rosterChanged(now);
-    if (online.length + offline.length === 0) return;
-    this.#outputs.push({ type: "notice", notice: { type: "presence", online, offline } });
+    const tell = (notice: ChatNotice): void => void this.#outputs.push({ type: "notice", notice });
+    if (online.length + offline.length > 0) tell({ type: "presence", online, offline });
+    for (const change of this.#rooms.takeChanges()) tell({ type: "room", change });
   }
 }

@@ -2,10 +2,11 @@ import { fingerprintText } from "../base/fingerprint.ts";
 import { durationText, escapeText } from "../base/text.ts";
 import type { AssociationEnd } from "../chat/events.ts";
 import type { ChatNotice, Refusal, RefusalNext, RegistryStanding } from "../chat/notices.ts";
-import type { ShellNotice } from "../io/chat-shell.ts";
+import type { SessionNotice } from "../chat/session.ts";
 import { alarm, bad, good, type Line, nameText, quiet } from "./lines.ts";
 import { undeliveredText } from "./wording-delivery.ts";
 import { peerChangedLines } from "./wording-peers.ts";
+import { postedLines, roomLines, unpostedLines } from "./wording-rooms.ts";
 
 /** What people read, for every face. All of it is safe for a terminal: what came from elsewhere is escaped here. */
 
@@ -18,7 +19,7 @@ export interface SearchContext {
 type Notice<Type extends ChatNotice["type"]> = Extract<ChatNotice, { type: Type }>;
 
 /** The lines for a notice; none for what a face shows in its own way ("delivered", "received"). */
-export function noticeLines(notice: ShellNotice, context: SearchContext): readonly Line[] {
+export function noticeLines(notice: SessionNotice, context: SearchContext): readonly Line[] {
   switch (notice.type) {
     case "searching":
     case "search-failing":
@@ -38,6 +39,12 @@ export function noticeLines(notice: ShellNotice, context: SearchContext): readon
       return registryLines(notice);
     case "presence":
       return [quiet(presenceText(notice.online, notice.offline))];
+    case "room":
+      return roomLines(notice.change);
+    case "room-delivered":
+      return postedLines(notice);
+    case "room-undelivered":
+      return unpostedLines(notice);
     case "peer-changed":
       return peerChangedLines(notice);
     case "undelivered":
@@ -51,7 +58,7 @@ export function noticeLines(notice: ShellNotice, context: SearchContext): readon
 
 function searchLines(
   notice: Extract<
-    ShellNotice,
+    SessionNotice,
     { type: "searching" | "search-failing" | "trouble" | "search-hint" | "blocked" }
   >,
   context: SearchContext,

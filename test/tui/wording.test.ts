@@ -5,6 +5,7 @@ import type { ChatNotice, Peer, UndeliveredReason } from "../../src/chat/notices
 import { messageText } from "../../src/tui/lines.ts";
 import { noticeLines } from "../../src/tui/wording.ts";
 import { rosterLines, senderText } from "../../src/tui/wording-peers.ts";
+import type { MessageId } from "../../src/wire/mp2-values.ts";
 import { nickname } from "../chat/virtual-client.ts";
 
 const STANDING = {
@@ -25,6 +26,7 @@ const OLA: Peer = {
   reason: undefined,
   lastSeen: undefined,
   status: undefined,
+  rooms: [],
   fingerprint: undefined,
   kind: "mp1",
   trust: "unverified",
@@ -57,7 +59,7 @@ test("every reason has its sentence, which names the peer", () => {
   ];
   const texts = reasons.map((why) => {
     const message = {
-      id: 1,
+      messageId: "01".repeat(16) as MessageId,
       to: "ola",
       text: "hi",
       why,
@@ -116,6 +118,7 @@ test("the list marks everybody, and says when it is old", () => {
     registryLostAt: 5,
     away: false,
     status: undefined,
+    rooms: [],
     roster: [OLA],
   };
   const [since, ola] = rosterLines(snapshot, "12:03").map((line) => line.text);

@@ -3,12 +3,8 @@ import { join } from "node:path";
 import type { Clock, Millis, Random } from "../base/clock.ts";
 import { errorText, MisuseError, SystemError } from "../base/errors.ts";
 import { durationText } from "../base/text.ts";
-import {
-  ControlError,
-  type LogLevelRequest,
-  type RegistryControl,
-  type StopRequest,
-} from "../control/methods.ts";
+import { ControlError } from "../control/errors.ts";
+import type { LogLevelRequest, RegistryControl, StopRequest } from "../control/methods.ts";
 import { removePidFile, writePidFile } from "../control/pidfile.ts";
 import {
   type ClientReport,

@@ -82,7 +82,9 @@ export type EndReason =
   | "kicked"
   | "banned"
   /** Another program registered with our key. */
-  | "superseded";
+  | "superseded"
+  /** This machine does not let it go on; the notice before says why. */
+  | "failed";
 
 /** What a person or a script is told. Texts in it come from the network as they are: whoever shows them escapes them. */
 export type ChatNotice =
@@ -163,6 +165,13 @@ export type ChatNotice =
       readonly proved: boolean;
     }
   | { readonly type: "received"; readonly message: ReceivedMessage }
+  /** Kept until they are back, or until the user has accepted their key. */
+  | {
+      readonly type: "waiting";
+      readonly messageId: MessageId;
+      readonly to: string;
+      readonly why: "offline" | "key-changed";
+    }
   /** The other machine has it. */
   | {
       readonly type: "delivered";

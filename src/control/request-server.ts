@@ -69,8 +69,8 @@ export interface RequestServerOptions {
 export interface ServedClient {
   /** Tells it something unasked; too far behind, it is dropped. */
   push(data: unknown): void;
-  /** What was sent goes out, then the connection ends. */
-  end(): void;
+  /** From now on it may be silent for as long as it likes. */
+  stay(): void;
 }
 
 interface Connection extends ServedClient {
@@ -79,6 +79,8 @@ interface Connection extends ServedClient {
   readonly reads: TokenBucket;
   /** Ids being answered; an id leaves the list when its reply goes out, and whoever comes second stays silent. */
   readonly underWay: Set<{ readonly id: number }>;
+  /** 0: for ever. */
+  idleMillis: Millis;
 }
 
 export class RequestServer {
@@ -136,14 +138,18 @@ export class RequestServer {
       reads: new TokenBucket({ perSecond: readsPerSecond, burst: readsPerSecond }, now),
       underWay: new Set(),
       push: (data) => this.#emit(socket, PUSH_EVENT, data),
-      end: () => void socket.end(),
+      idleMillis,
+      stay: () => {
+        connection.idleMillis = 0;
+        socket.setTimeout(0);
+      },
     };
     this.#connections.set(socket, connection);
     socket.on("close", () => this.#forget(socket));
     socket.on("data", () => {
       if (!connection.reads.take(this.#clock.now())) this.#drop(socket, "it sends in too small pieces");
     });
-    socket.on("drain", () => socket.setTimeout(idleMillis));
+    socket.on("drain", () => socket.setTimeout(connection.idleMillis));
     socket.on("timeout", () => this.#timedOut(connection));
     socket.setTimeout(idleMillis);
     this.#ipc.addSocket(socket);
@@ -224,9 +230,9 @@ export class RequestServer {
     if (socket.writableNeedDrain) socket.setTimeout(this.#limits.stalledMillis);
   }
 
-  #timedOut({ socket, underWay }: Connection): void {
+  #timedOut({ socket, underWay, idleMillis }: Connection): void {
     if (socket.writableNeedDrain) this.#drop(socket, "it does not read its replies");
-    else if (underWay.size > 0) socket.setTimeout(this.#limits.idleMillis);
+    else if (underWay.size > 0) socket.setTimeout(idleMillis);
     else socket.destroy();
   }
 

@@ -42,6 +42,10 @@ export function noticeLines(notice: SessionNotice, context: SearchContext): read
       return peerChangedLines(notice);
     case "undelivered":
       return [bad(undeliveredText(notice.message))];
+    case "waiting":
+      return [quiet(waitingText(notice))];
+    case "presence-moved":
+      return notice.here ? [quiet("the program that held your presence has ended; this one goes on")] : [];
     case "ended":
       return endedLines(notice);
     default:
@@ -236,6 +240,11 @@ function endedLines({ reason, text }: Notice<"ended">): readonly Line[] {
   if (reason === "banned") return [bad(`the registry's admin has banned you${said}`)];
   if (reason === "superseded") return [bad("another program registered with your key; this one has ended")];
   return [];
+}
+
+function waitingText({ to, why }: Notice<"waiting">): string {
+  if (why === "offline") return `${nameText(to)} is offline; sent when they are back`;
+  return `held: ${nameText(to)} has another key than the one you know (to send it: /trust accept ${nameText(to)})`;
 }
 
 function presenceText(online: readonly string[], offline: readonly string[]): string {

@@ -47,7 +47,9 @@ export class TestShell {
     const parsed = parseNickname(place.nickname);
     if (!parsed.ok) throw new Error(parsed.text);
     const profile = Profile.open(place.directory ?? scratchDirectory(owner));
-    const { identity, slot } = await profile.takeIdentity();
+    const taken = await profile.takeIdentity();
+    if (taken === undefined) throw new Error(`another shell holds ${profile.directory}`);
+    const { identity, slot } = taken;
     const watched = new Watched();
     const shell = await ChatShell.open({
       settings: {

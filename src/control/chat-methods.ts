@@ -16,6 +16,7 @@ import {
   parseHolder,
   parseMarkReadRequest,
   parseRenameRequest,
+  parseRoomRequest,
   parseSendRequest,
   parseStatusRequest,
   parseTypingRequest,
@@ -33,7 +34,10 @@ export interface Holder {
   /** The presence ends, for everybody who is attached. */
   quit(): void;
   /** Throws ControlError unless the program has attached. */
-  readonly session: Pick<ChatSession, "rename" | "setStatus" | "markRead" | "typing" | "accept" | "forget">;
+  readonly session: Pick<
+    ChatSession,
+    "rename" | "setStatus" | "join" | "part" | "markRead" | "typing" | "accept" | "forget"
+  >;
   send(request: SendRequest): void;
 }
 
@@ -54,10 +58,12 @@ export const CHAT_METHODS = {
     return null;
   }),
   holder: method(nothing, parseHolder, (holder): HolderReport => holder.holder()),
+  join: method(parseRoomRequest, boolean, ({ session }, { room }) => session.join(room)),
   "mark-read": method(parseMarkReadRequest, nothingBack, ({ session }, { from, ids }: MarkReadRequest) => {
     session.markRead(from, ids);
     return null;
   }),
+  part: method(parseRoomRequest, boolean, ({ session }, { room }) => session.part(room)),
   quit: method(nothing, nothingBack, (holder) => {
     holder.quit();
     return null;

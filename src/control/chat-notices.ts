@@ -11,9 +11,11 @@ import type {
   RefusalCode,
   RefusalNext,
   RegistryStanding,
+  RoomUndeliveredReason,
   UndeliveredMessage,
   UndeliveredReason,
 } from "../chat/notices.ts";
+import type { RoomChange } from "../chat/rooms.ts";
 import type { SessionNotice } from "../chat/session.ts";
 import type { BlockedReason } from "../wire/mp2-discovery.ts";
 import {
@@ -25,6 +27,7 @@ import {
   name,
   nickname,
   port,
+  roomName,
   sentence,
   trust,
   unixMillis,
@@ -103,6 +106,7 @@ const received = shape<ReceivedMessage>({
   time: optional(unixMillis),
   fingerprint: optional(fingerprint),
   reply: optional(messageId) as typeof messageId,
+  room: optional(roomName) as typeof roomName,
 });
 
 const undelivered = shape<UndeliveredMessage>({
@@ -180,11 +184,38 @@ const NOTICES: { readonly [Name in Type]: Parse<Fields<Name>> } = {
     offered: optional(fingerprint),
     proved: boolean,
   }),
+  room: shape<Fields<"room">>({
+    change: shape<RoomChange>({
+      room: roomName,
+      joined: list(MAX_NAMES, nickname),
+      left: list(MAX_NAMES, nickname),
+    }),
+  }),
   received: shape<Fields<"received">>({ message: received }),
   waiting: shape<Fields<"waiting">>({ messageId, to: messageText, why: oneOf(["offline", "key-changed"]) }),
   delivered: shape<Fields<"delivered">>(aboutMessage),
   read: shape<Fields<"read">>(aboutMessage),
   undelivered: shape<Fields<"undelivered">>({ message: undelivered }),
+  "room-delivered": shape<Fields<"room-delivered">>({
+    messageId,
+    room: roomName,
+    text: messageText,
+    reached: list(MAX_NAMES, nickname),
+  }),
+  "room-undelivered": shape<Fields<"room-undelivered">>({
+    messageId,
+    room: roomName,
+    text: messageText,
+    why: wordOf<RoomUndeliveredReason>({
+      "not-in-room": true,
+      "nobody-there": true,
+      "not-reached": true,
+      empty: true,
+      "too-long": true,
+      "queue-full": true,
+    }),
+    missed: list(MAX_NAMES, nickname),
+  }),
   typing: shape<Fields<"typing">>({ from: nickname, active: boolean }),
   trouble: shape<Fields<"trouble">>({ text: sentence }),
   "presence-moved": shape<Fields<"presence-moved">>({ here: boolean }),

@@ -5,7 +5,7 @@ import type { ChatSnapshot, Peer } from "../chat/notices.ts";
 import type { Pin, PinSubject } from "../chat/pins.ts";
 import type { SessionNotice } from "../chat/session.ts";
 import type { NamedRegistry, PresenceSettings, WhenTaken } from "../chat/settings.ts";
-import type { MessageId, OfflineReason, PresenceState, StatusText } from "../wire/mp2-values.ts";
+import type { MessageId, OfflineReason, PresenceState, RoomName, StatusText } from "../wire/mp2-values.ts";
 import type { Nickname } from "../wire/nickname.ts";
 import { parseNotice, registryStanding } from "./chat-notices.ts";
 import {
@@ -18,6 +18,8 @@ import {
   nickname,
   pinSubject,
   port,
+  roomName,
+  roomNames,
   statusText,
   trust,
   unixMillis,
@@ -120,6 +122,7 @@ const parsePeer = shape<Peer>({
   lastSeen: optional(unixMillis),
   status: optional(name),
   fingerprint: optional(fingerprint),
+  rooms: roomNames,
   kind: wordOf<Peer["kind"]>({ mp2: true, "mp1-own": true, "mp1-original": true, mp1: true }),
   trust,
 });
@@ -142,6 +145,7 @@ const parseState = shape<StateReport>({
   registryLostFor: optional(millis),
   away: boolean,
   status: optional(name),
+  rooms: roomNames,
 });
 
 const PUSHES: { readonly [Type in Push["type"]]: Parse<Omit<Extract<Push, { type: Type }>, "type">> } = {
@@ -207,5 +211,6 @@ export const parseTypingRequest = shape<{ readonly to: string; readonly active: 
   active: boolean,
 });
 export const parseRenameRequest = shape<{ readonly nickname: Nickname }>({ nickname });
+export const parseRoomRequest = shape<{ readonly room: RoomName }>({ room: roomName });
 export const parseAcceptRequest = shape<AcceptRequest>({ subject: pinSubject, fingerprint });
 export const parseForgetRequest = shape<{ readonly subject: PinSubject }>({ subject: pinSubject });

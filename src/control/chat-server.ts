@@ -209,10 +209,10 @@ export class PresenceServer {
     for (const client of this.#attached) push(client, told);
   }
 
-  #stateOf({ nickname, registry, registryLostAt, away, status }: ChatSession["snapshot"]): StateReport {
+  #stateOf({ roster: _, registryLostAt, ...state }: ChatSession["snapshot"]): StateReport {
     const registryLostFor =
       registryLostAt === undefined ? undefined : Math.max(0, this.#options.clock.now() - registryLostAt);
-    return { nickname, registry, registryLostFor, away, status };
+    return { ...state, registryLostFor };
   }
 }
 

@@ -3,15 +3,18 @@ import { type Fingerprint, parseFingerprint } from "../base/fingerprint.ts";
 import type { Trust } from "../chat/notices.ts";
 import { MAX_PIN_NAME_LENGTH, type PinSubject } from "../chat/pins.ts";
 import {
+  MAX_ROOMS,
   MAX_STATUS_CHARACTERS,
   MAX_UNIX_MILLIS,
   type MessageId,
   parseMessageId,
+  parseRoomName,
   parseStatusText,
+  type RoomName,
   type StatusText,
 } from "../wire/mp2-values.ts";
 import { type Nickname, parseNickname } from "../wire/nickname.ts";
-import { integer, number, shape, text, textAs, wordOf } from "./parse.ts";
+import { integer, list, number, shape, text, textAs, wordOf } from "./parse.ts";
 
 /** Longer than any name, host or address. */
 export const name = text(300);
@@ -35,6 +38,8 @@ export const nickname = textAs<Nickname>(256, "a nickname", (value) => {
 });
 export const fingerprint = textAs<Fingerprint>(64, "64 hexadecimal digits", parseFingerprint);
 export const messageId = textAs<MessageId>(32, "32 hexadecimal digits", parseMessageId);
+export const roomName = textAs<RoomName>(256, "a room's name", parseRoomName);
+export const roomNames = list(MAX_ROOMS, roomName);
 export const statusText = textAs<StatusText>(2 * MAX_STATUS_CHARACTERS, "a status", parseStatusText);
 
 export const trust = wordOf<Trust>({

@@ -14,7 +14,13 @@ import type { ChatShell } from "../io/chat-shell.ts";
 import type { Identity } from "../io/identity.ts";
 import type { HeldSlot } from "../io/identity-slot.ts";
 import type { Profile } from "../io/profile.ts";
-import { MESSAGE_ID_BYTES, type MessageId, type StatusText } from "../wire/mp2-values.ts";
+import {
+  MAX_ROOMS,
+  MESSAGE_ID_BYTES,
+  type MessageId,
+  type RoomName,
+  type StatusText,
+} from "../wire/mp2-values.ts";
 import type { Nickname } from "../wire/nickname.ts";
 
 /** Between two looks for who holds the presence; each is a connect(2) and a bind(2). */
@@ -209,6 +215,19 @@ export class Presence implements HeldSession {
     else void this.#ask("set-status", { away, status });
   }
 
+  join(room: RoomName): boolean {
+    if (this.#place.type === "holding") return this.#place.shell.join(room);
+    void this.#ask("join", { room });
+    const { rooms } = this.snapshot;
+    return rooms.includes(room) || rooms.length < MAX_ROOMS;
+  }
+
+  part(room: RoomName): boolean {
+    if (this.#place.type === "holding") return this.#place.shell.part(room);
+    void this.#ask("part", { room });
+    return this.snapshot.rooms.includes(room);
+  }
+
   markRead(from: string, ids: readonly MessageId[]): void {
     if (this.#place.type === "holding") this.#place.shell.markRead(from, ids);
     else void this.#ask("mark-read", { from, ids });
@@ -399,7 +418,8 @@ export class Presence implements HeldSession {
       this.#lookAtLink();
       return;
     }
-    const { away, status } = former ?? {};
+    const { away, status, rooms = [] } = former ?? {};
+    for (const room of rooms) found.shell.join(room);
     if (away === true || status !== undefined) found.shell.setStatus(away === true, status as StatusText);
     found.shell.start();
     setTimeout(() => this.#forgetFormer(), RESUME_MILLIS).unref();
@@ -454,7 +474,8 @@ export class Presence implements HeldSession {
   #hear(notice: SessionNotice): void {
     const shown = this.#resuming(notice);
     if (shown === undefined) return;
-    if (shown.type === "delivered") this.#settle(shown.messageId);
+    if (shown.type === "delivered" || shown.type === "room-delivered" || shown.type === "room-undelivered")
+      this.#settle(shown.messageId);
     else if (shown.type === "undelivered") this.#settle(shown.message.messageId);
     else if (shown.type === "online") this.#wasOnline = true;
     if (this.#place.type === "holding") {

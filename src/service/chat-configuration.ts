@@ -155,8 +155,8 @@ function hosts(value: unknown): readonly NamedHost[] {
 }
 
 function oneInterface(value: unknown): string {
-  const [name] = interfaceNames(typeof value === "string" ? [value] : undefined);
-  if (name === undefined) throw new Error('wants the name of an interface, as in "eth0"');
+  if (typeof value !== "string") throw new Error('wants the name of an interface, as in "eth0"');
+  const [name = value] = interfaceNames([value]);
   return name;
 }
 

@@ -50,7 +50,7 @@ export function refusal(
   why: string,
 ): ConfigurationError {
   const line = lineOf(text, section, name);
-  const key = name === undefined ? section : `${section}.${name}`;
+  const key = [section, name].filter((part) => part !== undefined && part !== "").join(".");
   return new ConfigurationError(
     `${file}${line === 0 ? "" : `, line ${line}`}: ${escapeText(key, 100)}: ${why}`,
   );

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
-import { Command, CommanderError } from "commander";
+import { Argument, Command, CommanderError } from "commander";
 import { errorCode, errorText } from "../base/errors.ts";
 import { escapeText } from "../base/text.ts";
 import { EXIT } from "../chat/exit-codes.ts";
@@ -11,6 +11,7 @@ import { addPresenceCommands } from "./chat-presence.ts";
 import { type ChatOptions, converse, type Typed } from "./chat-run.ts";
 import { addScriptCommands } from "./chat-scripts.ts";
 import { addTrustCommands } from "./chat-trust.ts";
+import { completionScript, SHELLS, type Shell } from "./completion.ts";
 
 const EXAMPLES = `
 Examples:
@@ -61,6 +62,12 @@ async function main(): Promise<number> {
   addPresenceCommands(program, { options, ended });
   addConfigCommands(program, ended);
   addTrustCommands(program, options, ended);
+  program
+    .command("completion")
+    .description("print the completion script of a shell")
+    .addArgument(new Argument("<shell>").choices(SHELLS))
+    .addHelpText("after", "\nExample: source <(multiproto-chat completion bash)")
+    .action((shell: Shell) => void process.stdout.write(completionScript(program, shell)));
   await program.parseAsync();
   return code;
 }

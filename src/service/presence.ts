@@ -477,6 +477,8 @@ export class Presence implements HeldSession {
     if (shown.type === "delivered" || shown.type === "room-delivered" || shown.type === "room-undelivered")
       this.#settle(shown.messageId);
     else if (shown.type === "undelivered") this.#settle(shown.message.messageId);
+    // From here on it is kept by the holder, and by whoever holds after it.
+    else if (shown.type === "waiting") this.#settle(shown.messageId);
     else if (shown.type === "online") this.#wasOnline = true;
     if (this.#place.type === "holding") {
       this.#place.server.tell(shown);

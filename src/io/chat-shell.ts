@@ -7,7 +7,7 @@ import type { PinSubject, Pins } from "../chat/pins.ts";
 import type { ChatSession, SendOptions, SessionNotice } from "../chat/session.ts";
 import type { ChatSettings } from "../chat/settings.ts";
 import type { SctpEndpoint } from "../sctp/api.ts";
-import type { MessageId, StatusText } from "../wire/mp2-values.ts";
+import type { MessageId, RoomName, StatusText } from "../wire/mp2-values.ts";
 import type { Nickname } from "../wire/nickname.ts";
 import { Alarm } from "./alarm.ts";
 import type { RegistryPlace } from "./chat-hello.ts";
@@ -41,6 +41,7 @@ export class ChatShell implements ChatSession {
   readonly #alarm: Alarm;
   readonly #listeners = new Set<(notice: SessionNotice) => void>();
   #pumping = false;
+  #pumpAsked = false;
   #closed = false;
 
   private constructor(options: ChatShellOptions, open: { network: ChatNetwork; pins: KeptPins }) {
@@ -129,6 +130,14 @@ export class ChatShell implements ChatSession {
     this.#run((client, now) => client.setStatus(now, away, status));
   }
 
+  join(room: RoomName): boolean {
+    return this.#run((client, now) => client.join(now, room));
+  }
+
+  part(room: RoomName): boolean {
+    return this.#run((client, now) => client.part(now, room));
+  }
+
   markRead(from: string, messageIds: readonly MessageId[]): void {
     this.#run((client, now) => client.markRead(now, from, messageIds));
   }
@@ -176,8 +185,18 @@ export class ChatShell implements ChatSession {
 
   #run<Result>(action: (client: ChatClient, now: Millis) => Result): Result {
     const result = action(this.#client, this.#options.clock.now());
-    queueMicrotask(() => this.#pump());
+    this.#pumpSoon();
     return result;
+  }
+
+  /** Once for all that happens until then: many messages in a row leave together. */
+  #pumpSoon(): void {
+    if (this.#pumpAsked) return;
+    this.#pumpAsked = true;
+    queueMicrotask(() => {
+      this.#pumpAsked = false;
+      this.#pump();
+    });
   }
 
   #pump(): void {

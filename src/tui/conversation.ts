@@ -1,6 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import { fingerprintText } from "../base/fingerprint.ts";
-import { COMMAND_HELP, type Command, parseCommand } from "../chat/commands.ts";
+import { COMMAND_HELP, type Command, parseCommand, parseRoom } from "../chat/commands.ts";
 import { parseDestination } from "../chat/known-peers.ts";
 import type { Peer, ReceivedMessage } from "../chat/notices.ts";
 import type { ChatSession, SessionNotice } from "../chat/session.ts";
@@ -11,6 +11,7 @@ import { timeOfDay, timeOfDayAt } from "./time.ts";
 import { acceptKey, forgetKey, type TrustChange } from "./trust-changes.ts";
 import { noticeLines, type SearchContext } from "./wording.ts";
 import { firstContactLines, MARKS_HELP, peerKeyLines, rosterLines, senderText } from "./wording-peers.ts";
+import { joinedLines, roomsLines, roomText } from "./wording-rooms.ts";
 import { pinLines, pinName } from "./wording-trust.ts";
 
 /** What a line led to. */
@@ -23,7 +24,17 @@ export type Entered =
 /** What of the client a conversation needs. */
 export type ConversationSession = Pick<
   ChatSession,
-  "snapshot" | "pins" | "fingerprint" | "send" | "rename" | "setStatus" | "markRead" | "accept" | "forget"
+  | "snapshot"
+  | "pins"
+  | "fingerprint"
+  | "send"
+  | "rename"
+  | "setStatus"
+  | "join"
+  | "part"
+  | "markRead"
+  | "accept"
+  | "forget"
 >;
 
 /** What both line interfaces share: commands in, lines out, and who one is talking to. */
@@ -56,9 +67,10 @@ export class Conversation {
     return this.#undelivered;
   }
 
-  /** Names for completion, online first. */
+  /** Names for completion, online first, then rooms. */
   get names(): readonly string[] {
-    return this.#session.snapshot.roster.map((item) => item.nickname);
+    const { roster, rooms } = this.#session.snapshot;
+    return [...roster.map(({ nickname }) => nickname), ...rooms.map((room) => `#${room}`)];
   }
 
   /** Somebody is at the keyboard: what was shown has been read. */
@@ -110,12 +122,14 @@ export class Conversation {
   }
 
   #received(message: ReceivedMessage): readonly Line[] {
-    if (message.standing !== "mismatch") this.#partner ??= message.from;
+    const { room } = message;
+    if (message.standing !== "mismatch") this.#partner ??= room === undefined ? message.from : `#${room}`;
     if (message.messageId !== undefined) {
       const key = foldNickname(message.from);
       this.#unread.set(key, [...(this.#unread.get(key) ?? []), message.messageId]);
     }
-    const head = `${timeOfDay(this.#clock.wall())} ${senderText(message)}`;
+    const where = message.room === undefined ? "" : `${roomText(message.room)} `;
+    const head = `${timeOfDay(this.#clock.wall())} ${where}${senderText(message)}`;
     const { from: name, fingerprint } = message;
     const others =
       fingerprint === undefined ? [] : this.#session.pins.othersOf({ kind: "peer", name }, fingerprint);
@@ -140,6 +154,10 @@ export class Conversation {
         return [quiet("you are back")];
       case "nick":
         return this.#rename(command.name);
+      case "join":
+      case "part":
+      case "rooms":
+        return this.#room(command);
       case "fingerprint":
         return this.#fingerprint(command.name);
       case "trust-list":
@@ -163,7 +181,7 @@ export class Conversation {
     // Not a name that was mistyped: the next bare text shall reach somebody.
     const listed = this.#listed(to);
     if (listed !== undefined) this.#partner = listed.nickname;
-    else if (parseDestination(to) !== undefined) this.#partner = to;
+    else if (parseDestination(to) !== undefined || parseRoom(to) !== undefined) this.#partner = to;
     const id = this.#session.send(to, text);
     this.#lastSent.set(foldNickname(to), id);
     return { type: "sent", to, id };
@@ -186,6 +204,20 @@ export class Conversation {
       return [bad("not set: that text has more than 128 characters, or some that cannot be shown")];
     this.#session.setStatus(true, status);
     return [quiet(`you are away${status === undefined ? "" : `: ${messageText(status)}`}; /back ends that`)];
+  }
+
+  #room(command: Extract<Command, { type: "join" | "part" | "rooms" }>): readonly Line[] {
+    if (command.type === "rooms") return roomsLines(this.#session.snapshot);
+    if (command.type === "join") {
+      if (!this.#session.join(command.room))
+        return [bad("not joined: you are in 16 rooms already (/part #ROOM)")];
+      this.#partner = `#${command.room}`;
+      return joinedLines(this.#session.snapshot, command.room);
+    }
+    const room = command.room ?? parseRoom(this.#partner ?? "");
+    if (room === undefined || !this.#session.part(room)) return [bad("you are not in that room; see /rooms")];
+    if (this.#partner === `#${room}`) this.#partner = undefined;
+    return [quiet(`you left #${messageText(room)}`)];
   }
 
   #rename(name: string): readonly Line[] {

@@ -1,6 +1,7 @@
 import { userInfo } from "node:os";
 import { escapeText } from "../base/text.ts";
 import type { WhenTaken } from "../chat/settings.ts";
+import { makeArchivePlace } from "../io/archive-path.ts";
 import type { RegistryPlace } from "../io/chat-hello.ts";
 import { ChatShell } from "../io/chat-shell.ts";
 import { systemClock } from "../io/clock.ts";
@@ -8,6 +9,8 @@ import { usableLinks } from "../io/interfaces.ts";
 import { dataDirectory, Profile } from "../io/profile.ts";
 import { systemRandom } from "../io/random.ts";
 import { createSctpEndpoint, WATCHED_SCTP_SETTINGS } from "../sctp/index.ts";
+import { MemoryArchive } from "../store/archive-memory.ts";
+import { type OpenedArchive, openArchive } from "../store/sqlite-archive.ts";
 import { LineFace } from "../tui/line-face.ts";
 import { historyPath } from "../tui/line-history.ts";
 import { runPlain } from "../tui/line-plain.ts";
@@ -62,6 +65,7 @@ async function withShell(
 ): Promise<number> {
   const profile = Profile.open(dataDirectory(process.env, options.dataDir));
   const { identity, slot } = await profile.takeIdentity();
+  const { archive, troubles } = archiveOf(options, slot.number);
   try {
     const registry = place(options);
     const shell = await ChatShell.open({
@@ -77,19 +81,29 @@ async function withShell(
       encapsulationPort: options.encapsulationPort,
       identity,
       pins: profile.pins,
+      archive,
       clock: systemClock,
       random: systemRandom,
       createEndpoint,
     });
     leaveOnSignals(shell);
     try {
+      for (const text of troubles) process.stderr.write(`multiproto-chat: ${escapeText(text)}\n`);
       return await use(shell, { place: placeText(registry) });
     } finally {
       await shell.close();
     }
   } finally {
+    archive.close();
     slot.release();
   }
+}
+
+/** The first program of a user keeps what is said; what others beside it send is their own. */
+function archiveOf(options: ChatOptions, slot: number): OpenedArchive {
+  const { wall } = systemClock;
+  if (slot > 1) return { archive: new MemoryArchive({ wall }), troubles: [] };
+  return openArchive({ path: makeArchivePlace(process.env, options.dataDir), clock: systemClock });
 }
 
 function createEndpoint(localPort: number) {

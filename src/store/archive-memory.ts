@@ -204,10 +204,10 @@ export class MemoryArchive implements ArchiveStore {
       } else if (change.type === "read-told") {
         if (isNamed && message.fingerprint === change.fingerprint && message.told === false)
           this.#messages.set(seq, { ...message, told: true });
-      } else if (change.type === "read-here" && message.conversation === change.conversation) {
-        if (message.state === "read") continue;
+      } else if (change.type === "read-here" && message.state === "unread") {
         if (isNamed) this.#messages.set(seq, { ...message, state: "read", told: false });
-        else if (message.messageId === undefined) this.#messages.set(seq, { ...message, state: "read" });
+        else if (message.messageId === undefined && message.conversation === change.conversation)
+          this.#messages.set(seq, { ...message, state: "read" });
       }
     }
   }

@@ -141,8 +141,7 @@ export class SqliteArchiveSession {
           statements.readThere.run({ id: hexBytes(id), fingerprint: hexBytes(change.fingerprint) });
         return true;
       case "read-here":
-        for (const id of change.messageIds)
-          statements.readHere.run({ id: hexBytes(id), key: change.conversation });
+        for (const id of change.messageIds) statements.readHere.run(hexBytes(id));
         statements.readAnonymous.run(change.conversation);
         return true;
       case "read-told":
@@ -262,8 +261,7 @@ function prepareAll(database: DatabaseSync) {
        WHERE message_id = :id AND direction = 1 AND state = 'delivered' AND fingerprint = :fingerprint`,
     ),
     readHere: database.prepare(
-      `UPDATE message SET state = 'read', told = 0 WHERE message_id = :id AND direction = 0 AND state = 'unread'
-         AND conversation = (SELECT id FROM conversation WHERE key = :key)`,
+      "UPDATE message SET state = 'read', told = 0 WHERE message_id = ? AND direction = 0 AND state = 'unread'",
     ),
     readAnonymous: database.prepare(
       `UPDATE message SET state = 'read' WHERE direction = 0 AND state = 'unread' AND message_id IS NULL

@@ -2,6 +2,7 @@ import { userInfo } from "node:os";
 import { escapeText } from "../base/text.ts";
 import { EXIT } from "../chat/exit-codes.ts";
 import type { PresenceSettings, WhenTaken } from "../chat/settings.ts";
+import { makeArchivePlace } from "../io/archive-path.ts";
 import type { RegistryPlace } from "../io/chat-hello.ts";
 import { ChatShell } from "../io/chat-shell.ts";
 import { systemClock } from "../io/clock.ts";
@@ -12,7 +13,8 @@ import { dataDirectory, Profile } from "../io/profile.ts";
 import { systemRandom } from "../io/random.ts";
 import { createSctpEndpoint, WATCHED_SCTP_SETTINGS } from "../sctp/index.ts";
 import type { NamedHost } from "../service/chat-configuration.ts";
-import { Presence } from "../service/presence.ts";
+import { type HeldShell, Presence } from "../service/presence.ts";
+import { openArchive } from "../store/sqlite-archive.ts";
 import { runBackground } from "../tui/background.ts";
 import { jsonLine } from "../tui/json.ts";
 import { LineFace } from "../tui/line-face.ts";
@@ -98,7 +100,8 @@ async function withPresence(
     version: options.version,
     clock: systemClock,
     random: systemRandom,
-    openShell,
+    openShell: (...held) =>
+      openShell(makeArchivePlace(process.env, options.dataDir, options.profile), ...held),
     onMessage: (message) => hook?.run(`${jsonLine(messageReport(message, systemClock.wall()))}\n`),
   });
   try {
@@ -148,20 +151,34 @@ function differenceOf(
   return undefined;
 }
 
-function openShell(identity: Identity, settings: PresenceSettings, profile: Profile): Promise<ChatShell> {
+async function openShell(
+  archivePath: string,
+  identity: Identity,
+  settings: PresenceSettings,
+  profile: Profile,
+): Promise<HeldShell> {
   const { nickname, whenTaken: taken, legacy, registries, interfaces, port, encapsulationPort } = settings;
-  return ChatShell.open({
-    settings: { nickname, whenTaken: taken, legacy, hosts: registries.map(({ typed }) => typed) },
-    registry: placeOf(settings),
-    interfaces,
-    registryPort: port,
-    encapsulationPort,
-    identity,
-    pins: profile.pins,
-    clock: systemClock,
-    random: systemRandom,
-    createEndpoint,
-  });
+  const { archive, troubles } = openArchive({ path: archivePath, clock: systemClock });
+  try {
+    for (const text of troubles) process.stderr.write(`multiproto-chat: ${escapeText(text)}\n`);
+    const shell = await ChatShell.open({
+      settings: { nickname, whenTaken: taken, legacy, hosts: registries.map(({ typed }) => typed) },
+      registry: placeOf(settings),
+      interfaces,
+      registryPort: port,
+      encapsulationPort,
+      identity,
+      pins: profile.pins,
+      archive,
+      clock: systemClock,
+      random: systemRandom,
+      createEndpoint,
+    });
+    return { shell, close: () => shell.close().finally(() => archive.close()) };
+  } catch (error) {
+    archive.close();
+    throw error;
+  }
 }
 
 function createEndpoint(localPort: number) {

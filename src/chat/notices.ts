@@ -170,13 +170,6 @@ export type ChatNotice =
   /** Others came to a room that we are in, or left it. */
   | { readonly type: "room"; readonly change: RoomChange }
   | { readonly type: "received"; readonly message: ReceivedMessage }
-  /** Kept until they are back, or until the user has accepted their key. */
-  | {
-      readonly type: "waiting";
-      readonly messageId: MessageId;
-      readonly to: string;
-      readonly why: "offline" | "key-changed";
-    }
   /** The other machine has it. */
   | {
       readonly type: "delivered";
@@ -186,6 +179,16 @@ export type ChatNotice =
     }
   /** The other person has seen it; after "delivered". */
   | { readonly type: "read"; readonly messageId: MessageId; readonly to: string; readonly text: string }
+  /** It has not arrived, is kept, and goes out by itself when it can. Told again when the reason is another one. */
+  | {
+      readonly type: "waiting";
+      readonly messageId: MessageId;
+      readonly to: string;
+      readonly text: string;
+      readonly why: WaitingReason;
+      /** Where it was tried, if it was. */
+      readonly destination: Destination | undefined;
+    }
   | { readonly type: "undelivered"; readonly message: UndeliveredMessage }
   /** All who were in the room have it. */
   | {
@@ -269,6 +272,12 @@ export type UndeliveredReason =
   | "busy-there"
   /** We left before it was confirmed. */
   | "left";
+
+/**
+ * Why a message waits. "offline": for its peer to come online; "key-changed", "not-trusted-there": until a key is
+ * accepted, here or there; "left": we leave, and the next program of the user goes on; others: the last attempt failed.
+ */
+export type WaitingReason = UndeliveredReason;
 
 export type RoomUndeliveredReason =
   | "not-in-room"

@@ -21,7 +21,7 @@ const UNDER_WAY = 32;
 /** Until the next request may go. */
 const PACE_MILLIS: Millis = 5;
 /** A holder that is busy answers within this time, one that is stopped does not. */
-const ANSWER_MILLIS: Millis = 5_000;
+const ANSWER_MILLIS: Millis = 10_000;
 
 const WORDS = {
   server: "program that holds your presence",

@@ -109,12 +109,14 @@ const received = shape<ReceivedMessage>({
   room: optional(roomName) as typeof roomName,
 });
 
+const destination = optional(shape<Destination>({ address: name, port }));
+
 const undelivered = shape<UndeliveredMessage>({
   messageId,
   to: messageText,
   text: messageText,
   why,
-  destination: optional(shape<Destination>({ address: name, port })),
+  destination,
   partsDelivered: count,
   parts: count,
   uncertain: boolean,
@@ -192,7 +194,13 @@ const NOTICES: { readonly [Name in Type]: Parse<Fields<Name>> } = {
     }),
   }),
   received: shape<Fields<"received">>({ message: received }),
-  waiting: shape<Fields<"waiting">>({ messageId, to: messageText, why: oneOf(["offline", "key-changed"]) }),
+  waiting: shape<Fields<"waiting">>({
+    text: messageText,
+    destination,
+    messageId,
+    to: messageText,
+    why,
+  }),
   delivered: shape<Fields<"delivered">>(aboutMessage),
   read: shape<Fields<"read">>(aboutMessage),
   undelivered: shape<Fields<"undelivered">>({ message: undelivered }),

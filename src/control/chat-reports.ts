@@ -79,7 +79,6 @@ export interface SendRequest {
   readonly text: string;
   readonly waitMillis: Millis | undefined;
   readonly reply: MessageId | undefined;
-  readonly queue: boolean | undefined;
 }
 
 export interface StatusRequest {
@@ -201,7 +200,6 @@ export const parseSendRequest = shape<SendRequest>({
   text: messageText,
   waitMillis: optional(millis),
   reply: optional(messageId),
-  queue: optional(boolean),
 });
 
 export const parseStatusRequest = shape<StatusRequest>({ away: boolean, status: optional(statusText) });

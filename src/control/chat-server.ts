@@ -159,12 +159,11 @@ export class PresenceServer {
     return { pid, settings: settings(), fingerprint: session.fingerprint };
   }
 
-  #send(client: ServedClient, { messageId, to, text, waitMillis, reply, queue }: SendRequest): void {
+  #send(client: ServedClient, { messageId, to, text, waitMillis, reply }: SendRequest): void {
     if (!this.#attached.has(client)) throw new ControlError("bad-request", "Not attached");
     const options: SendOptions = {
       ...(waitMillis === undefined ? {} : { waitMillis }),
       ...(reply === undefined ? {} : { reply }),
-      ...(queue === undefined ? {} : { queue }),
     };
     this.#options.session.send(to, text, options, messageId);
   }

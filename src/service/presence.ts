@@ -46,7 +46,13 @@ export interface PresenceOptions {
     identity: Identity,
     settings: PresenceSettings,
     profile: Profile,
-  ) => Promise<ChatShell>;
+  ) => Promise<HeldShell>;
+}
+
+/** The shell of a holder, and what closes it with all that it stands on. */
+export interface HeldShell {
+  readonly shell: ChatShell;
+  close(): Promise<void>;
 }
 
 /**
@@ -62,6 +68,7 @@ type Place =
   | {
       readonly type: "holding";
       readonly shell: ChatShell;
+      readonly closeShell: () => Promise<void>;
       readonly server: PresenceServer;
       readonly slot: HeldSlot;
     }
@@ -272,8 +279,12 @@ export class Presence implements HeldSession {
       place.shell.leave();
       return;
     }
-    for (const [messageId, { to, text }] of [...this.#unsettled])
-      this.#hear(undelivered(messageId, to, text, "left"));
+    for (const [messageId, { to, text, options }] of [...this.#unsettled]) {
+      const isKept = options.waitMillis === undefined;
+      const left = { type: "waiting", messageId, to, text, why: "left", destination: undefined } as const;
+      this.#tell(isKept ? left : undelivered(messageId, to, text, "left"));
+    }
+    this.#unsettled.clear();
     void this.close();
     queueMicrotask(() => this.#tell({ type: "ended", reason: "left", text: undefined }));
   }
@@ -343,10 +354,10 @@ export class Presence implements HeldSession {
     const taken = await profile.takeIdentity();
     if (taken === undefined) return undefined;
     const { identity, slot } = taken;
-    let shell: ChatShell | undefined;
+    let held: HeldShell | undefined;
     try {
-      const opened = await openShell(identity, this.#settings, profile);
-      shell = opened;
+      held = await openShell(identity, this.#settings, profile);
+      const { shell: opened, close: closeShell } = held;
       const server = await PresenceServer.open({
         ...{ path, version, clock, session: this, pid: process.pid },
         standing: () => opened.snapshot,
@@ -355,12 +366,12 @@ export class Presence implements HeldSession {
       });
       opened.onNotice((notice) => this.#hear(notice));
       opened.onChange(() => server.changed());
-      return { type: "holding", shell: opened, server, slot };
+      return { type: "holding", shell: opened, closeShell, server, slot };
     } catch (error) {
       slot.release();
-      await shell?.close();
+      await held?.close();
       // In another network namespace, where our slot is not seen.
-      if (errorCode(error) === "EADDRINUSE" && shell !== undefined) return undefined;
+      if (errorCode(error) === "EADDRINUSE" && held !== undefined) return undefined;
       throw error;
     }
   }
@@ -453,8 +464,8 @@ export class Presence implements HeldSession {
   #submit(messageId: MessageId, to: string, text: string, options: SendOptions): void {
     if (this.#place.type === "holding") this.#place.shell.send(to, text, options, messageId);
     else {
-      const { waitMillis, reply, queue } = options;
-      void this.#ask("send", { messageId, to, text, waitMillis, reply, queue });
+      const { waitMillis, reply } = options;
+      void this.#ask("send", { messageId, to, text, waitMillis, reply });
     }
   }
 
@@ -518,7 +529,7 @@ async function closeFound(found: Found): Promise<void> {
     found.link.close();
     return;
   }
-  const closing = found.shell.close();
+  const closing = found.closeShell();
   found.slot.release();
   await Promise.all([closing, found.server.close()]);
 }

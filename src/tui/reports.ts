@@ -48,7 +48,7 @@ function clientReport(peer: Peer): object {
 
 /** What became of a message that `send` sent. */
 export interface SendOutcome {
-  readonly id: MessageId;
+  readonly id: MessageId | undefined;
   readonly to: string;
   readonly outcome: "delivered" | "queued" | "failed";
   /** Of one that failed or waits. */

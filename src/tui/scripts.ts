@@ -55,23 +55,26 @@ export function runSend(context: ScriptContext, choices: SendChoices): Promise<n
   let id: MessageId | undefined;
   const send = (): void => {
     const left = Math.max(1, waitMillis - (clock.now() - began));
-    id = session.send(to, text, waitMillis > 0 ? { waitMillis: left, queue } : { queue });
+    // Nothing is kept for a name that nobody has: it is waited for, if at all, while we wait.
+    const isGivenUp = !queue || (waitMillis > 0 && !isKnown());
+    id = session.send(to, text, isGivenUp ? { waitMillis: waitMillis > 0 ? left : 0 } : {});
+    if (!isGivenUp && waitMillis > 0) patience.set(began + waitMillis);
   };
   // Those whom a presence knows are reached without a registry, too.
   const isKnown = (): boolean => findPeer(session, to) !== undefined;
-  let waiting: Extract<SessionNotice, { type: "waiting" }> | undefined;
-  let finishQueued: (() => void) | undefined;
-  const patience = new Alarm(clock, () => finishQueued?.());
+  let late: (() => void) | undefined;
+  const patience = new Alarm(clock, () => late?.());
   const limit = Math.max(REGISTRY_LIMIT_MILLIS, waitMillis);
   const spoken = choices.quiet ? { ...context, errors: SILENT } : context;
   return runScript(spoken, limit, (notice, finish) => {
-    if (id === undefined && (notice.type === "online" || (notice.type === "searching" && isKnown()))) send();
-    else if (notice.type === "delivered" && notice.messageId === id)
+    if (id === undefined && (notice.type === "online" || (notice.type === "searching" && isKnown()))) {
+      send();
+      late = () => finish(told(context, choices, { id, to, outcome: "queued", why: "timeout" }, EXIT.queued));
+    } else if (notice.type === "delivered" && notice.messageId === id)
       finish(told(context, choices, { id, to, outcome: "delivered", why: undefined }, EXIT.ok));
     else if (notice.type === "waiting" && notice.messageId === id) {
-      if (waiting === undefined) patience.set(began + waitMillis);
-      waiting = notice;
-      finishQueued = () => finish(queuedCode(context, choices, notice));
+      late = () => finish(queuedCode(context, choices, notice));
+      if (waitMillis === 0) late();
     } else if (notice.type === "undelivered" && notice.message.messageId === id)
       finish(failedCode(context, choices, notice));
   }).finally(() => patience.clear());
@@ -84,7 +87,8 @@ function queuedCode(
 ): number {
   const { messageId: id, to, why } = notice;
   complain(context, choices, notice);
-  return told(context, choices, { id, to, outcome: "queued", why }, EXIT.queued);
+  const isHeld = why === "key-changed" || why === "wrong-key";
+  return told(context, choices, { id, to, outcome: "queued", why }, isHeld ? EXIT.keyChanged : EXIT.queued);
 }
 
 function failedCode(

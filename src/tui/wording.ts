@@ -4,7 +4,7 @@ import type { AssociationEnd } from "../chat/events.ts";
 import type { ChatNotice, Refusal, RefusalNext, RegistryStanding } from "../chat/notices.ts";
 import type { SessionNotice } from "../chat/session.ts";
 import { alarm, bad, good, type Line, nameText, quiet } from "./lines.ts";
-import { undeliveredText } from "./wording-delivery.ts";
+import { undeliveredText, waitingText } from "./wording-delivery.ts";
 import { peerChangedLines } from "./wording-peers.ts";
 import { postedLines, roomLines, unpostedLines } from "./wording-rooms.ts";
 
@@ -47,10 +47,10 @@ export function noticeLines(notice: SessionNotice, context: SearchContext): read
       return unpostedLines(notice);
     case "peer-changed":
       return peerChangedLines(notice);
-    case "undelivered":
-      return [bad(undeliveredText(notice.message))];
     case "waiting":
       return [quiet(waitingText(notice))];
+    case "undelivered":
+      return [bad(undeliveredText(notice.message))];
     case "presence-moved":
       return notice.here ? [quiet("the program that held your presence has ended; this one goes on")] : [];
     case "ended":
@@ -247,11 +247,6 @@ function endedLines({ reason, text }: Notice<"ended">): readonly Line[] {
   if (reason === "banned") return [bad(`the registry's admin has banned you${said}`)];
   if (reason === "superseded") return [bad("another program registered with your key; this one has ended")];
   return [];
-}
-
-function waitingText({ to, why }: Notice<"waiting">): string {
-  if (why === "offline") return `${nameText(to)} is offline; sent when they are back`;
-  return `held: ${nameText(to)} has another key than the one you know (to send it: /trust accept ${nameText(to)})`;
 }
 
 function presenceText(online: readonly string[], offline: readonly string[]): string {

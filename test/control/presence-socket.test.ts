@@ -160,7 +160,6 @@ test("every method reaches the session as it was meant", async (context) => {
     text: "hi\f\u0000",
     waitMillis: 5,
     reply: ID,
-    queue: false,
   });
   assert.equal(await link.request("rename", { nickname: "bob" as Nickname }), true);
   await link.request("set-status", { away: true, status: undefined });
@@ -171,7 +170,7 @@ test("every method reaches the session as it was meant", async (context) => {
   await link.request("accept", { subject, fingerprint: OWN });
   await link.request("forget", { subject });
   assert.deepEqual(session.calls, [
-    ["send", "ola", "hi\f\u0000", { waitMillis: 5, reply: ID, queue: false }, ID],
+    ["send", "ola", "hi\f\u0000", { waitMillis: 5, reply: ID }, ID],
     ["rename", "bob"],
     ["setStatus", true, undefined],
     ["markRead", "ola", [ID]],
@@ -294,7 +293,7 @@ test("a flood of requests drops its sender and nobody else; the client itself ne
   const sends = Array.from({ length: 600 }, (_, index) =>
     link.request("send", {
       ...{ messageId: ID, to: "ola", text: String(index) },
-      ...{ waitMillis: undefined, reply: undefined, queue: undefined },
+      ...{ waitMillis: undefined, reply: undefined },
     }),
   );
   await soon("all of them", Promise.all(sends));
@@ -345,7 +344,7 @@ const NOTICES: readonly SessionNotice[] = [
   },
   { type: "registry-lost", registry: "10.0.0.1", how: "lost" },
   { type: "typing", from: "ola" as Nickname, active: true },
-  { type: "waiting", messageId: ID, to: "ola", why: "offline" },
+  { type: "waiting", messageId: ID, to: "ola", text: "hi", why: "offline" } as SessionNotice,
   { type: "presence-moved", here: false },
 ];
 

@@ -71,7 +71,7 @@ test("another key than the known one: nothing is sent, both are shown, and the e
   const pinned = await registry.run("--nick", "adam", "trust", "accept", "rex", "--kind", "peer", other)
     .finished;
   assert.equal(pinned.code, EXIT.ok, pinned.stderr);
-  const refused = await registry.run("--nick", "adam", "send", "rex", "secret").finished;
+  const refused = await registry.run("--nick", "adam", "send", "rex", "secret", "--no-queue").finished;
   assert.equal(refused.code, EXIT.keyChanged, refused.stderr);
   assert.match(refused.stderr, /^!!! WARNING: the registry lists rex with ANOTHER KEY/m);
   assert.match(refused.stderr, /^not delivered: rex has another key than the one you know/m);

@@ -99,11 +99,13 @@ test("the holder is killed: one of the others takes over with the same name, and
   const holder = beside("kim", "--nick", "kim", "--background");
   await holder.output((text) => text.includes("online as kim"), "online");
   const listeners = Array.from({ length: 3 }, () => beside("kim", "listen", "--json", "--count", "1"));
-  const { pid } = await attached("kim", 3);
+  // Whoever has got the message leaves; this one stays, so that kim does.
+  const staying = beside("kim", "listen");
+  const { pid } = await attached("kim", 4);
   assert.equal(pid, holder.child.pid);
   const seer = await witness("seer2");
   await holder.stop("SIGKILL");
-  const next = await attached("kim", 2);
+  const next = await attached("kim", 3);
   assert.notEqual(next.pid, pid);
   assert.equal(next.nickname, "kim");
   const sent = await registry.run("--nick", "bob", "send", "kim", "after the kill").finished;
@@ -113,7 +115,9 @@ test("the holder is killed: one of the others takes over with the same name, and
     assert.equal(code, EXIT.ok);
     assert.equal(JSON.parse(stdout).text, "after the kill");
   }
+  await attached("kim", 0);
   assert.doesNotMatch(seer.seen(), /kim.* (is|are) offline|kim~2/);
+  await staying.stop();
   await seer.stop();
 });
 

@@ -101,7 +101,8 @@ test("a client without a key is marked, and with --no-legacy it gets nothing", a
   await old.join();
   const sent = await registry.run("--nick", "adam", "list").finished;
   assert.match(sent.stdout, /^old\* .* online +unverified$/m);
-  const refused = await registry.run("--nick", "adam", "--no-legacy", "send", "old", "hi").finished;
+  const refused = await registry.run("--nick", "adam", "--no-legacy", "send", "old", "hi", "--no-queue")
+    .finished;
   assert.equal(refused.code, EXIT.notConfirmed);
   assert.match(refused.stderr, /old's client has no key \(mp1\), and such are switched off here/);
 });

@@ -21,15 +21,19 @@ const ROOMS: Readonly<Record<string, { readonly mayImport: readonly string[]; re
   },
   peer: { mayImport: ["base", "wire"], reason: "a chat session does not know the roster" },
   chat: { mayImport: ["base", "wire", "sctp", "roster", "peer"], reason: "the client without a face" },
-  store: { mayImport: ["base", "wire", "roster"], reason: "back ends behind the cores' interfaces" },
+  store: { mayImport: ["base", "wire", "roster", "chat"], reason: "back ends behind the cores' interfaces" },
   io: {
     mayImport: ["base", "wire", "sctp", "roster", "registry", "peer", "chat"],
     reason: "runs the cores on real sockets",
   },
-  control: { mayImport: ["base"], reason: "the control plane knows its methods, not who implements them" },
+  control: {
+    mayImport: ["base", "wire", "chat"],
+    reason:
+      "knows methods, not who implements them; of chat and wire the values that cross a presence's socket",
+  },
   service: {
-    mayImport: ["base", "wire", "sctp", "roster", "registry", "store", "io", "control"],
-    reason: "the daemon's life: it puts the shells together",
+    mayImport: ["base", "wire", "sctp", "roster", "registry", "chat", "store", "io", "control"],
+    reason: "the life of the daemon and of a user's presence: it puts the shells together",
   },
   ctl: {
     mayImport: ["base", "control"],
@@ -37,7 +41,7 @@ const ROOMS: Readonly<Record<string, { readonly mayImport: readonly string[]; re
   },
   tui: { mayImport: ["base", "wire", "chat", "io"], reason: "faces on the chat core and its shell" },
   bin: {
-    mayImport: ["base", "wire", "sctp", "chat", "io", "control", "service", "ctl", "tui"],
+    mayImport: ["base", "wire", "sctp", "chat", "store", "io", "control", "service", "ctl", "tui"],
     reason: "argv, wiring, exit code",
   },
 };
@@ -63,7 +67,7 @@ const PACKAGES: Readonly<Record<string, { readonly only: RegExp; readonly reason
   "systemd-notify": { only: /^service\/notify\.ts$/, reason: "one place talks to the service manager" },
   pino: { only: /^service\/log\.ts$/, reason: "one place formats log lines" },
   "raw-socket": { only: /^io\/sctp-raw\.ts$/, reason: "native and optional" },
-  "smol-toml": { only: /^service\/configuration\.ts$/, reason: "one place reads the configuration" },
+  "smol-toml": { only: /^service\/toml\.ts$/, reason: "one place reads configuration files" },
   cborg: { only: /^wire\/mp2-cbor\.ts$/, reason: "one place decides which CBOR is ours" },
   pkijs: {
     only: /^io\/certificate\.ts$/,

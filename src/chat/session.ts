@@ -6,11 +6,18 @@ import type { ChatNotice, ChatSnapshot } from "./notices.ts";
 import type { PinSubject, Pins } from "./pins.ts";
 
 /** What a face is told: by the core, or by the system that it runs on. */
-export type SessionNotice = ChatNotice | { readonly type: "trouble"; readonly text: string };
+export type SessionNotice =
+  | ChatNotice
+  | { readonly type: "trouble"; readonly text: string }
+  /** The program that held the presence has ended, and another one holds it: this one, or not. */
+  | { readonly type: "presence-moved"; readonly here: boolean };
 
 /** How a message is sent. */
 export interface SendOptions {
-  /** So long it may wait for its peer to come online and to confirm; none: it is tried once, now. */
+  /**
+   * Given up after so long, if its peer does not come online and confirm; 0: it is tried once, now. Undefined: it is kept
+   * until it has arrived, for a month at most; to ADDRESS:PORT it is tried once.
+   */
   readonly waitMillis?: Millis;
   /** The message that it answers. */
   readonly reply?: MessageId;

@@ -44,6 +44,8 @@ export class Conversation {
   readonly #context: SearchContext;
   #partner: string | undefined;
   #undelivered = 0;
+  /** Under way from here; other programs of the user may have messages of their own. */
+  readonly #own = new Set<MessageId>();
   /** The last message to each peer, which "has read it" is about. */
   readonly #lastSent = new Map<string, MessageId>();
   /** Shown, and not yet told to be read: by the sender's folded name. */
@@ -105,13 +107,19 @@ export class Conversation {
       case "received":
         return this.#received(notice.message);
       case "delivered":
+        this.#own.delete(notice.messageId);
         return [{ tone: "sent", text: `${this.#sentHead(notice.to)}: ${messageText(notice.text)} ✓` }];
       case "read":
         // Of several at once the last one says it all.
         if (this.#lastSent.get(foldNickname(notice.to)) !== notice.messageId) return [];
         return [quiet(`${nameText(notice.to)} has read it ✓✓`)];
+      case "waiting":
+        return [
+          { tone: "sent", text: `${this.#sentHead(notice.to)}: ${messageText(notice.text)}` },
+          ...noticeLines(notice, this.#context),
+        ];
       case "undelivered":
-        this.#undelivered += 1;
+        if (this.#own.delete(notice.message.messageId)) this.#undelivered += 1;
         return [
           { tone: "sent", text: `${this.#sentHead(notice.message.to)}: ${messageText(notice.message.text)}` },
           ...noticeLines(notice, this.#context),
@@ -183,6 +191,7 @@ export class Conversation {
     if (listed !== undefined) this.#partner = listed.nickname;
     else if (parseDestination(to) !== undefined || parseRoom(to) !== undefined) this.#partner = to;
     const id = this.#session.send(to, text);
+    this.#own.add(id);
     this.#lastSent.set(foldNickname(to), id);
     return { type: "sent", to, id };
   }

@@ -15,6 +15,7 @@ import { usableLinks } from "../../src/io/interfaces.ts";
 import { Profile } from "../../src/io/profile.ts";
 import { systemRandom } from "../../src/io/random.ts";
 import { createSctpEndpoint, WATCHED_SCTP_SETTINGS } from "../../src/sctp/index.ts";
+import { MemoryArchive } from "../../src/store/archive-memory.ts";
 import { parseNickname } from "../../src/wire/nickname.ts";
 
 const PORT = 10_001;
@@ -49,7 +50,7 @@ async function add(index: number): Promise<void> {
   const parsed = parseNickname(`${prefix}${index}`);
   if (!parsed.ok) throw new Error(parsed.text);
   const profile = Profile.open(join(directory, String(index)));
-  const { identity } = await profile.takeIdentity();
+  const identity = await profile.identity();
   const shell = await ChatShell.open({
     settings: { nickname: parsed.nickname, whenTaken: "end", legacy: true, hosts: [] },
     registry: { type: "multicast", port: PORT, links: () => usableLinks() },
@@ -58,6 +59,7 @@ async function add(index: number): Promise<void> {
     encapsulationPort: ENCAPSULATION_PORT,
     identity,
     pins: profile.pins,
+    archive: new MemoryArchive({ wall: systemClock.wall }),
     clock: systemClock,
     random: systemRandom,
     createEndpoint: (localPort) =>

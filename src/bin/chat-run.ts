@@ -31,7 +31,7 @@ export interface ChatOptions {
 export async function converse(options: ChatOptions): Promise<number> {
   const isTerminal = process.stdin.isTTY && process.stdout.isTTY;
   return withShell(options, isTerminal ? "ask" : whenTaken(options), async (shell, context) => {
-    const common = { shell, clock: systemClock, context };
+    const common = { session: shell, clock: systemClock, context };
     if (!isTerminal) return runPlain({ ...common, input: process.stdin, output: process.stdout });
     const hasColor = (process.env.NO_COLOR ?? "") === "" && process.env.TERM !== "dumb";
     const terminal = { input: process.stdin, output: process.stdout, hasColor };
@@ -46,7 +46,7 @@ export function runWith(
 ): Promise<number> {
   const streams = { output: process.stdout, errors: process.stderr };
   return withShell(options, whenTaken(options), (shell, search) =>
-    run({ shell, clock: systemClock, search, ...streams }),
+    run({ session: shell, clock: systemClock, search, ...streams }),
   );
 }
 

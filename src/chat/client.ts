@@ -3,7 +3,7 @@ import { Deadlines } from "../base/deadlines.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
 import type { Listed } from "../roster/listed.ts";
 import { Mirror } from "../roster/mirror.ts";
-import type { MessageId, StatusText } from "../wire/mp2-values.ts";
+import { MESSAGE_ID_BYTES, type MessageId, type StatusText } from "../wire/mp2-values.ts";
 import type { Nickname } from "../wire/nickname.ts";
 import { Arrivals } from "./arrivals.ts";
 import { Deliveries } from "./deliveries.ts";
@@ -14,6 +14,7 @@ import { Membership } from "./membership.ts";
 import { availability, type MembershipChange } from "./membership-changes.ts";
 import type { ChatSnapshot } from "./notices.ts";
 import type { PinSubject, Pins } from "./pins.ts";
+import type { SendOptions } from "./session.ts";
 import type { ChatIdentity, ChatSettings } from "./settings.ts";
 import { Trusted } from "./trust.ts";
 
@@ -40,6 +41,7 @@ export interface ChatClientOptions {
 export class ChatClient {
   readonly #outputs: ChatOutput[] = [];
   readonly #legacy: boolean;
+  readonly #random: Random;
   readonly #trusted: Trusted;
   readonly #peers: KnownPeers;
   readonly #membership: Membership;
@@ -58,6 +60,7 @@ export class ChatClient {
       this.#outputs.push(output);
     };
     this.#legacy = settings.legacy;
+    this.#random = random;
     const own = identity.fingerprint;
     this.#trusted = new Trusted({ pins, unixAt, emit });
     const peers = new KnownPeers({ own, judge: this.#trusted.judgePeer });
@@ -73,7 +76,7 @@ export class ChatClient {
       seen: (ids) => this.#deliveries.seen(ids),
     });
     this.#deliveries = new Deliveries({
-      ...{ peers, random, unixAt, emit, legacy: settings.legacy, nickname: nick },
+      ...{ peers, unixAt, emit, legacy: settings.legacy, nickname: nick },
       submit: (now, to, message) => this.#links.submit(now, to, message),
     });
     this.#arrivals = new Arrivals({ peers, emit });
@@ -83,9 +86,13 @@ export class ChatClient {
     this.#membership.start(now);
   }
 
-  /** Sends to a nickname or ADDRESS:PORT; "delivered" or "undelivered" with the returned id follows. */
-  send(now: Millis, to: string, text: string, waitMillis: Millis = 0): number {
-    return this.#deliveries.send(now, to, text, waitMillis);
+  /**
+   * Sends to a nickname or ADDRESS:PORT; "delivered" or "undelivered" with the returned id follows. `id`: chosen by
+   * whoever asks from another process.
+   */
+  send(now: Millis, to: string, text: string, options: SendOptions = {}, id = this.#newId()): MessageId {
+    this.#deliveries.send(now, id, to, text, options);
+    return id;
   }
 
   /**
@@ -213,6 +220,10 @@ export class ChatClient {
   /** Messages on their way. */
   get pending(): number {
     return this.#deliveries.pending;
+  }
+
+  #newId(): MessageId {
+    return Buffer.from(this.#random.bytes(MESSAGE_ID_BYTES)).toString("hex") as MessageId;
   }
 
   #changed(now: Millis, change: MembershipChange): void {

@@ -1,8 +1,8 @@
-import type { Millis, Random, UnixMillis } from "../base/clock.ts";
+import type { Millis, UnixMillis } from "../base/clock.ts";
 import { Deadlines } from "../base/deadlines.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
 import { type DeliveryOutcome, encodeChat } from "../wire/mp1-chat.ts";
-import { MESSAGE_ID_BYTES, type MessageId, parseMessageText } from "../wire/mp2-values.ts";
+import { type MessageId, parseMessageText } from "../wire/mp2-values.ts";
 import { foldNickname, type Nickname } from "../wire/nickname.ts";
 import { BOUNDS, SEND_MILLIS } from "./bounds.ts";
 import type { Settlement } from "./contact.ts";
@@ -10,6 +10,7 @@ import type { ChatOutput, Source } from "./events.ts";
 import { type KnownPeers, parseDestination } from "./known-peers.ts";
 import type { Destination, UndeliveredReason } from "./notices.ts";
 import type { Outgoing } from "./outbox.ts";
+import type { SendOptions } from "./session.ts";
 
 /**
  * Messages on their way out: in order for each name, names beside each other. Where somebody has a key they go over the
@@ -21,13 +22,14 @@ import type { Outgoing } from "./outbox.ts";
 const RETRY_MILLIS: Millis = 500;
 
 interface Delivery {
-  readonly id: number;
+  readonly id: MessageId;
   readonly to: string;
   readonly text: string;
+  readonly reply: MessageId | undefined;
   /** Undefined: try once, now. */
   readonly waitUntil: Millis | undefined;
   /** Over mp2, handed to the link. */
-  messageId: MessageId | undefined;
+  isSubmitted: boolean;
   /** By mp1: encoded when the first is sent, under the nickname that we have by then. */
   parts: readonly Uint8Array[];
   partsDelivered: number;
@@ -49,7 +51,6 @@ interface DeliveriesOptions {
   readonly nickname: () => Nickname;
   /** Whether mp1 is spoken. */
   readonly legacy: boolean;
-  readonly random: Random;
   readonly unixAt: (at: Millis) => UnixMillis;
   /** Over mp2; {@link Deliveries.settled} follows. */
   readonly submit: (now: Millis, to: Fingerprint, message: Outgoing) => void;
@@ -61,11 +62,7 @@ export class Deliveries {
   readonly #queues = new Map<string, Delivery[]>();
   readonly #deadlines = new Deadlines<string, "retry" | "wait">();
   /** Delivered over mp2, and not known to be read. */
-  readonly #readable = new Map<
-    MessageId,
-    { readonly id: number; readonly to: string; readonly text: string }
-  >();
-  #ids = 0;
+  readonly #readable = new Map<MessageId, { readonly to: string; readonly text: string }>();
   #transmissions = 0;
 
   constructor(options: DeliveriesOptions) {
@@ -79,13 +76,13 @@ export class Deliveries {
     return count;
   }
 
-  /** Queues `text` for a nickname or ADDRESS:PORT; the end is a notice with the returned id. */
-  send(now: Millis, to: string, text: string, waitMillis: Millis): number {
-    this.#ids += 1;
+  /** Queues `text` for a nickname or ADDRESS:PORT; the end is a notice with the id. */
+  send(now: Millis, id: MessageId, to: string, text: string, options: SendOptions): void {
+    const { waitMillis = 0, reply } = options;
     const delivery: Delivery = {
-      ...{ id: this.#ids, to, text },
+      ...{ id, to, text, reply },
       waitUntil: waitMillis > 0 ? now + waitMillis : undefined,
-      messageId: undefined,
+      isSubmitted: false,
       parts: [],
       partsDelivered: 0,
       wasOnline: false,
@@ -103,7 +100,6 @@ export class Deliveries {
       this.#queues.set(key, queue);
       this.#proceed(now, key);
     }
-    return delivery.id;
   }
 
   /** A new roster: whoever waited for somebody looks again. */
@@ -133,9 +129,9 @@ export class Deliveries {
   }
 
   /** What became of a message over mp2. */
-  settled(now: Millis, { id, messageId }: Outgoing, settlement: Settlement): void {
+  settled(now: Millis, { messageId }: Outgoing, settlement: Settlement): void {
     for (const [key, queue] of this.#queues) {
-      const delivery = queue.find((other) => other.id === id);
+      const delivery = queue.find((other) => other.id === messageId);
       if (delivery === undefined) continue;
       if (settlement.type === "failed") {
         delivery.destination = settlement.destination;
@@ -143,7 +139,7 @@ export class Deliveries {
         return;
       }
       const { to, text } = delivery;
-      this.#readable.set(messageId, { id, to, text });
+      this.#readable.set(messageId, { to, text });
       for (const oldest of this.#readable.keys()) {
         if (this.#readable.size <= BOUNDS.readable) break;
         this.#readable.delete(oldest);
@@ -159,7 +155,7 @@ export class Deliveries {
       const read = this.#readable.get(messageId);
       if (read === undefined) continue;
       this.#readable.delete(messageId);
-      this.#options.emit({ type: "notice", notice: { type: "read", ...read } });
+      this.#options.emit({ type: "notice", notice: { type: "read", messageId, ...read } });
     }
   }
 
@@ -188,7 +184,7 @@ export class Deliveries {
     for (const delivery of [...(this.#queues.get(key) ?? [])]) {
       // What gives one up goes on with the rest by itself.
       const queue = this.#queues.get(key) ?? [];
-      if (delivery.messageId !== undefined || !queue.includes(delivery)) continue;
+      if (delivery.isSubmitted || !queue.includes(delivery)) continue;
       const isHead = queue[0] === delivery;
       if (delivery.transmission !== undefined) return;
       this.#deadlines.clearAll(key);
@@ -226,13 +222,13 @@ export class Deliveries {
       this.#giveUp(now, key, delivery, "too-long", false);
       return;
     }
-    const { id, waitUntil } = delivery;
-    const messageId = Buffer.from(this.#options.random.bytes(MESSAGE_ID_BYTES)).toString("hex") as MessageId;
-    delivery.messageId = messageId;
+    const { id: messageId, waitUntil, reply } = delivery;
+    delivery.isSubmitted = true;
     const until = waitUntil ?? now + SEND_MILLIS;
     const waits = waitUntil !== undefined;
     const time = Math.floor(this.#options.unixAt(now));
-    this.#options.submit(now, to, { id, messageId, time, text, until, waits });
+    const message = { messageId, time, text, until, waits };
+    this.#options.submit(now, to, reply === undefined ? message : { ...message, reply });
   }
 
   #transmit(head: Delivery, { address, port: listed }: Source): void {
@@ -256,8 +252,8 @@ export class Deliveries {
   }
 
   #delivered(now: Millis, key: string, delivery: Delivery): void {
-    const { id, to, text } = delivery;
-    this.#options.emit({ type: "notice", notice: { type: "delivered", id, to, text } });
+    const { id: messageId, to, text } = delivery;
+    this.#options.emit({ type: "notice", notice: { type: "delivered", messageId, to, text } });
     this.#remove(now, key, delivery);
   }
 
@@ -278,10 +274,10 @@ export class Deliveries {
   }
 
   #undelivered(delivery: Delivery, why: UndeliveredReason, uncertain: boolean): void {
-    const { id, to, text, partsDelivered, destination } = delivery;
+    const { id: messageId, to, text, partsDelivered, destination } = delivery;
     const parts = delivery.parts.length;
     const waited = delivery.waitUntil !== undefined;
-    const message = { id, to, text, why, destination, partsDelivered, parts, uncertain, waited };
+    const message = { messageId, to, text, why, destination, partsDelivered, parts, uncertain, waited };
     this.#options.emit({ type: "notice", notice: { type: "undelivered", message } });
   }
 }

@@ -181,7 +181,7 @@ export class Links {
     if (this.#strangers.size < BOUNDS.rememberedPeers) this.#strangers.add(fingerprint);
   }
 
-  #said(now: Millis, speaker: Speaker, { id, time, text }: Msg): void {
+  #said(now: Millis, speaker: Speaker, { id, time, text, reply }: Msg): void {
     const { fingerprint, address } = speaker;
     if (!this.#inbox.take(fingerprint, id)) return;
     const from = this.#options.peers.holderOf(fingerprint)?.nickname ?? speaker.nick;
@@ -191,7 +191,7 @@ export class Links {
     const isNew = this.#strangers.delete(fingerprint) || trust === "new";
     const standing = isNew || trust === "unverified" || trust === "changed" ? "new" : trust;
     const message = { from, address, text, standing, messageId: id, time, fingerprint } as const;
-    this.#tell({ type: "received", message });
+    this.#tell({ type: "received", message: reply === undefined ? message : { ...message, reply } });
   }
 
   #tell(notice: ChatNotice): void {

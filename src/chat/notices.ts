@@ -164,9 +164,14 @@ export type ChatNotice =
     }
   | { readonly type: "received"; readonly message: ReceivedMessage }
   /** The other machine has it. */
-  | { readonly type: "delivered"; readonly id: number; readonly to: string; readonly text: string }
+  | {
+      readonly type: "delivered";
+      readonly messageId: MessageId;
+      readonly to: string;
+      readonly text: string;
+    }
   /** The other person has seen it; after "delivered". */
-  | { readonly type: "read"; readonly id: number; readonly to: string; readonly text: string }
+  | { readonly type: "read"; readonly messageId: MessageId; readonly to: string; readonly text: string }
   | { readonly type: "undelivered"; readonly message: UndeliveredMessage }
   | { readonly type: "typing"; readonly from: Nickname; readonly active: boolean }
   /** The last notice. `text`: what the admin said. */
@@ -186,10 +191,12 @@ export interface ReceivedMessage {
   /** When it was written, by the sender's clock; undefined over mp1. */
   readonly time: UnixMillis | undefined;
   readonly fingerprint: Fingerprint | undefined;
+  /** The message that it answers. */
+  readonly reply?: MessageId;
 }
 
 export interface UndeliveredMessage {
-  readonly id: number;
+  readonly messageId: MessageId;
   readonly to: string;
   readonly text: string;
   readonly why: UndeliveredReason;

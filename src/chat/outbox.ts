@@ -4,11 +4,10 @@ import type { MessageId, MessageText } from "../wire/mp2-values.ts";
 
 /** A message to one key, from being written until it is acknowledged or given up. */
 export interface Outgoing {
-  /** Ours, for notices. */
-  readonly id: number;
   readonly messageId: MessageId;
   readonly time: UnixMillis;
   readonly text: MessageText;
+  readonly reply?: MessageId;
   /** Given up then. */
   readonly until: Millis;
   /** Whether the user gave it time: then a failure is no reason to give up before that. */
@@ -55,8 +54,8 @@ export class Outbox {
     if (entry === undefined) return undefined;
     entry.wasSent = true;
     this.#sent += 1;
-    const { messageId, time, text } = entry.message;
-    return { type: "msg", id: messageId, time, text };
+    const { messageId, time, text, reply } = entry.message;
+    return { type: "msg", id: messageId, time, text, ...(reply !== undefined && { reply }) };
   }
 
   /** The present link is gone: on the next one everything is sent anew. */

@@ -2,8 +2,9 @@ import type { Clock, Millis, Random } from "../base/clock.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
 import { ChatClient } from "../chat/client.ts";
 import type { ChatEvent, ChatOutput, Progress } from "../chat/events.ts";
-import type { ChatNotice, ChatSnapshot } from "../chat/notices.ts";
+import type { ChatSnapshot } from "../chat/notices.ts";
 import type { PinSubject, Pins } from "../chat/pins.ts";
+import type { ChatSession, SendOptions, SessionNotice } from "../chat/session.ts";
 import type { ChatSettings } from "../chat/settings.ts";
 import type { SctpEndpoint } from "../sctp/api.ts";
 import type { MessageId, StatusText } from "../wire/mp2-values.ts";
@@ -31,17 +32,14 @@ export interface ChatShellOptions {
   readonly createEndpoint: (localPort: number) => SctpEndpoint;
 }
 
-/** What a face is told: by the core, or by the system that it runs on. */
-export type ShellNotice = ChatNotice | { readonly type: "trouble"; readonly text: string };
-
-/** Runs the chat core on real sockets. Whoever shows things listens to its notices. */
-export class ChatShell {
+/** Runs the chat core on real sockets. */
+export class ChatShell implements ChatSession {
   readonly #options: ChatShellOptions;
   readonly #client: ChatClient;
   readonly #network: ChatNetwork;
   readonly #pins: KeptPins;
   readonly #alarm: Alarm;
-  readonly #listeners = new Set<(notice: ShellNotice) => void>();
+  readonly #listeners = new Set<(notice: SessionNotice) => void>();
   #pumping = false;
   #closed = false;
 
@@ -105,55 +103,48 @@ export class ChatShell {
     return this.#client.snapshot();
   }
 
-  /** Messages on their way. */
   get pending(): number {
     return this.#client.pending;
   }
 
-  onNotice(listener: (notice: ShellNotice) => void): void {
+  onNotice(listener: (notice: SessionNotice) => void): () => void {
     this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
   }
 
   start(): void {
     this.#run((client, now) => client.start(now));
   }
 
-  /** Sends to a nickname or ADDRESS:PORT; a notice with the returned id follows, never before this returns. */
-  send(to: string, text: string, waitMillis: Millis = 0): number {
-    return this.#run((client, now) => client.send(now, to, text, waitMillis));
+  /** `id`: chosen by another process. */
+  send(to: string, text: string, options?: SendOptions, id?: MessageId): MessageId {
+    return this.#run((client, now) => client.send(now, to, text, options, id));
   }
 
-  /** False where the name cannot be changed now; else a notice follows. */
   rename(nickname: Nickname): boolean {
     return this.#run((client, now) => client.rename(now, nickname));
   }
 
-  /** Away or back, and what to say of oneself; undefined: nothing. */
   setStatus(away: boolean, status: StatusText | undefined): void {
     this.#run((client, now) => client.setStatus(now, away, status));
   }
 
-  /** The user has seen these of `from`'s messages. */
   markRead(from: string, messageIds: readonly MessageId[]): void {
     this.#run((client, now) => client.markRead(now, from, messageIds));
   }
 
-  /** The user is writing to `to`, or has stopped. */
   typing(to: string, active: boolean): void {
     this.#run((client, now) => client.typing(now, to, active));
   }
 
-  /** The user trusts that key under that name from now on. */
   accept(subject: PinSubject, fingerprint: Fingerprint): void {
     this.#run((client, now) => client.accept(now, subject, fingerprint));
   }
 
-  /** The name is unknown again. */
   forget(subject: PinSubject): void {
     this.#run((client, now) => client.forget(now, subject));
   }
 
-  /** Leaves in good order; the notice "ended" follows within a second. */
   leave(): void {
     this.#run((client, now) => client.leave(now));
   }
@@ -179,7 +170,7 @@ export class ChatShell {
     return this.#run((client, now) => client.received(now, connection, bytes));
   }
 
-  private tell(notice: ShellNotice): void {
+  private tell(notice: SessionNotice): void {
     for (const listener of this.#listeners) listener(notice);
   }
 

@@ -3,7 +3,7 @@ import { fingerprintText } from "../base/fingerprint.ts";
 import { COMMAND_HELP, type Command, parseCommand } from "../chat/commands.ts";
 import { parseDestination } from "../chat/known-peers.ts";
 import type { Peer, ReceivedMessage } from "../chat/notices.ts";
-import type { ChatShell, ShellNotice } from "../io/chat-shell.ts";
+import type { ChatSession, SessionNotice } from "../chat/session.ts";
 import { type MessageId, parseStatusText } from "../wire/mp2-values.ts";
 import { foldNickname, parseNickname } from "../wire/nickname.ts";
 import { bad, type Line, messageText, nameText, plain, quiet } from "./lines.ts";
@@ -17,29 +17,29 @@ import { pinLines, pinName } from "./wording-trust.ts";
 export type Entered =
   | { readonly type: "lines"; readonly lines: readonly Line[] }
   /** A notice with this id follows. */
-  | { readonly type: "sent"; readonly to: string; readonly id: number }
+  | { readonly type: "sent"; readonly to: string; readonly id: MessageId }
   | { readonly type: "leave" };
 
 /** What of the client a conversation needs. */
-export type ConversationShell = Pick<
-  ChatShell,
+export type ConversationSession = Pick<
+  ChatSession,
   "snapshot" | "pins" | "fingerprint" | "send" | "rename" | "setStatus" | "markRead" | "accept" | "forget"
 >;
 
 /** What both line interfaces share: commands in, lines out, and who one is talking to. */
 export class Conversation {
-  readonly #shell: ConversationShell;
+  readonly #session: ConversationSession;
   readonly #clock: Clock;
   readonly #context: SearchContext;
   #partner: string | undefined;
   #undelivered = 0;
   /** The last message to each peer, which "has read it" is about. */
-  readonly #lastSent = new Map<string, number>();
+  readonly #lastSent = new Map<string, MessageId>();
   /** Shown, and not yet told to be read: by the sender's folded name. */
   readonly #unread = new Map<string, MessageId[]>();
 
-  constructor(options: { shell: ConversationShell; clock: Clock; context: SearchContext }) {
-    this.#shell = options.shell;
+  constructor(options: { session: ConversationSession; clock: Clock; context: SearchContext }) {
+    this.#session = options.session;
     this.#clock = options.clock;
     this.#context = options.context;
   }
@@ -47,7 +47,7 @@ export class Conversation {
   /** Whom bare text goes to: the last one written to, else who wrote first, else the only one online. */
   get partner(): string | undefined {
     if (this.#partner !== undefined) return this.#partner;
-    const online = this.#shell.snapshot.roster.filter((item) => item.online);
+    const online = this.#session.snapshot.roster.filter((item) => item.online);
     return online.length === 1 ? online[0]?.nickname : undefined;
   }
 
@@ -58,12 +58,12 @@ export class Conversation {
 
   /** Names for completion, online first. */
   get names(): readonly string[] {
-    return this.#shell.snapshot.roster.map((item) => item.nickname);
+    return this.#session.snapshot.roster.map((item) => item.nickname);
   }
 
   /** Somebody is at the keyboard: what was shown has been read. */
   seen(): void {
-    for (const [from, ids] of this.#unread) this.#shell.markRead(from, ids);
+    for (const [from, ids] of this.#unread) this.#session.markRead(from, ids);
     this.#unread.clear();
   }
 
@@ -83,7 +83,7 @@ export class Conversation {
   }
 
   /** The lines that a notice is worth. */
-  lines(notice: ShellNotice): readonly Line[] {
+  lines(notice: SessionNotice): readonly Line[] {
     switch (notice.type) {
       case "online":
         return [
@@ -96,7 +96,7 @@ export class Conversation {
         return [{ tone: "sent", text: `${this.#sentHead(notice.to)}: ${messageText(notice.text)} ✓` }];
       case "read":
         // Of several at once the last one says it all.
-        if (this.#lastSent.get(foldNickname(notice.to)) !== notice.id) return [];
+        if (this.#lastSent.get(foldNickname(notice.to)) !== notice.messageId) return [];
         return [quiet(`${nameText(notice.to)} has read it ✓✓`)];
       case "undelivered":
         this.#undelivered += 1;
@@ -118,7 +118,7 @@ export class Conversation {
     const head = `${timeOfDay(this.#clock.wall())} ${senderText(message)}`;
     const { from: name, fingerprint } = message;
     const others =
-      fingerprint === undefined ? [] : this.#shell.pins.othersOf({ kind: "peer", name }, fingerprint);
+      fingerprint === undefined ? [] : this.#session.pins.othersOf({ kind: "peer", name }, fingerprint);
     return [
       { tone: "chat", text: `${head}: ${messageText(message.text)}` },
       ...firstContactLines(message, others),
@@ -136,7 +136,7 @@ export class Conversation {
       case "away":
         return this.#away(command.text);
       case "back":
-        this.#shell.setStatus(false, undefined);
+        this.#session.setStatus(false, undefined);
         return [quiet("you are back")];
       case "nick":
         return this.#rename(command.name);
@@ -164,18 +164,18 @@ export class Conversation {
     const listed = this.#listed(to);
     if (listed !== undefined) this.#partner = listed.nickname;
     else if (parseDestination(to) !== undefined) this.#partner = to;
-    const id = this.#shell.send(to, text);
+    const id = this.#session.send(to, text);
     this.#lastSent.set(foldNickname(to), id);
     return { type: "sent", to, id };
   }
 
   #listed(name: string): Peer | undefined {
     const key = foldNickname(name);
-    return this.#shell.snapshot.roster.find((item) => foldNickname(item.nickname) === key);
+    return this.#session.snapshot.roster.find((item) => foldNickname(item.nickname) === key);
   }
 
   #roster(): readonly Line[] {
-    const { snapshot } = this.#shell;
+    const { snapshot } = this.#session;
     const lostAt = snapshot.registryLostAt;
     return rosterLines(snapshot, lostAt === undefined ? undefined : timeOfDayAt(this.#clock, lostAt));
   }
@@ -184,32 +184,32 @@ export class Conversation {
     const status = text === "" ? undefined : parseStatusText(text.normalize("NFC").replace(/\s+/gu, " "));
     if (text !== "" && status === undefined)
       return [bad("not set: that text has more than 128 characters, or some that cannot be shown")];
-    this.#shell.setStatus(true, status);
+    this.#session.setStatus(true, status);
     return [quiet(`you are away${status === undefined ? "" : `: ${messageText(status)}`}; /back ends that`)];
   }
 
   #rename(name: string): readonly Line[] {
     const parsed = parseNickname(name);
     if (!parsed.ok) return [bad(parsed.text)];
-    if (this.#shell.rename(parsed.nickname)) return [quiet(`asking for the name ${nameText(name)} …`)];
+    if (this.#session.rename(parsed.nickname)) return [quiet(`asking for the name ${nameText(name)} …`)];
     return [bad("the name cannot be changed here (leave, and come with: --nick NAME)")];
   }
 
   #fingerprint(name: string | undefined): readonly Line[] {
     if (name === undefined) {
-      const digits = fingerprintText(this.#shell.fingerprint);
+      const digits = fingerprintText(this.#session.fingerprint);
       return [plain(`you: ${digits}`), quiet("others see this by: /fingerprint and your name")];
     }
     const listed = this.#listed(name);
     if (listed !== undefined) return peerKeyLines(listed);
-    const pin = this.#shell.pins.find({ kind: "peer", name });
+    const pin = this.#session.pins.find({ kind: "peer", name });
     return pin === undefined ? [bad(`nobody here is called ${nameText(name)}`)] : pinLines(pin);
   }
 
   #trust(
     command: Extract<Command, { type: "trust-list" | "trust-accept" | "trust-forget" }>,
   ): readonly Line[] {
-    const { pins } = this.#shell;
+    const { pins } = this.#session;
     if (command.type === "trust-list") {
       const lines = pins.list().flatMap(pinLines);
       return lines.length === 0 ? [quiet("no key has been seen yet")] : lines;
@@ -221,13 +221,13 @@ export class Conversation {
     const at = this.#clock.wall();
     const change = acceptKey(pins, { name, whose: listed && "peer", spoken, at, listed });
     if (!change.ok) return [bad(change.text)];
-    this.#shell.accept(change.subject, change.fingerprint);
+    this.#session.accept(change.subject, change.fingerprint);
     return [quiet(`accepted: ${pinName(change.subject)} ${fingerprintText(change.fingerprint)}`)];
   }
 
   #forget(change: TrustChange): readonly Line[] {
     if (!change.ok) return [bad(change.text)];
-    this.#shell.forget(change.subject);
+    this.#session.forget(change.subject);
     return [quiet(`forgotten: ${pinName(change.subject)}; the next key is taken as the first`)];
   }
 

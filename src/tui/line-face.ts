@@ -2,8 +2,9 @@ import { emitKeypressEvents } from "node:readline";
 import type { ReadStream, WriteStream } from "node:tty";
 import type { Clock, Millis } from "../base/clock.ts";
 import { EXIT } from "../chat/exit-codes.ts";
+import type { ChatSession, SessionNotice } from "../chat/session.ts";
 import { Alarm } from "../io/alarm.ts";
-import type { ChatShell, ShellNotice } from "../io/chat-shell.ts";
+import type { MessageId } from "../wire/mp2-values.ts";
 import { parseNickname } from "../wire/nickname.ts";
 import { Conversation } from "./conversation.ts";
 import { complete } from "./line-complete.ts";
@@ -21,7 +22,7 @@ const INTERRUPT_MILLIS: Millis = 2_000;
 const SLOW_MILLIS: Millis = 500;
 
 export interface LineFaceOptions {
-  readonly shell: ChatShell;
+  readonly session: ChatSession;
   readonly clock: Clock;
   readonly context: SearchContext;
   readonly input: ReadStream;
@@ -32,13 +33,13 @@ export interface LineFaceOptions {
 
 /** The line interface in a terminal. */
 export class LineFace {
-  readonly #shell: ChatShell;
+  readonly #session: ChatSession;
   readonly #clock: Clock;
   readonly #input: ReadStream;
   readonly #screen: LineScreen;
   readonly #conversation: Conversation;
   readonly #history: HistoryFile;
-  readonly #slow = new Map<number, Alarm>();
+  readonly #slow = new Map<MessageId, Alarm>();
   readonly #typing: TypingSigns;
   #editor: LineEditor;
   /** While the user is asked for a nickname: the one that Enter takes, and what was being typed. */
@@ -48,7 +49,7 @@ export class LineFace {
   #ended: () => void = () => {};
 
   constructor(options: LineFaceOptions) {
-    this.#shell = options.shell;
+    this.#session = options.session;
     this.#clock = options.clock;
     this.#input = options.input;
     this.#screen = new LineScreen(options.output, { hasColor: options.hasColor });
@@ -71,8 +72,8 @@ export class LineFace {
     // The terminal went away.
     this.#input.on("error", this.#ended);
     process.on("SIGCONT", this.#continued);
-    this.#shell.onNotice((notice) => this.#notice(notice));
-    this.#shell.start();
+    this.#session.onNotice((notice) => this.#notice(notice));
+    this.#session.start();
     this.#drawPrompt();
     await ended;
     process.removeListener("SIGCONT", this.#continued);
@@ -85,7 +86,7 @@ export class LineFace {
     return this.#exitCode;
   }
 
-  #notice(notice: ShellNotice): void {
+  #notice(notice: SessionNotice): void {
     if (notice.type === "ended") {
       this.#screen.print(...this.#conversation.lines(notice));
       this.#exitCode = endCode(notice.reason);
@@ -94,8 +95,8 @@ export class LineFace {
     }
     if (notice.type === "typing") this.#typing.heard(notice.from, notice.active);
     else if (notice.type === "received") this.#typing.heard(notice.message.from, false);
-    else if (notice.type === "delivered") this.#settle(notice.id);
-    else if (notice.type === "undelivered") this.#settle(notice.message.id);
+    else if (notice.type === "delivered") this.#settle(notice.messageId);
+    else if (notice.type === "undelivered") this.#settle(notice.message.messageId);
     const lines = this.#conversation.lines(notice);
     if (lines.length > 0) this.#screen.print(...lines);
     if (notice.type === "refused" && notice.next === "ask") this.#askName(notice.refusal.suggestion ?? "");
@@ -122,7 +123,7 @@ export class LineFace {
         this.#interrupt();
         return;
       case "end":
-        this.#shell.leave();
+        this.#session.leave();
         return;
       case "clear-screen":
         this.#screen.clear();
@@ -145,7 +146,7 @@ export class LineFace {
     this.#history.add(line);
     const entered = this.#conversation.enter(line);
     if (entered.type === "lines") this.#screen.print(...entered.lines);
-    else if (entered.type === "leave") this.#shell.leave();
+    else if (entered.type === "leave") this.#session.leave();
     else {
       const alarm = new Alarm(this.#clock, () => {
         this.#screen.print({ tone: "quiet", text: `on its way to ${messageText(entered.to)} …` });
@@ -155,7 +156,7 @@ export class LineFace {
     }
   }
 
-  #settle(id: number): void {
+  #settle(id: MessageId): void {
     this.#slow.get(id)?.clear();
     this.#slow.delete(id);
   }
@@ -173,7 +174,7 @@ export class LineFace {
     }
     this.#naming = undefined;
     this.#editor = interrupted;
-    this.#shell.rename(parsed.nickname);
+    this.#session.rename(parsed.nickname);
   }
 
   #complete(): void {
@@ -188,7 +189,7 @@ export class LineFace {
   #interrupt(): void {
     const now = this.#clock.now();
     if (now - this.#interruptedAt <= INTERRUPT_MILLIS) {
-      this.#shell.leave();
+      this.#session.leave();
       return;
     }
     this.#interruptedAt = now;

@@ -2,7 +2,7 @@ import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import type { Clock } from "../base/clock.ts";
 import { EXIT } from "../chat/exit-codes.ts";
-import type { ChatShell, ShellNotice } from "../io/chat-shell.ts";
+import type { ChatSession, SessionNotice } from "../chat/session.ts";
 import { Conversation } from "./conversation.ts";
 import type { Line } from "./lines.ts";
 import { endCode, refusalCode } from "./scripts.ts";
@@ -13,13 +13,13 @@ import type { SearchContext } from "./wording.ts";
  * online; at the end of the input what is on its way is finished first.
  */
 export async function runPlain(options: {
-  readonly shell: ChatShell;
+  readonly session: ChatSession;
   readonly clock: Clock;
   readonly context: SearchContext;
   readonly input: Readable;
   readonly output: Writable;
 }): Promise<number> {
-  const { shell, input, output } = options;
+  const { session, input, output } = options;
   const conversation = new Conversation(options);
   const waiting: string[] = [];
   const state = { isOnline: false, refusalCode: undefined as number | undefined, hasInputEnded: false };
@@ -34,13 +34,13 @@ export async function runPlain(options: {
   const lines = createInterface({ input, crlfDelay: Infinity });
   const leave = (): void => {
     lines.close();
-    shell.leave();
+    session.leave();
   };
   const leaveWhenDone = (): void => {
-    if (state.hasInputEnded && state.isOnline && shell.pending === 0) shell.leave();
+    if (state.hasInputEnded && state.isOnline && session.pending === 0) session.leave();
   };
   return new Promise((resolve) => {
-    shell.onNotice((notice: ShellNotice) => {
+    session.onNotice((notice: SessionNotice) => {
       print(conversation.lines(notice));
       if (notice.type === "online") {
         state.isOnline = true;
@@ -63,6 +63,6 @@ export async function runPlain(options: {
       state.hasInputEnded = true;
       leaveWhenDone();
     });
-    shell.start();
+    session.start();
   });
 }

@@ -2,8 +2,8 @@ import type { Writable } from "node:stream";
 import type { Clock, Millis } from "../base/clock.ts";
 import { EXIT } from "../chat/exit-codes.ts";
 import type { ChatNotice, Refusal, UndeliveredMessage } from "../chat/notices.ts";
+import type { ChatSession, SessionNotice } from "../chat/session.ts";
 import { Alarm } from "../io/alarm.ts";
-import type { ChatShell, ShellNotice } from "../io/chat-shell.ts";
 import { jsonLine } from "./json.ts";
 import { messageText } from "./lines.ts";
 import { listReport, messageReport } from "./reports.ts";
@@ -16,7 +16,7 @@ export const REGISTRY_LIMIT_MILLIS: Millis = 10_500;
 
 /** What the commands for scripts work with: results go to `output`, all else to `errors`. */
 export interface ScriptContext {
-  readonly shell: ChatShell;
+  readonly session: ChatSession;
   readonly clock: Clock;
   readonly search: SearchContext;
   readonly output: Writable;
@@ -27,7 +27,7 @@ export interface ScriptContext {
 export function runList(context: ScriptContext, options: { json: boolean }): Promise<number> {
   return runScript(context, REGISTRY_LIMIT_MILLIS, (notice, finish) => {
     if (notice.type !== "online") return;
-    const { snapshot } = context.shell;
+    const { snapshot } = context.session;
     if (options.json) context.output.write(`${jsonLine(listReport(snapshot))}\n`);
     else for (const { text } of rosterLines(snapshot, undefined)) context.output.write(`${text}\n`);
     finish(EXIT.ok);
@@ -39,13 +39,13 @@ export function runSend(
   context: ScriptContext,
   options: { to: string; text: string; waitMillis: Millis },
 ): Promise<number> {
-  const { shell, errors, clock, search } = context;
+  const { session, errors, clock, search } = context;
   const began = clock.now();
   const limit = Math.max(REGISTRY_LIMIT_MILLIS, options.waitMillis);
   return runScript(context, limit, (notice, finish) => {
     if (notice.type === "online" && !notice.again) {
       const left = options.waitMillis - (clock.now() - began);
-      shell.send(options.to, options.text, options.waitMillis > 0 ? Math.max(1, left) : 0);
+      session.send(options.to, options.text, { waitMillis: options.waitMillis > 0 ? Math.max(1, left) : 0 });
     } else if (notice.type === "delivered") finish(EXIT.ok);
     else if (notice.type === "undelivered") {
       for (const { text } of noticeLines(notice, search)) errors.write(`${text}\n`);
@@ -76,22 +76,22 @@ export function runListen(
 function runScript(
   context: ScriptContext,
   registryLimit: Millis | undefined,
-  onNotice: (notice: ShellNotice, finish: (code: number) => void) => void,
+  onNotice: (notice: SessionNotice, finish: (code: number) => void) => void,
 ): Promise<number> {
-  const { shell, clock, errors, search } = context;
+  const { session, clock, errors, search } = context;
   return new Promise((resolve) => {
     let code: number | undefined;
     let notFound: number = EXIT.registryNotFound;
     const finish = (with_: number): void => {
       code ??= with_;
-      shell.leave();
+      session.leave();
     };
     const giveUp = new Alarm(clock, () => {
       errors.write("not online in time, giving up\n");
       finish(notFound);
     });
     if (registryLimit !== undefined) giveUp.set(clock.now() + registryLimit);
-    shell.onNotice((notice) => {
+    session.onNotice((notice) => {
       if (isProblem(notice)) for (const { text } of noticeLines(notice, search)) errors.write(`${text}\n`);
       if (notice.type === "ended") {
         giveUp.clear();
@@ -103,7 +103,7 @@ function runScript(
       if (notice.type === "refused" && notice.next === "end") code = refusalCode(notice.refusal);
       onNotice(notice, finish);
     });
-    shell.start();
+    session.start();
   });
 }
 
@@ -118,7 +118,7 @@ export function endCode(reason: Extract<ChatNotice, { type: "ended" }>["reason"]
   return reason === "left" || reason === "refused" ? EXIT.ok : EXIT.failure;
 }
 
-const PROBLEMS: ReadonlySet<ShellNotice["type"]> = new Set([
+const PROBLEMS: ReadonlySet<SessionNotice["type"]> = new Set([
   "trouble",
   "search-failing",
   "search-hint",
@@ -131,7 +131,7 @@ const PROBLEMS: ReadonlySet<ShellNotice["type"]> = new Set([
 ] as const);
 
 /** What a script's user must know although it is not a result. */
-function isProblem(notice: ShellNotice): boolean {
+function isProblem(notice: SessionNotice): boolean {
   return PROBLEMS.has(notice.type) || (notice.type === "refused" && notice.next !== "suggestion");
 }
 

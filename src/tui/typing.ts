@@ -1,7 +1,7 @@
 import type { Clock, Millis } from "../base/clock.ts";
 import { parseCommand } from "../chat/commands.ts";
+import type { ChatSession } from "../chat/session.ts";
 import { Alarm } from "../io/alarm.ts";
-import type { ChatShell } from "../io/chat-shell.ts";
 import { foldNickname } from "../wire/nickname.ts";
 
 /** While somebody goes on writing, the other side is told again after this. */
@@ -11,7 +11,7 @@ const FADE_MILLIS: Millis = 8_000;
 
 /** Who is writing to whom: tells the partner of us, and knows who writes to us. */
 export class TypingSigns {
-  readonly #shell: Pick<ChatShell, "typing">;
+  readonly #session: Pick<ChatSession, "typing">;
   readonly #clock: Clock;
   readonly #faded: () => void;
   /** Whom we have told that we are writing, and when. */
@@ -20,8 +20,8 @@ export class TypingSigns {
   readonly #writing = new Map<string, Alarm>();
 
   /** `faded`: somebody has stopped without saying so. */
-  constructor(options: { shell: Pick<ChatShell, "typing">; clock: Clock; faded: () => void }) {
-    this.#shell = options.shell;
+  constructor(options: { session: Pick<ChatSession, "typing">; clock: Clock; faded: () => void }) {
+    this.#session = options.session;
     this.#clock = options.clock;
     this.#faded = options.faded;
   }
@@ -60,6 +60,6 @@ export class TypingSigns {
 
   #tell(to: string, active: boolean): void {
     this.#told = active ? { to, at: this.#clock.now() } : undefined;
-    this.#shell.typing(to, active);
+    this.#session.typing(to, active);
   }
 }

@@ -2,7 +2,7 @@ import { fingerprintText } from "../base/fingerprint.ts";
 import { durationText, escapeText } from "../base/text.ts";
 import type { AssociationEnd } from "../chat/events.ts";
 import type { ChatNotice, Refusal, RefusalNext, RegistryStanding } from "../chat/notices.ts";
-import type { ShellNotice } from "../io/chat-shell.ts";
+import type { SessionNotice } from "../chat/session.ts";
 import { alarm, bad, good, type Line, nameText, quiet } from "./lines.ts";
 import { undeliveredText } from "./wording-delivery.ts";
 import { peerChangedLines } from "./wording-peers.ts";
@@ -18,7 +18,7 @@ export interface SearchContext {
 type Notice<Type extends ChatNotice["type"]> = Extract<ChatNotice, { type: Type }>;
 
 /** The lines for a notice; none for what a face shows in its own way ("delivered", "received"). */
-export function noticeLines(notice: ShellNotice, context: SearchContext): readonly Line[] {
+export function noticeLines(notice: SessionNotice, context: SearchContext): readonly Line[] {
   switch (notice.type) {
     case "searching":
     case "search-failing":
@@ -51,7 +51,7 @@ export function noticeLines(notice: ShellNotice, context: SearchContext): readon
 
 function searchLines(
   notice: Extract<
-    ShellNotice,
+    SessionNotice,
     { type: "searching" | "search-failing" | "trouble" | "search-hint" | "blocked" }
   >,
   context: SearchContext,

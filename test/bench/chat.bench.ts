@@ -4,9 +4,10 @@
  */
 import { once } from "node:events";
 import { connect, createServer, type TLSSocket } from "node:tls";
+import type { SessionNotice } from "../../src/chat/session.ts";
 import { generateIdentity } from "../../src/io/certificate.ts";
-import type { ShellNotice } from "../../src/io/chat-shell.ts";
 import { tlsParameters } from "../../src/io/tls-settings.ts";
+import type { MessageId } from "../../src/wire/mp2-values.ts";
 import { TestShell } from "../support/chat-shell.ts";
 import { Multiprotod, makePlace, type Place } from "../support/multiprotod.ts";
 import { type Owner, Scope, within } from "../support/until.ts";
@@ -36,13 +37,13 @@ async function chatWay(owner: Owner, place: Place): Promise<Way> {
   const eva = await openChat(owner, place, "eva");
   await ola.sees("eva", ({ online }) => online);
   await eva.sees("ola", ({ online }) => online);
-  const waiting = new Map<number, (notice: ShellNotice) => void>();
+  const waiting = new Map<MessageId, (notice: SessionNotice) => void>();
   ola.shell.onNotice((notice) => {
-    if (notice.type === "delivered") waiting.get(notice.id)?.(notice);
-    else if (notice.type === "undelivered") waiting.get(notice.message.id)?.(notice);
+    if (notice.type === "delivered") waiting.get(notice.messageId)?.(notice);
+    else if (notice.type === "undelivered") waiting.get(notice.message.messageId)?.(notice);
   });
   return async () => {
-    const outcome = Promise.withResolvers<ShellNotice>();
+    const outcome = Promise.withResolvers<SessionNotice>();
     const id = ola.shell.send("eva", TEXT);
     waiting.set(id, outcome.resolve);
     const notice = await outcome.promise;

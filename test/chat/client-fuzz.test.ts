@@ -35,7 +35,7 @@ class Chaos {
     const name = ["ola", "eve", "nobody", "10.0.0.11:50000"][this.#below(4)] ?? "ola";
     const subject = { kind: "peer", name } as const;
     const commands: readonly (() => void)[] = [
-      () => bench.client.send(bench.now, name, "hello", this.#below(2) * 5_000),
+      () => bench.client.send(bench.now, name, "hello", { waitMillis: this.#below(2) * 5_000 }),
       () => bench.client.typing(bench.now, name, true),
       () => bench.client.markRead(bench.now, name, ["0".repeat(32) as MessageId]),
       () => bench.client.setStatus(bench.now, this.#below(2) === 0, undefined),

@@ -25,12 +25,12 @@ function undelivered(bench: VirtualClient) {
 test("a message goes to P + 1 of the listed peer, however the name is written, and is confirmed", () => {
   const bench = new VirtualClient();
   bench.online(OLA);
-  const id = bench.client.send(bench.now, "OLA", "hello");
+  const messageId = bench.client.send(bench.now, "OLA", "hello");
   const [out] = transmissions(bench);
   assert.ok(out);
   assert.deepEqual([out.address, out.port, out.text], [OLA.ip, OLA.port + 1, "adam hello"]);
   confirm(bench, out.transmission);
-  assert.deepEqual(bench.notices(), [{ type: "delivered", id, to: "OLA", text: "hello" }]);
+  assert.deepEqual(bench.notices(), [{ type: "delivered", messageId, to: "OLA", text: "hello" }]);
   assert.equal(bench.client.pending, 0);
 });
 
@@ -104,7 +104,7 @@ test("after a failure the next in the queue goes on", () => {
 test("with time to wait: sent as soon as the peer is online", () => {
   const bench = new VirtualClient();
   bench.online();
-  bench.client.send(bench.now, "ola", "hello", 30_000);
+  bench.client.send(bench.now, "ola", "hello", { waitMillis: 30_000 });
   bench.pass(10_000);
   bench.push({ ...OLA, online: false });
   assert.deepEqual(transmissions(bench), []);
@@ -120,12 +120,12 @@ test("with time to wait: sent as soon as the peer is online", () => {
 test("with time to wait: over without the peer", () => {
   const absent = new VirtualClient();
   absent.online();
-  absent.client.send(absent.now, "ola", "hello", 30_000);
+  absent.client.send(absent.now, "ola", "hello", { waitMillis: 30_000 });
   absent.pass(30_000);
   assert.equal(undelivered(absent).why, "unknown-name");
   const offline = new VirtualClient();
   offline.online({ ...OLA, online: false });
-  offline.client.send(offline.now, "ola", "hello", 30_000);
+  offline.client.send(offline.now, "ola", "hello", { waitMillis: 30_000 });
   offline.pass(29_999);
   assert.deepEqual(transmissions(offline), []);
   offline.pass(1);
@@ -135,7 +135,7 @@ test("with time to wait: over without the peer", () => {
 test("with time to wait: a refused connection is tried again, a message that may have arrived is not", () => {
   const bench = new VirtualClient();
   bench.online(OLA);
-  bench.client.send(bench.now, "ola", "hello", 30_000);
+  bench.client.send(bench.now, "ola", "hello", { waitMillis: 30_000 });
   fail(bench, transmissions(bench)[0]?.transmission ?? 0, "refused");
   bench.push(OLA);
   assert.deepEqual(transmissions(bench), []);

@@ -11,7 +11,7 @@ function received(node: Mp2Client): readonly string[] {
 test("a message goes over a link that is kept; both pin the key; delivered and read are told", () => {
   const net = new ChatNet([ADAM, OLA]);
   const [adam, ola] = [net.node(ADAM), net.node(OLA)];
-  const id = adam.client.send(0, "OLA", "hello");
+  const messageId = adam.client.send(0, "OLA", "hello");
   net.pass(100);
   const [got] = ola.notices();
   assert.ok(got?.type === "received");
@@ -19,11 +19,11 @@ test("a message goes over a link that is kept; both pin the key; delivered and r
     [got.message.from, got.message.text, got.message.standing, got.message.fingerprint],
     ["adam", "hello", "new", ADAM.key],
   );
-  assert.deepEqual(adam.notices(), [{ type: "delivered", id, to: "OLA", text: "hello" }]);
+  assert.deepEqual(adam.notices(), [{ type: "delivered", messageId, to: "OLA", text: "hello" }]);
   assert.ok(got.message.messageId);
   ola.client.markRead(net.now, "adam", [got.message.messageId]);
   net.pass(100);
-  assert.deepEqual(adam.notices(), [{ type: "read", id, to: "OLA", text: "hello" }]);
+  assert.deepEqual(adam.notices(), [{ type: "read", messageId, to: "OLA", text: "hello" }]);
   ola.client.send(net.now, "adam", "hi");
   adam.client.send(net.now, "ola", "again");
   net.pass(100);
@@ -91,7 +91,7 @@ test("the higher fingerprint's connection is taken when the lower's cannot get t
   // A firewall in front of ola.
   net.mayConnect = (from) => from === OLA;
   const [adam, ola] = [net.node(ADAM), net.node(OLA)];
-  adam.client.send(0, "ola", "patient", 30_000);
+  adam.client.send(0, "ola", "patient", { waitMillis: 30_000 });
   ola.client.send(0, "adam", "hello");
   net.pass(3_000);
   assert.deepEqual([received(ola), received(adam)], [["patient"], ["hello"]]);
@@ -207,7 +207,7 @@ function storm(seed: number): void {
     net.later(net.random.below(20_000), () => {
       const node = net.node(from);
       const text = `${from.nick}>${to.nick} ${String(count).padStart(3, "0")} ${net.now}`;
-      texts.set(`${from.nick} ${node.client.send(net.now, to.nick, text, 60_000)}`, text);
+      texts.set(`${from.nick} ${node.client.send(net.now, to.nick, text, { waitMillis: 60_000 })}`, text);
     });
   }
   net.pass(20_000);

@@ -426,7 +426,7 @@ test("leaving: leave and SHUTDOWN; a silent registry is given a second", () => {
 
 test("what waits when it is over for good is given back", () => {
   const bench = new Mp2Client().online(entry(OLA));
-  bench.client.send(bench.now, "kari", "for later", 60_000);
+  bench.client.send(bench.now, "kari", "for later", { waitMillis: 60_000 });
   bench.ends("kicked");
   const notices = bench.notices();
   const undelivered = notices.find(({ type }) => type === "undelivered");

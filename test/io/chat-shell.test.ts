@@ -22,10 +22,10 @@ test("two clients find the registry, each other, and talk: delivered, read, with
   const id = adam.shell.send("ola", "good morning 👋");
   const { message } = await ola.hears("received");
   assert.deepEqual([message.from, message.text, message.standing], ["adam", "good morning 👋", "new"]);
-  await adam.hears("delivered", (notice) => notice.id === id);
+  await adam.hears("delivered", (notice) => notice.messageId === id);
   assert.ok(message.messageId !== undefined);
   ola.shell.markRead("adam", [message.messageId]);
-  await adam.hears("read", (notice) => notice.id === id);
+  await adam.hears("read", (notice) => notice.messageId === id);
   const pinned = adam.profile.pins.read().find({ kind: "peer", name: "ola" });
   assert.equal(pinned?.fingerprint, ola.shell.fingerprint);
 });
@@ -56,12 +56,12 @@ test("a key that contradicts the pin is an attack until the user accepts it, by 
   const warning = await adam.hears("peer-changed");
   assert.deepEqual([warning.pinned, warning.offered], [other, ola.shell.fingerprint]);
   const refused = adam.shell.send("ola", "secret");
-  const { message } = await adam.hears("undelivered", (notice) => notice.message.id === refused);
+  const { message } = await adam.hears("undelivered", (notice) => notice.message.messageId === refused);
   assert.equal(message.why, "key-changed");
   adam.profile.pins.update((pins) => pins.accept(subject, ola.shell.fingerprint, 2));
   await adam.sees("ola", ({ trust }) => trust === "verified");
   const id = adam.shell.send("ola", "hello");
-  await adam.hears("delivered", (notice) => notice.id === id);
+  await adam.hears("delivered", (notice) => notice.messageId === id);
   const texts = ola.notices.flatMap((notice) => (notice.type === "received" ? [notice.message.text] : []));
   assert.deepEqual(texts, ["hello"]);
 });
@@ -92,7 +92,7 @@ test("a registry that is started again is returned to, and nobody is told to be 
   await adam.hears("online", ({ again }) => again);
   await ola.hears("online", ({ again }) => again);
   const id = adam.shell.send("ola", "still there?");
-  await adam.hears("delivered", (notice) => notice.id === id);
+  await adam.hears("delivered", (notice) => notice.messageId === id);
   assert.equal(
     adam.notices.some((notice) => notice.type === "presence" && notice.offline.length > 0),
     false,
@@ -111,6 +111,6 @@ test("by mp1 with older clients, both ways, marked; without legacy neither", asy
   const item = await old.sees("adam");
   assert.equal(item.port, adam.shell.port);
   const refused = strict.shell.send("old", "hi");
-  const { message } = await strict.hears("undelivered", (notice) => notice.message.id === refused);
+  const { message } = await strict.hears("undelivered", (notice) => notice.message.messageId === refused);
   assert.equal(message.why, "legacy-off");
 });

@@ -139,7 +139,7 @@ export class VirtualLan {
     const { node } = user;
     const text = this.post.write(processOf(user), user.profile.key.fingerprint, other.name, now);
     this.told.sent += 1;
-    node.do((core) => core.send(now, other.name, text, random.pick([0, 0, 5_000])));
+    node.do((core) => core.send(now, other.name, text, { waitMillis: random.pick([0, 0, 5_000]) }));
   }
 
   #trace(line: string): void {

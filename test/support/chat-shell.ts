@@ -3,8 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Clock } from "../../src/base/clock.ts";
 import type { Peer } from "../../src/chat/notices.ts";
+import type { SessionNotice } from "../../src/chat/session.ts";
 import type { WhenTaken } from "../../src/chat/settings.ts";
-import { ChatShell, type ShellNotice } from "../../src/io/chat-shell.ts";
+import { ChatShell } from "../../src/io/chat-shell.ts";
 import { systemClock } from "../../src/io/clock.ts";
 import { Profile } from "../../src/io/profile.ts";
 import { systemRandom } from "../../src/io/random.ts";
@@ -28,7 +29,7 @@ export interface ShellPlace {
 export class TestShell {
   readonly shell: ChatShell;
   readonly profile: Profile;
-  readonly notices: ShellNotice[] = [];
+  readonly notices: SessionNotice[] = [];
   readonly watched: Watched;
 
   private constructor(shell: ChatShell, profile: Profile, watched: Watched) {
@@ -80,13 +81,13 @@ export class TestShell {
   }
 
   /** The first notice of this type that fits. */
-  async hears<Type extends ShellNotice["type"]>(
+  async hears<Type extends SessionNotice["type"]>(
     type: Type,
-    fits: (notice: Extract<ShellNotice, { type: Type }>) => boolean = () => true,
+    fits: (notice: Extract<SessionNotice, { type: Type }>) => boolean = () => true,
     millis?: number,
-  ): Promise<Extract<ShellNotice, { type: Type }>> {
-    const isIt = (notice: ShellNotice): notice is Extract<ShellNotice, { type: Type }> =>
-      notice.type === type && fits(notice as Extract<ShellNotice, { type: Type }>);
+  ): Promise<Extract<SessionNotice, { type: Type }>> {
+    const isIt = (notice: SessionNotice): notice is Extract<SessionNotice, { type: Type }> =>
+      notice.type === type && fits(notice as Extract<SessionNotice, { type: Type }>);
     return this.watched.until(`the notice ${type}`, () => this.notices.find(isIt), millis);
   }
 

@@ -96,7 +96,7 @@ function rosterOf(shell: ChatShell, index: number): string {
 
 function write(): void {
   for (const [index, shell] of shells.entries())
-    shell.send(`${prefix}${(index + 1) % shells.length}`, `from ${index}`, 10_000);
+    shell.send(`${prefix}${(index + 1) % shells.length}`, `from ${index}`, { waitMillis: 10_000 });
 }
 
 for (let index = 0; index < Number(count); index += 1) await add(index);

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { type Fingerprint, fingerprintText } from "../../src/base/fingerprint.ts";
 import type { Peer, ReceivedMessage } from "../../src/chat/notices.ts";
 import { Pins } from "../../src/chat/pins.ts";
-import { Conversation, type ConversationShell } from "../../src/tui/conversation.ts";
+import { Conversation, type ConversationSession } from "../../src/tui/conversation.ts";
 import type { MessageId } from "../../src/wire/mp2-values.ts";
 import { nickname } from "../chat/virtual-client.ts";
 
@@ -42,10 +42,12 @@ function message(from: string, more: Partial<ReceivedMessage> = {}): ReceivedMes
   };
 }
 
+const idOf = (number: number): MessageId => String(number).padStart(32, "0") as MessageId;
+
 function scene(roster: readonly Peer[], pins = Pins.none) {
   const asked: string[] = [];
   let ids = 0;
-  const shell: ConversationShell = {
+  const session: ConversationSession = {
     snapshot: {
       nickname: nickname("adam"),
       registry: {
@@ -65,7 +67,7 @@ function scene(roster: readonly Peer[], pins = Pins.none) {
     send: (to, text) => {
       asked.push(`send ${to} ${text}`);
       ids += 1;
-      return ids;
+      return idOf(ids);
     },
     rename: (name) => {
       asked.push(`rename ${name}`);
@@ -78,7 +80,7 @@ function scene(roster: readonly Peer[], pins = Pins.none) {
     forget: ({ kind, name }) => void asked.push(`forget ${kind} ${name}`),
   };
   const clock = { now: () => 0, wall: () => AT };
-  const conversation = new Conversation({ shell, clock, context: { place: "here" } });
+  const conversation = new Conversation({ session, clock, context: { place: "here" } });
   const enter = (line: string): string => {
     const entered = conversation.enter(line);
     return entered.type === "lines" ? entered.lines.map(({ text }) => text).join("\n") : entered.type;
@@ -204,6 +206,6 @@ test("one line says that the last message was read", () => {
   enter("msg ola one");
   enter("two");
   const read = (id: number, text: string) =>
-    conversation.lines({ type: "read", id, to: "ola", text }).map((line) => line.text);
+    conversation.lines({ type: "read", messageId: idOf(id), to: "ola", text }).map((line) => line.text);
   assert.deepEqual([read(1, "one"), read(2, "two")], [[], ["ola has read it ✓✓"]]);
 });

@@ -6,7 +6,7 @@ function scene() {
   const told: string[] = [];
   const time = { now: 0, faded: 0 };
   const signs = new TypingSigns({
-    shell: { typing: (to, active) => told.push(`${active ? "" : "not "}to ${to}`) },
+    session: { typing: (to, active) => told.push(`${active ? "" : "not "}to ${to}`) },
     clock: { now: () => time.now, wall: () => 0 },
     faded: () => {
       time.faded += 1;

@@ -5,6 +5,7 @@ import type { ChatNotice, Peer, UndeliveredReason } from "../../src/chat/notices
 import { messageText } from "../../src/tui/lines.ts";
 import { noticeLines } from "../../src/tui/wording.ts";
 import { rosterLines, senderText } from "../../src/tui/wording-peers.ts";
+import type { MessageId } from "../../src/wire/mp2-values.ts";
 import { nickname } from "../chat/virtual-client.ts";
 
 const STANDING = {
@@ -57,7 +58,7 @@ test("every reason has its sentence, which names the peer", () => {
   ];
   const texts = reasons.map((why) => {
     const message = {
-      id: 1,
+      messageId: "01".repeat(16) as MessageId,
       to: "ola",
       text: "hi",
       why,

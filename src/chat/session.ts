@@ -1,0 +1,46 @@
+import type { Millis } from "../base/clock.ts";
+import type { Fingerprint } from "../base/fingerprint.ts";
+import type { MessageId, StatusText } from "../wire/mp2-values.ts";
+import type { Nickname } from "../wire/nickname.ts";
+import type { ChatNotice, ChatSnapshot } from "./notices.ts";
+import type { PinSubject, Pins } from "./pins.ts";
+
+/** What a face is told: by the core, or by the system that it runs on. */
+export type SessionNotice = ChatNotice | { readonly type: "trouble"; readonly text: string };
+
+/** How a message is sent. */
+export interface SendOptions {
+  /** So long it may wait for its peer to come online and to confirm; none: it is tried once, now. */
+  readonly waitMillis?: Millis;
+  /** The message that it answers. */
+  readonly reply?: MessageId;
+}
+
+/** The user's presence as faces and scripts see it, whichever process holds it. */
+export interface ChatSession {
+  readonly snapshot: ChatSnapshot;
+  readonly pins: Pins;
+  /** Of the user's own key. */
+  readonly fingerprint: Fingerprint;
+  /** Messages on their way. */
+  readonly pending: number;
+  /** Returns what ends it. */
+  onNotice(listener: (notice: SessionNotice) => void): () => void;
+  start(): void;
+  /** Sends to a nickname or ADDRESS:PORT; a notice with the returned id follows, never before this returns. */
+  send(to: string, text: string, options?: SendOptions): MessageId;
+  /** False where the name cannot be changed now; else a notice follows. */
+  rename(nickname: Nickname): boolean;
+  /** Away or back, and what to say of oneself; undefined: nothing. */
+  setStatus(away: boolean, status: StatusText | undefined): void;
+  /** The user has seen these of `from`'s messages. */
+  markRead(from: string, messageIds: readonly MessageId[]): void;
+  /** The user is writing to `to`, or has stopped. */
+  typing(to: string, active: boolean): void;
+  /** The user trusts that key under that name from now on. */
+  accept(subject: PinSubject, fingerprint: Fingerprint): void;
+  /** The name is unknown again. */
+  forget(subject: PinSubject): void;
+  /** Leaves in good order; the notice "ended" follows within a second. */
+  leave(): void;
+}

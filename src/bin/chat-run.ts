@@ -25,6 +25,8 @@ export interface ChatOptions {
   readonly encapsulationPort: number;
   readonly dataDir?: string;
   readonly legacy: boolean;
+  /** The line interface, in a terminal too. */
+  readonly plain?: boolean;
 }
 
 /** People: in a terminal with editing, else the same commands line by line. */
@@ -35,7 +37,11 @@ export async function converse(options: ChatOptions): Promise<number> {
     if (!isTerminal) return runPlain({ ...common, input: process.stdin, output: process.stdout });
     const hasColor = (process.env.NO_COLOR ?? "") === "" && process.env.TERM !== "dumb";
     const terminal = { input: process.stdin, output: process.stdout, hasColor };
-    return new LineFace({ ...common, ...terminal, historyPath: historyPath(process.env) }).run();
+    const face = { ...common, ...terminal, historyPath: historyPath(process.env) };
+    if (options.plain === true || process.env.TERM === "dumb") return new LineFace(face).run();
+    // With all that draws it: scripts do without.
+    const { runScreen } = await import("../tui/screen-face.ts");
+    return runScreen({ ...face, archive: undefined });
   });
 }
 

@@ -11,6 +11,10 @@ export type Command =
   | { readonly type: "nick"; readonly name: string }
   /** Of NAME, or ours. */
   | { readonly type: "fingerprint"; readonly name: string | undefined }
+  /** Both keys, to be compared. */
+  | { readonly type: "verify"; readonly name: string }
+  /** Bare text goes to NAME from then on. */
+  | { readonly type: "talk"; readonly name: string }
   | { readonly type: "trust-list" }
   /** `spoken`: the digits, if they were given. */
   | { readonly type: "trust-accept"; readonly name: string; readonly spoken: string | undefined }
@@ -28,6 +32,8 @@ export const COMMAND_HELP: readonly (readonly [string, string])[] = [
   ["exit", "leave (also Ctrl-D, or Ctrl-C twice)"],
   ["/away [TEXT]", "you are away, and why; /back ends that"],
   ["/nick NAME", "be called NAME from now on, with the same key"],
+  ["/talk NAME", "what you type goes to NAME from then on"],
+  ["/verify NAME", "your key and NAME's, to be read aloud to each other; if they agree: /trust accept NAME"],
   ["/fingerprint [NAME]", "the digits of NAME's key, or of yours, to be read to each other"],
   ["/trust", "the keys that you have seen; also: /trust accept NAME [DIGITS], /trust forget NAME"],
   ["/help", "this help; list, msg and exit also work with a / before them"],
@@ -43,7 +49,9 @@ export const COMMAND_NAMES: readonly string[] = [
   "/list",
   "/msg",
   "/nick",
+  "/talk",
   "/trust",
+  "/verify",
   "exit",
   "list",
   "msg",
@@ -74,6 +82,11 @@ function parseSlashed(word: string, rest: string): Command {
       return { type: "away", text: rest.trim() };
     case "back":
       return { type: "back" };
+    case "talk":
+    case "verify":
+      return rest.trim() === ""
+        ? { type: "wrong", text: `usage: /${word} NAME` }
+        : { type: word, name: rest.trim() };
     case "nick":
       return rest.trim() === ""
         ? { type: "wrong", text: "usage: /nick NAME" }

@@ -11,7 +11,7 @@ export class People {
   }
 
   async chat(nick: string, columns = 80, rows = 24): Promise<Terminal> {
-    const command = this.#registry.client(nick, "--nick", nick);
+    const command = this.#registry.client(nick, "--plain", "--nick", nick);
     const terminal = await Terminal.run(command, { columns, rows });
     this.#terminals.push(terminal);
     return terminal;

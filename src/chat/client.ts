@@ -3,17 +3,20 @@ import { Deadlines } from "../base/deadlines.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
 import type { Listed } from "../roster/listed.ts";
 import { Mirror } from "../roster/mirror.ts";
-import { MESSAGE_ID_BYTES, type MessageId, type StatusText } from "../wire/mp2-values.ts";
+import { MESSAGE_ID_BYTES, type MessageId, type RoomName, type StatusText } from "../wire/mp2-values.ts";
 import type { Nickname } from "../wire/nickname.ts";
 import { Arrivals } from "./arrivals.ts";
+import { parseRoom } from "./commands.ts";
 import { Deliveries } from "./deliveries.ts";
 import type { ChatEvent, ChatOutput, Progress } from "./events.ts";
 import { KnownPeers } from "./known-peers.ts";
 import { Links } from "./links.ts";
 import { Membership } from "./membership.ts";
 import { availability, type MembershipChange } from "./membership-changes.ts";
-import type { ChatSnapshot } from "./notices.ts";
+import type { ChatNotice, ChatSnapshot } from "./notices.ts";
 import type { PinSubject, Pins } from "./pins.ts";
+import { RoomPosts } from "./room-posts.ts";
+import { Rooms } from "./rooms.ts";
 import type { SendOptions } from "./session.ts";
 import type { ChatIdentity, ChatSettings } from "./settings.ts";
 import { Trusted } from "./trust.ts";
@@ -48,6 +51,8 @@ export class ChatClient {
   readonly #links: Links;
   readonly #deliveries: Deliveries;
   readonly #arrivals: Arrivals;
+  readonly #rooms: Rooms;
+  readonly #posts: RoomPosts;
   readonly #deadlines = new Deadlines<"presence", "tell">();
   #registryLostAt: Millis | undefined;
   /** Entries of the mirror have changed within the call that is under way. */
@@ -72,7 +77,11 @@ export class ChatClient {
     const nick = (): Nickname => this.#membership.nickname;
     this.#links = new Links({
       ...{ own, random, peers, trusted, nick, emit },
-      settled: (now, message, settlement) => this.#deliveries.settled(now, message, settlement),
+      settled: (now, message, settlement) => {
+        if (this.#posts.owns(message)) this.#posts.settled(message, settlement);
+        else this.#deliveries.settled(now, message, settlement);
+      },
+      isInRoom: (room) => this.#rooms.has(room),
       seen: (ids) => this.#deliveries.seen(ids),
     });
     this.#deliveries = new Deliveries({
@@ -80,6 +89,12 @@ export class ChatClient {
       submit: (now, to, message) => this.#links.submit(now, to, message),
     });
     this.#arrivals = new Arrivals({ peers, emit });
+    this.#rooms = new Rooms(peers, settings.rooms ?? []);
+    this.#posts = new RoomPosts({
+      ...{ peers, unixAt, rooms: this.#rooms },
+      submit: (now, to, message) => this.#links.submit(now, to, message),
+      tell: (notice) => emit({ type: "notice", notice }),
+    });
   }
 
   start(now: Millis): void {
@@ -87,11 +102,13 @@ export class ChatClient {
   }
 
   /**
-   * Sends to a nickname or ADDRESS:PORT; "delivered" or "undelivered" with the returned id follows. `id`: chosen by
+   * Sends to a nickname, ADDRESS:PORT or #ROOM; "delivered" or "undelivered" with the returned id follows. `id`: chosen by
    * whoever asks from another process.
    */
   send(now: Millis, to: string, text: string, options: SendOptions = {}, id = this.#newId()): MessageId {
-    this.#deliveries.send(now, id, to, text, options);
+    const room = parseRoom(to);
+    if (room === undefined) this.#deliveries.send(now, id, to, text, options);
+    else this.#posts.send(now, id, room, text, options);
     return id;
   }
 
@@ -105,7 +122,21 @@ export class ChatClient {
 
   /** Away or back, and what to say of oneself; undefined: nothing. */
   setStatus(_now: Millis, away: boolean, status: StatusText | undefined): void {
-    this.#membership.setAvailability(availability(away, status));
+    this.#membership.setAvailability(availability(away, status, this.#rooms.own));
+  }
+
+  /** We are in `room` from now on; false when we are in too many already. */
+  join(_now: Millis, room: RoomName): boolean {
+    if (!this.#rooms.join(room)) return false;
+    this.#tellRooms();
+    return true;
+  }
+
+  /** We are not in `room` any more; false when we were not. */
+  part(_now: Millis, room: RoomName): boolean {
+    const was = this.#rooms.part(room);
+    if (was) this.#tellRooms();
+    return was;
   }
 
   /** The user has seen these of `from`'s messages. */
@@ -213,13 +244,19 @@ export class ChatClient {
       registryLostAt: this.#registryLostAt,
       away: present.away,
       status: present.status,
+      rooms: this.#rooms.own,
       roster: this.#peers.list(),
     };
   }
 
   /** Messages on their way. */
   get pending(): number {
-    return this.#deliveries.pending;
+    return this.#deliveries.pending + this.#posts.pending;
+  }
+
+  #tellRooms(): void {
+    const { away, status } = this.#membership.availability;
+    this.#membership.setAvailability(availability(away, status, this.#rooms.own));
   }
 
   #newId(): MessageId {
@@ -238,7 +275,10 @@ export class ChatClient {
       case "online":
         this.#registryLostAt = undefined;
         if (change.again) this.#gatherPresence(now, PRESENCE_SETTLE_MILLIS);
-        else this.#peers.takeChanges();
+        else {
+          this.#peers.takeChanges();
+          this.#rooms.takeChanges();
+        }
         return;
       case "ended":
         this.#finish(now);
@@ -254,6 +294,7 @@ export class ChatClient {
   #finish(now: Millis): void {
     this.#arrivals.flush();
     this.#links.leave(now);
+    this.#posts.leave();
     this.#deliveries.leave(now);
   }
 
@@ -292,7 +333,8 @@ export class ChatClient {
     const { online, offline } = this.#peers.takeChanges();
     // Whoever was kept although the registry does not know of them is not to be waited for any more.
     this.#deliveries.rosterChanged(now);
-    if (online.length + offline.length === 0) return;
-    this.#outputs.push({ type: "notice", notice: { type: "presence", online, offline } });
+    const tell = (notice: ChatNotice): void => void this.#outputs.push({ type: "notice", notice });
+    if (online.length + offline.length > 0) tell({ type: "presence", online, offline });
+    for (const change of this.#rooms.takeChanges()) tell({ type: "room", change });
   }
 }

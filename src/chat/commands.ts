@@ -1,3 +1,6 @@
+import { parseRoomName, type RoomName } from "../wire/mp2-values.ts";
+import { foldNickname } from "../wire/nickname.ts";
+
 /** What a person may type on one line. */
 export type Command =
   | { readonly type: "list" }
@@ -15,6 +18,10 @@ export type Command =
   | { readonly type: "verify"; readonly name: string }
   /** Bare text goes to NAME from then on. */
   | { readonly type: "talk"; readonly name: string }
+  | { readonly type: "join"; readonly room: RoomName }
+  /** That room, or the one that one talks to. */
+  | { readonly type: "part"; readonly room: RoomName | undefined }
+  | { readonly type: "rooms" }
   | { readonly type: "trust-list" }
   /** `spoken`: the digits, if they were given. */
   | { readonly type: "trust-accept"; readonly name: string; readonly spoken: string | undefined }
@@ -30,6 +37,7 @@ export const COMMAND_HELP: readonly (readonly [string, string])[] = [
   ["TEXT", "write to the one you talk to"],
   ["//TEXT", "write a text that begins with / or is a command's name"],
   ["exit", "leave (also Ctrl-D, or Ctrl-C twice)"],
+  ["/join #ROOM", "be in a room, and talk to all who are; /part leaves it, /rooms lists them"],
   ["/away [TEXT]", "you are away, and why; /back ends that"],
   ["/nick NAME", "be called NAME from now on, with the same key"],
   ["/talk NAME", "what you type goes to NAME from then on"],
@@ -46,9 +54,12 @@ export const COMMAND_NAMES: readonly string[] = [
   "/exit",
   "/fingerprint",
   "/help",
+  "/join",
   "/list",
   "/msg",
   "/nick",
+  "/part",
+  "/rooms",
   "/talk",
   "/trust",
   "/verify",
@@ -69,6 +80,11 @@ export function parseCommand(line: string): Command {
   if (word === "msg") return parseMessage(rest);
   if ((word === "list" || word === "exit") && (rest === "" || slash === "/")) return { type: word };
   return slash === "/" ? parseSlashed(word, rest) : { type: "say", text };
+}
+
+/** "#room" as a user writes it; undefined: something else, or no room that there can be. */
+export function parseRoom(text: string): RoomName | undefined {
+  return text.startsWith("#") ? parseRoomName(foldNickname(text.slice(1))) : undefined;
 }
 
 /** The commands that are none without their "/": people begin sentences with these words. */
@@ -93,11 +109,24 @@ function parseSlashed(word: string, rest: string): Command {
         : { type: "nick", name: rest.trim() };
     case "fingerprint":
       return { type: "fingerprint", name: rest.trim() === "" ? undefined : rest.trim() };
+    case "join":
+    case "part":
+      return parseRoomCommand(word, rest.trim());
+    case "rooms":
+      return { type: "rooms" };
     case "trust":
       return parseTrust(rest);
     default:
       return { type: "wrong", text: `unknown command /${word}; see /help` };
   }
+}
+
+function parseRoomCommand(word: "join" | "part", typed: string): Command {
+  if (word === "part" && typed === "") return { type: "part", room: undefined };
+  const room = parseRoom(typed.startsWith("#") ? typed : `#${typed}`);
+  if (room === undefined)
+    return { type: "wrong", text: `usage: /${word} #ROOM (1 to 32 characters without spaces)` };
+  return { type: word, room };
 }
 
 function parseTrust(rest: string): Command {

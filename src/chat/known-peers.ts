@@ -102,6 +102,11 @@ export class KnownPeers {
     return entry?.fingerprint === fingerprint ? this.#judged(entry) : undefined;
   }
 
+  /** In no order, and without what to think of the keys. */
+  entries(): Iterable<Omit<Peer, "trust">> {
+    return this.#current().values();
+  }
+
   /** Online first, then by name. */
   list(): readonly Peer[] {
     const compare = new Intl.Collator("en").compare;
@@ -168,8 +173,9 @@ function isOnlyLate(former: Entry, entry: Entry | undefined): boolean {
 
 function ofItem({ nickname, ip, port, online }: RosterItem): Entry {
   const state = online ? "online" : "offline";
-  const unknown = { reason: undefined, lastSeen: undefined, status: undefined, fingerprint: undefined };
-  return { nickname, address: ip, port, state, online, kind: "mp1", ...unknown };
+  const unknown = { reason: undefined, lastSeen: undefined, status: undefined };
+  const none = { fingerprint: undefined, rooms: [] };
+  return { nickname, address: ip, port, state, online, kind: "mp1", ...unknown, ...none };
 }
 
 function ofListed(listed: Listed): Entry {
@@ -186,6 +192,7 @@ function ofListed(listed: Listed): Entry {
     // The codec has proved its form.
     fingerprint: (fingerprint ?? undefined) as Fingerprint | undefined,
     kind,
+    rooms: listed.rooms ?? [],
   };
 }
 

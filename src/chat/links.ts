@@ -2,7 +2,7 @@ import type { Millis, Random } from "../base/clock.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
 import { CHAT, type Msg } from "../wire/mp2-chat.ts";
 import { encodeFrame } from "../wire/mp2-frames.ts";
-import type { MessageId } from "../wire/mp2-values.ts";
+import type { MessageId, RoomName } from "../wire/mp2-values.ts";
 import { foldNickname, type Nickname } from "../wire/nickname.ts";
 import { BOUNDS } from "./bounds.ts";
 import { Contact, type ContactHost, type Settlement } from "./contact.ts";
@@ -23,6 +23,7 @@ export interface LinksOptions {
   readonly nick: () => Nickname;
   readonly emit: (output: ChatOutput) => void;
   readonly settled: (now: Millis, message: Outgoing, settlement: Settlement) => void;
+  readonly isInRoom: (room: RoomName) => boolean;
   /** The other person has seen these. */
   readonly seen: (ids: readonly MessageId[]) => void;
 }
@@ -181,9 +182,11 @@ export class Links {
     if (this.#strangers.size < BOUNDS.rememberedPeers) this.#strangers.add(fingerprint);
   }
 
-  #said(now: Millis, speaker: Speaker, { id, time, text, reply }: Msg): void {
+  #said(now: Millis, speaker: Speaker, { id, time, text, reply, room }: Msg): void {
     const { fingerprint, address } = speaker;
     if (!this.#inbox.take(fingerprint, id)) return;
+    // We may have left it before the sender heard of that.
+    if (room !== undefined && !this.#options.isInRoom(room)) return;
     const from = this.#options.peers.holderOf(fingerprint)?.nickname ?? speaker.nick;
     // Who has taken another name since is met under that.
     this.#up(now, { ...speaker, nick: from });
@@ -191,7 +194,8 @@ export class Links {
     const isNew = this.#strangers.delete(fingerprint) || trust === "new";
     const standing = isNew || trust === "unverified" || trust === "changed" ? "new" : trust;
     const message = { from, address, text, standing, messageId: id, time, fingerprint } as const;
-    this.#tell({ type: "received", message: reply === undefined ? message : { ...message, reply } });
+    const about = { ...(reply !== undefined && { reply }), ...(room !== undefined && { room }) };
+    this.#tell({ type: "received", message: { ...message, ...about } });
   }
 
   #tell(notice: ChatNotice): void {

@@ -2,6 +2,7 @@ import type { Millis, Random } from "../base/clock.ts";
 import type { Mirror } from "../roster/mirror.ts";
 import type { RosterItem } from "../wire/mp1-roster.ts";
 import type { Availability } from "../wire/mp2-registration.ts";
+import type { RoomName } from "../wire/mp2-values.ts";
 import type { ChatOutput, Protocol } from "./events.ts";
 import type { RegistryStanding } from "./notices.ts";
 import type { ChatSettings } from "./settings.ts";
@@ -27,8 +28,12 @@ export interface MembershipOptions {
   readonly changed: (now: Millis, change: MembershipChange) => void;
 }
 
-export function availability(away: boolean, status: Availability["status"]): Availability {
-  return status === undefined ? { away } : { away, status };
+export function availability(
+  away: boolean,
+  status: Availability["status"],
+  rooms: readonly RoomName[],
+): Availability {
+  return { away, ...(status !== undefined && { status }), ...(rooms.length > 0 && { rooms }) };
 }
 
 /** Of a registry without a key. */

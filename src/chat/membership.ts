@@ -1,6 +1,7 @@
 import type { Millis } from "../base/clock.ts";
 import { Deadlines } from "../base/deadlines.ts";
 import type { Availability } from "../wire/mp2-registration.ts";
+import { sortedRooms } from "../wire/mp2-values.ts";
 import { type Nickname, parseNickname } from "../wire/nickname.ts";
 import type { AssociationEnd, ChatEvent } from "./events.ts";
 import { availability, keylessStanding, type MembershipOptions } from "./membership-changes.ts";
@@ -47,7 +48,11 @@ export class Membership {
     const { settings, random, trusted, mirror, emit } = options;
     this.#nickname = settings.nickname;
     this.#wanted = settings.nickname;
-    this.#availability = availability(settings.away ?? false, settings.status);
+    this.#availability = availability(
+      settings.away ?? false,
+      settings.status,
+      sortedRooms(settings.rooms ?? []),
+    );
     const nextAssociation = (): number => {
       this.#associations += 1;
       return this.#associations;

@@ -177,9 +177,9 @@ export class Mp2Presence {
     if (epoch === this.#mirror.epoch) this.#mirror.heard(now, epoch, seq, true);
     else this.#mirror.begin(now, epoch, seq, true);
     if (first) this.#state = { type: "listing", until: now + PRESENCE_TIMES.list, time };
-    const { away, status } = this.registration.availability;
     const wanted = this.#availability;
-    if (first && (wanted.away !== away || wanted.status !== status)) this.setAvailability(wanted);
+    // Said since we registered.
+    if (first && wanted !== this.registration.availability) this.setAvailability(wanted);
     if (first) this.#changed(now);
     else this.#tell(now, { type: "attached", first, time });
   }

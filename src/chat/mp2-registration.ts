@@ -14,7 +14,7 @@ import {
   type Registered,
 } from "../wire/mp2-registration.ts";
 import type { Page } from "../wire/mp2-roster.ts";
-import type { Nonce, Realm } from "../wire/mp2-values.ts";
+import type { Capability, Nonce, Realm } from "../wire/mp2-values.ts";
 import type { Nickname } from "../wire/nickname.ts";
 import type { ChatOutput, Progress } from "./events.ts";
 import type { Joined } from "./mp2-search.ts";
@@ -27,6 +27,9 @@ import type { Joined } from "./mp2-search.ts";
  */
 
 /** Every time of the dialogue and why it is what it is. */
+/** What we can do. */
+const CAPABILITIES: ReadonlySet<Capability> = new Set(["rooms"]);
+
 export const REGISTRATION_TIMES = {
   /** The registry speaks first, right after the handshake. */
   challenge: 5_000,
@@ -168,7 +171,7 @@ export class Mp2Registration {
         until: now + REGISTRATION_TIMES.answer,
         ...{ realm, nick, availability },
       };
-      const register = { type: "register", nick, capabilities: new Set<never>(), ...availability } as const;
+      const register = { type: "register", nick, capabilities: CAPABILITIES, ...availability } as const;
       emit({ type: "tls-send", connection, bytes: encodeFrame(REGISTRATION_TO_REGISTRY.encode(register)) });
     }
   }

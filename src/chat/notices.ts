@@ -3,9 +3,10 @@ import type { Fingerprint } from "../base/fingerprint.ts";
 import type { DeliveryFailure } from "../wire/mp1-chat.ts";
 import type { BlockedReason } from "../wire/mp2-discovery.ts";
 import type { RefusalCode as Mp2RefusalCode } from "../wire/mp2-registration.ts";
-import type { EntryKind, MessageId, OfflineReason, PresenceState } from "../wire/mp2-values.ts";
+import type { EntryKind, MessageId, OfflineReason, PresenceState, RoomName } from "../wire/mp2-values.ts";
 import type { Nickname } from "../wire/nickname.ts";
 import type { AssociationEnd, Protocol } from "./events.ts";
+import type { RoomChange } from "./rooms.ts";
 
 /** How far a key may be believed. */
 export type Trust =
@@ -35,6 +36,8 @@ export interface Peer {
   readonly lastSeen: UnixMillis | undefined;
   /** What it says of itself. */
   readonly status: string | undefined;
+  /** Where it is, or was last. */
+  readonly rooms: readonly RoomName[];
   /** Undefined: mp1. */
   readonly fingerprint: Fingerprint | undefined;
   /** "mp1": of an mp1 roster, which does not tell whose client it is. */
@@ -162,6 +165,8 @@ export type ChatNotice =
       /** Who says so: the registry's roster only, or the peer by proving it. */
       readonly proved: boolean;
     }
+  /** Others came to a room that we are in, or left it. */
+  | { readonly type: "room"; readonly change: RoomChange }
   | { readonly type: "received"; readonly message: ReceivedMessage }
   /** The other machine has it. */
   | {
@@ -173,6 +178,23 @@ export type ChatNotice =
   /** The other person has seen it; after "delivered". */
   | { readonly type: "read"; readonly messageId: MessageId; readonly to: string; readonly text: string }
   | { readonly type: "undelivered"; readonly message: UndeliveredMessage }
+  /** All who were in the room have it. */
+  | {
+      readonly type: "room-delivered";
+      readonly messageId: MessageId;
+      readonly room: RoomName;
+      readonly text: string;
+      readonly reached: readonly Nickname[];
+    }
+  /** Not said at all or, with "not-reached", not to those who `missed` it. */
+  | {
+      readonly type: "room-undelivered";
+      readonly messageId: MessageId;
+      readonly room: RoomName;
+      readonly text: string;
+      readonly why: RoomUndeliveredReason;
+      readonly missed: readonly Nickname[];
+    }
   | { readonly type: "typing"; readonly from: Nickname; readonly active: boolean }
   /** The last notice. `text`: what the admin said. */
   | { readonly type: "ended"; readonly reason: EndReason; readonly text: string | undefined };
@@ -193,6 +215,8 @@ export interface ReceivedMessage {
   readonly fingerprint: Fingerprint | undefined;
   /** The message that it answers. */
   readonly reply?: MessageId;
+  /** Said to everybody there; undefined: to us alone. */
+  readonly room?: RoomName;
 }
 
 export interface UndeliveredMessage {
@@ -237,6 +261,12 @@ export type UndeliveredReason =
   /** We left before it was confirmed. */
   | "left";
 
+export type RoomUndeliveredReason =
+  | "not-in-room"
+  | "nobody-there"
+  | "not-reached"
+  | Extract<UndeliveredReason, "empty" | "too-long" | "queue-full">;
+
 /** Where a message goes. */
 export interface Destination {
   readonly address: string;
@@ -252,6 +282,8 @@ export interface ChatSnapshot {
   readonly registryLostAt: Millis | undefined;
   readonly away: boolean;
   readonly status: string | undefined;
+  /** Where we are. */
+  readonly rooms: readonly RoomName[];
   /** Online first, then by name. */
   readonly roster: readonly Peer[];
 }

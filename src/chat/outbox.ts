@@ -1,6 +1,6 @@
 import type { Millis, UnixMillis } from "../base/clock.ts";
 import type { Msg } from "../wire/mp2-chat.ts";
-import type { MessageId, MessageText } from "../wire/mp2-values.ts";
+import type { MessageId, MessageText, RoomName } from "../wire/mp2-values.ts";
 
 /** A message to one key, from being written until it is acknowledged or given up. */
 export interface Outgoing {
@@ -8,6 +8,7 @@ export interface Outgoing {
   readonly time: UnixMillis;
   readonly text: MessageText;
   readonly reply?: MessageId;
+  readonly room?: RoomName;
   /** Given up then. */
   readonly until: Millis;
   /** Whether the user gave it time: then a failure is no reason to give up before that. */
@@ -54,8 +55,15 @@ export class Outbox {
     if (entry === undefined) return undefined;
     entry.wasSent = true;
     this.#sent += 1;
-    const { messageId, time, text, reply } = entry.message;
-    return { type: "msg", id: messageId, time, text, ...(reply !== undefined && { reply }) };
+    const { messageId, time, text, reply, room } = entry.message;
+    return {
+      type: "msg",
+      id: messageId,
+      time,
+      text,
+      ...(reply !== undefined && { reply }),
+      ...(room !== undefined && { room }),
+    };
   }
 
   /** The present link is gone: on the next one everything is sent anew. */

@@ -1,6 +1,6 @@
 import type { Millis } from "../base/clock.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
-import type { MessageId, StatusText } from "../wire/mp2-values.ts";
+import type { MessageId, RoomName, StatusText } from "../wire/mp2-values.ts";
 import type { Nickname } from "../wire/nickname.ts";
 import type { ChatNotice, ChatSnapshot } from "./notices.ts";
 import type { PinSubject, Pins } from "./pins.ts";
@@ -33,6 +33,10 @@ export interface ChatSession {
   rename(nickname: Nickname): boolean;
   /** Away or back, and what to say of oneself; undefined: nothing. */
   setStatus(away: boolean, status: StatusText | undefined): void;
+  /** In `room` from now on; false when in too many already. */
+  join(room: RoomName): boolean;
+  /** Not in `room` any more; false when not there. */
+  part(room: RoomName): boolean;
   /** The user has seen these of `from`'s messages. */
   markRead(from: string, messageIds: readonly MessageId[]): void;
   /** The user is writing to `to`, or has stopped. */

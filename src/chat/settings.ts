@@ -1,5 +1,5 @@
 import type { Fingerprint } from "../base/fingerprint.ts";
-import type { StatusText } from "../wire/mp2-values.ts";
+import type { RoomName, StatusText } from "../wire/mp2-values.ts";
 import type { Nickname } from "../wire/nickname.ts";
 
 /** What the user wants. */
@@ -12,6 +12,8 @@ export interface ChatSettings {
   readonly hosts: readonly string[];
   readonly away?: boolean;
   readonly status?: StatusText;
+  /** Where to be from the start. */
+  readonly rooms?: readonly RoomName[];
 }
 
 /** What to do about a nickname that somebody else holds. */

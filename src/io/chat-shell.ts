@@ -7,7 +7,7 @@ import type { PinSubject, Pins } from "../chat/pins.ts";
 import type { ChatSession, SendOptions, SessionNotice } from "../chat/session.ts";
 import type { ChatSettings } from "../chat/settings.ts";
 import type { SctpEndpoint } from "../sctp/api.ts";
-import type { MessageId, StatusText } from "../wire/mp2-values.ts";
+import type { MessageId, RoomName, StatusText } from "../wire/mp2-values.ts";
 import type { Nickname } from "../wire/nickname.ts";
 import { Alarm } from "./alarm.ts";
 import type { RegistryPlace } from "./chat-hello.ts";
@@ -127,6 +127,14 @@ export class ChatShell implements ChatSession {
 
   setStatus(away: boolean, status: StatusText | undefined): void {
     this.#run((client, now) => client.setStatus(now, away, status));
+  }
+
+  join(room: RoomName): boolean {
+    return this.#run((client, now) => client.join(now, room));
+  }
+
+  part(room: RoomName): boolean {
+    return this.#run((client, now) => client.part(now, room));
   }
 
   markRead(from: string, messageIds: readonly MessageId[]): void {

@@ -11,9 +11,12 @@ import {
   type Msg,
 } from "../wire/mp2-chat.ts";
 import { encodeFrame, FrameReader } from "../wire/mp2-frames.ts";
-import type { MessageId, Notice } from "../wire/mp2-values.ts";
+import type { Capability, MessageId, Notice } from "../wire/mp2-values.ts";
 import type { Nickname } from "../wire/nickname.ts";
 import { LINK_TIMES, LINK_WINDOW, TYPING_RATE } from "./link-limits.ts";
+
+/** What we can do. */
+const CAPABILITIES: ReadonlySet<Capability> = new Set(["rooms"]);
 
 /**
  * One TLS connection of chat, from its handshake to its end. docs/protocol-mp2.md, "Chat".
@@ -260,7 +263,7 @@ export class Mp2Link {
   }
 
   #greet(): void {
-    this.#frame({ type: "greeting", nick: this.#nick(), capabilities: new Set() });
+    this.#frame({ type: "greeting", nick: this.#nick(), capabilities: CAPABILITIES });
   }
 
   /** One acknowledgement for all that came together. */

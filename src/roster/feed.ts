@@ -56,6 +56,7 @@ function listedOf(entry: Entry, unixAt: (at: Millis) => UnixMillis): Listed {
     kind: KINDS[client],
     lastSeen: Math.round(unixAt(presence.since)),
     ...(profile === undefined || profile.status === "" ? {} : { status: profile.status }),
+    ...(profile === undefined || profile.rooms.length === 0 ? {} : { rooms: profile.rooms }),
   };
   if (presence.state === "offline") return { ...facts, state: "offline", reason: told(presence.reason) };
   const session = profile === undefined ? {} : { session: profile.session };

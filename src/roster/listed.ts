@@ -1,6 +1,14 @@
 import { utf8Length } from "../base/text.ts";
 import type { Ask, Change, Delta, Page, RosterEntry } from "../wire/mp2-roster.ts";
-import type { EntryKind, Epoch, OfflineReason, Seq } from "../wire/mp2-values.ts";
+import {
+  type EntryKind,
+  type Epoch,
+  MAX_ROOM_CHARACTERS,
+  MAX_ROOMS,
+  type OfflineReason,
+  type RoomName,
+  type Seq,
+} from "../wire/mp2-values.ts";
 import type { Nickname } from "../wire/nickname.ts";
 
 /**
@@ -36,9 +44,14 @@ export function sameListed(left: Listed | undefined, right: Listed | undefined):
     left.status === right.status &&
     left.lastSeen === right.lastSeen &&
     left.session === right.session &&
+    sameRooms(left.rooms, right.rooms) &&
     left.state === right.state &&
     reasonOf(left) === reasonOf(right)
   );
+}
+
+function sameRooms(left: readonly RoomName[] = [], right: readonly RoomName[] = []): boolean {
+  return left === right || (left.length === right.length && left.every((room, at) => room === right[at]));
 }
 
 function reasonOf(entry: Listed): AbsenceReason | undefined {
@@ -48,15 +61,19 @@ function reasonOf(entry: Listed): AbsenceReason | undefined {
 /** Bytes that one change, or one entry of a page, takes in its message: an upper bound. */
 export type Weigh = (item: Listed | Nickname) => number;
 
-/** All of an entry in CBOR but its texts: eleven one-byte keys, a digest, a session, a time, numbers, heads of texts. */
-const FIXED_BYTES = 96;
+/** All of an entry in CBOR but its texts: twelve one-byte keys, a digest, a session, a time, numbers, heads of texts. */
+const FIXED_BYTES = 98;
+/** The head of a text of up to 255 bytes. */
+const ROOM_HEAD_BYTES = 2;
 
-/** No entry and no change is heavier: nickname and status of four-byte characters, the longest address. */
-export const ENTRY_BYTES_AT_MOST = FIXED_BYTES + 4 * 32 + 45 + 4 * 128;
+/** No entry and no change is heavier: texts of four-byte characters, the longest address, all rooms. */
+export const ENTRY_BYTES_AT_MOST =
+  FIXED_BYTES + 4 * 32 + 45 + 4 * 128 + MAX_ROOMS * (ROOM_HEAD_BYTES + 4 * MAX_ROOM_CHARACTERS);
 
 /** The weight in CBOR, a little generous. */
 export function weighListed(item: Listed | Nickname): number {
   if (typeof item === "string") return FIXED_BYTES + utf8Length(item);
-  const { nick, address, status = "" } = item;
-  return FIXED_BYTES + utf8Length(nick) + utf8Length(address) + utf8Length(status);
+  const { nick, address, status = "", rooms = [] } = item;
+  const inRooms = rooms.reduce((sum, room) => sum + ROOM_HEAD_BYTES + utf8Length(room), 0);
+  return FIXED_BYTES + utf8Length(nick) + utf8Length(address) + utf8Length(status) + inRooms;
 }

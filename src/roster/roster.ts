@@ -1,7 +1,7 @@
 import type { Millis } from "../base/clock.ts";
 import { encodeUtf8 } from "../base/text.ts";
 import { encodeRosterItem, isIpv4 } from "../wire/mp1-roster.ts";
-import type { Fingerprint, SessionId, StatusText } from "../wire/mp2-values.ts";
+import type { Fingerprint, RoomName, SessionId, StatusText } from "../wire/mp2-values.ts";
 import { foldNickname, type Nickname } from "../wire/nickname.ts";
 import type { AbsenceReason } from "./listed.ts";
 
@@ -31,6 +31,7 @@ export interface Profile {
   /** What its user says of itself; "" is nothing. */
   readonly away: boolean;
   readonly status: StatusText | "";
+  readonly rooms: readonly RoomName[];
 }
 
 export interface Entry {
@@ -124,7 +125,7 @@ export class Roster {
   }
 
   /** The user of an mp2 client says something else of itself. */
-  describe(key: EntryKey, said: Pick<Profile, "away" | "status">): Entry | undefined {
+  describe(key: EntryKey, said: Pick<Profile, "away" | "status" | "rooms">): Entry | undefined {
     const entry = this.find(key);
     if (entry?.profile === undefined) return undefined;
     return this.#replace(entry, { ...entry, profile: { ...entry.profile, ...said } });

@@ -3,21 +3,25 @@ import { fingerprintText } from "../base/fingerprint.ts";
 import { COMMAND_HELP, type Command } from "../chat/commands.ts";
 import type { Peer } from "../chat/notices.ts";
 import type { ChatSession } from "../chat/session.ts";
-import { parseStatusText } from "../wire/mp2-values.ts";
+import { parseStatusText, type RoomName } from "../wire/mp2-values.ts";
 import { foldNickname, parseNickname } from "../wire/nickname.ts";
 import { bad, type Line, messageText, nameText, plain, quiet } from "./lines.ts";
 import { timeOfDayAt } from "./time.ts";
 import { acceptKey, forgetKey, type TrustChange } from "./trust-changes.ts";
 import { MARKS_HELP, peerKeyLines, rosterLines, verifyLines } from "./wording-peers.ts";
+import { joinedLines, roomsLines, roomText } from "./wording-rooms.ts";
 import { pinLines, pinName } from "./wording-trust.ts";
 
 /** The commands that every face carries out alike, and answers in lines. */
-export type AnsweredCommand = Exclude<Command, { type: "exit" | "message" | "say" | "talk" }>;
+export type AnsweredCommand = Exclude<
+  Command,
+  { type: "exit" | "message" | "say" | "talk" | "join" | "part" }
+>;
 
 /** What of the session they need. */
 export type AnswersSession = Pick<
   ChatSession,
-  "snapshot" | "pins" | "fingerprint" | "rename" | "setStatus" | "accept" | "forget"
+  "snapshot" | "pins" | "fingerprint" | "rename" | "setStatus" | "join" | "part" | "accept" | "forget"
 >;
 
 export class Answers {
@@ -44,6 +48,8 @@ export class Answers {
         return this.#rename(command.name);
       case "fingerprint":
         return this.#fingerprint(command.name);
+      case "rooms":
+        return roomsLines(this.#session.snapshot);
       case "verify":
         return this.#verify(command.name);
       case "trust-list":
@@ -55,6 +61,18 @@ export class Answers {
       case "nothing":
         return [];
     }
+  }
+
+  join(room: RoomName): { readonly isThere: boolean; readonly lines: readonly Line[] } {
+    const isThere = this.#session.join(room);
+    if (!isThere) return { isThere, lines: [bad("not joined: you are in 16 rooms already (/part #ROOM)")] };
+    return { isThere, lines: joinedLines(this.#session.snapshot, room) };
+  }
+
+  part(room: RoomName | undefined): { readonly isThere: boolean; readonly lines: readonly Line[] } {
+    if (room === undefined || !this.#session.part(room))
+      return { isThere: true, lines: [bad("you are not in that room; see /rooms")] };
+    return { isThere: false, lines: [quiet(`you left ${roomText(room)}`)] };
   }
 
   /** Who is there. */

@@ -1,15 +1,16 @@
 import type { Clock } from "../base/clock.ts";
-import { parseCommand } from "../chat/commands.ts";
+import { parseCommand, parseRoom } from "../chat/commands.ts";
 import { parseDestination } from "../chat/known-peers.ts";
 import type { Peer, ReceivedMessage } from "../chat/notices.ts";
 import type { ChatSession, SessionNotice } from "../chat/session.ts";
-import type { MessageId } from "../wire/mp2-values.ts";
+import type { MessageId, RoomName } from "../wire/mp2-values.ts";
 import { foldNickname } from "../wire/nickname.ts";
 import { Answers, type AnswersSession } from "./answers.ts";
 import { bad, type Line, messageText, nameText, quiet } from "./lines.ts";
 import { timeOfDay } from "./time.ts";
 import { noticeLines, type SearchContext } from "./wording.ts";
 import { firstContactLines, senderText } from "./wording-peers.ts";
+import { roomText } from "./wording-rooms.ts";
 
 /** What a line led to. */
 export type Entered =
@@ -53,9 +54,10 @@ export class Conversation {
     return this.#undelivered;
   }
 
-  /** Names for completion, online first. */
+  /** Names for completion, online first, then rooms. */
   get names(): readonly string[] {
-    return this.#session.snapshot.roster.map((item) => item.nickname);
+    const { roster, rooms } = this.#session.snapshot;
+    return [...roster.map(({ nickname }) => nickname), ...rooms.map((room) => `#${room}`)];
   }
 
   /** Somebody is at the keyboard: what was shown has been read. */
@@ -76,6 +78,10 @@ export class Conversation {
         return this.#say(command.text);
       case "talk":
         return this.#talk(command.name);
+      case "join":
+        return this.#join(command.room);
+      case "part":
+        return this.#part(command.room);
       default:
         return { type: "lines", lines: this.#answers.to(command) };
     }
@@ -109,12 +115,14 @@ export class Conversation {
   }
 
   #received(message: ReceivedMessage): readonly Line[] {
-    if (message.standing !== "mismatch") this.#partner ??= message.from;
+    const { room } = message;
+    if (message.standing !== "mismatch") this.#partner ??= room === undefined ? message.from : `#${room}`;
     if (message.messageId !== undefined) {
       const key = foldNickname(message.from);
       this.#unread.set(key, [...(this.#unread.get(key) ?? []), message.messageId]);
     }
-    const head = `${timeOfDay(this.#clock.wall())} ${senderText(message)}`;
+    const where = message.room === undefined ? "" : `${roomText(message.room)} `;
+    const head = `${timeOfDay(this.#clock.wall())} ${where}${senderText(message)}`;
     const { from: name, fingerprint } = message;
     const others =
       fingerprint === undefined ? [] : this.#session.pins.othersOf({ kind: "peer", name }, fingerprint);
@@ -142,10 +150,23 @@ export class Conversation {
     // Not a name that was mistyped: the next bare text shall reach somebody.
     const listed = this.#listed(to);
     if (listed !== undefined) this.#partner = listed.nickname;
-    else if (parseDestination(to) !== undefined) this.#partner = to;
+    else if (parseDestination(to) !== undefined || parseRoom(to) !== undefined) this.#partner = to;
     const id = this.#session.send(to, text);
     this.#lastSent.set(foldNickname(to), id);
     return { type: "sent", to, id };
+  }
+
+  #join(room: RoomName): Entered {
+    const { isThere, lines } = this.#answers.join(room);
+    if (isThere) this.#partner = `#${room}`;
+    return { type: "lines", lines };
+  }
+
+  #part(named: RoomName | undefined): Entered {
+    const room = named ?? parseRoom(this.#partner ?? "");
+    const { isThere, lines } = this.#answers.part(room);
+    if (!isThere && this.#partner === `#${room}`) this.#partner = undefined;
+    return { type: "lines", lines };
   }
 
   #listed(name: string): Peer | undefined {

@@ -15,7 +15,8 @@ export type EntryState =
   | { readonly type: "sending" }
   /** `why`: what it waits for, in words. */
   | { readonly type: "waiting"; readonly why: string }
-  | { readonly type: "delivered" }
+  /** `reached`: of how many in a room. */
+  | { readonly type: "delivered"; readonly reached?: number }
   | { readonly type: "read" }
   | { readonly type: "failed"; readonly why: string };
 

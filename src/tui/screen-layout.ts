@@ -4,10 +4,9 @@ import { inputBox } from "./screen-input.ts";
 import { panelRows } from "./screen-panels.ts";
 import {
   conversationBar,
+  conversationHeader,
   conversationList,
-  findPeer,
   type Look,
-  peerHeader,
   peopleList,
   standingRow,
   stateSign,
@@ -98,7 +97,7 @@ function headerRow(state: ScreenState, columns: number): Row {
       ? [span(panel.type === "page" ? panel.title : "Search", "strong"), span(" · Esc closes", "quiet")]
       : title === undefined
         ? [span("People", "strong")]
-        : peerHeader(title, findPeer(snapshot.roster, title), look(state));
+        : conversationHeader(title, snapshot, look(state));
   return ruled(what, [], columns);
 }
 

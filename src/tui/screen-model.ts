@@ -1,8 +1,8 @@
 import type { Clock, Millis } from "../base/clock.ts";
 import type { ArchiveReader } from "../chat/archive.ts";
-import { parseCommand } from "../chat/commands.ts";
+import { parseCommand, parseRoom } from "../chat/commands.ts";
 import type { ChatSession, SessionNotice } from "../chat/session.ts";
-import type { MessageId } from "../wire/mp2-values.ts";
+import type { MessageId, RoomName } from "../wire/mp2-values.ts";
 import { parseNickname } from "../wire/nickname.ts";
 import { Answers } from "./answers.ts";
 import type { Input } from "./key-decoder.ts";
@@ -352,7 +352,8 @@ export class ScreenModel {
 
   #complete(): void {
     if (this.#panel !== undefined || this.#naming !== undefined) return;
-    const names = this.#session.snapshot.roster.map(({ nickname }) => nickname);
+    const { roster, rooms } = this.#session.snapshot;
+    const names = [...roster.map(({ nickname }) => nickname), ...rooms.map((room) => `#${room}`)];
     const { before, candidates } = complete(this.#editor.before, names);
     const isChanged = before !== this.#editor.before;
     this.#editor.replaceBefore(before);
@@ -414,6 +415,12 @@ export class ScreenModel {
       case "talk":
         this.#talk(command.name);
         return;
+      case "join":
+        this.#join(command.room);
+        return;
+      case "part":
+        this.#part(command.room ?? parseRoom(partner ?? ""));
+        return;
       case "help":
         this.#panel = helpPage();
         return;
@@ -446,6 +453,19 @@ export class ScreenModel {
       return;
     }
     this.#open(() => this.#conversations.open(this.#conversations.add(title).key));
+  }
+
+  #join(room: RoomName): void {
+    const { isThere, lines } = this.#answers.join(room);
+    if (!isThere) this.#answer(lines, "join");
+    else {
+      this.#open(() => this.#conversations.open(this.#conversations.add(`#${room}`).key));
+      this.#conversations.transcript?.note(lines, this.#clock.wall());
+    }
+  }
+
+  #part(room: RoomName | undefined): void {
+    this.#answer(this.#answers.part(room).lines, "part");
   }
 
   #send(to: string, text: string): void {

@@ -7,6 +7,7 @@ import type { TypingSigns } from "./typing.ts";
 import { noticeLines, type SearchContext } from "./wording.ts";
 import { undeliveredText } from "./wording-delivery.ts";
 import { firstContactLines } from "./wording-peers.ts";
+import { roomLines, unpostedText } from "./wording-rooms.ts";
 
 /** Lines kept at home. */
 const MAX_LOG = 200;
@@ -71,6 +72,18 @@ export class NoticeBoard {
       case "undelivered":
         this.#undelivered(notice);
         return undefined;
+      case "room-delivered":
+        this.#settle(`#${notice.room}`, notice.messageId, {
+          type: "delivered",
+          reached: notice.reached.length,
+        });
+        return undefined;
+      case "room-undelivered":
+        this.#settle(`#${notice.room}`, notice.messageId, { type: "failed", why: unpostedText(notice) });
+        return undefined;
+      case "room":
+        this.#room(notice);
+        return undefined;
       case "typing":
         this.#typing.heard(notice.from, notice.active);
         return undefined;
@@ -84,9 +97,10 @@ export class NoticeBoard {
   }
 
   #received({ message }: Extract<SessionNotice, { type: "received" }>): string {
-    const { from, fingerprint } = message;
+    const { from, fingerprint, room } = message;
     this.#typing.heard(from, false);
-    const conversation = this.#conversations.add(from);
+    const title = room === undefined ? from : `#${room}`;
+    const conversation = this.#conversations.add(title);
     const at = this.#clock.wall();
     this.#conversations.received(conversation.key);
     if (this.#conversations.isLoaded(conversation.key)) {
@@ -98,7 +112,13 @@ export class NoticeBoard {
           : this.#session.pins.othersOf({ kind: "peer", name: from }, fingerprint);
       transcript.note(firstContactLines(message, others), at);
     }
-    return from;
+    return title;
+  }
+
+  #room({ change }: Extract<SessionNotice, { type: "room" }>): void {
+    const key = keyOf(`#${change.room}`);
+    if (this.#conversations.list.some((entry) => entry.key === key) && this.#conversations.isLoaded(key))
+      this.#conversations.transcriptOf(key).note(roomLines(change), this.#clock.wall());
   }
 
   #settle(

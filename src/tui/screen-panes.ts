@@ -1,4 +1,5 @@
 import type { UnixMillis } from "../base/clock.ts";
+import { parseRoom } from "../chat/commands.ts";
 import type { ChatSnapshot, Peer, Trust } from "../chat/notices.ts";
 import { foldNickname } from "../wire/nickname.ts";
 import { messageText, nameText } from "./lines.ts";
@@ -126,10 +127,29 @@ export function peopleList(
   return rows.map((row) => fitRow(row, columns));
 }
 
-/** Who the conversation is with, in full. */
-export function peerHeader(title: string, peer: Peer | undefined, look: Look): Row {
-  if (peer === undefined)
-    return [span(messageText(title), "strong"), span(title.startsWith("#") ? "" : " · not here", "quiet")];
+/** Who the conversation is with, in full; of a room, who is in it. */
+export function conversationHeader(title: string, snapshot: ChatSnapshot, look: Look): Row {
+  return title.startsWith("#")
+    ? roomHeader(title, snapshot)
+    : peerHeader(title, findPeer(snapshot.roster, title), look);
+}
+
+function roomHeader(title: string, { roster, rooms }: ChatSnapshot): Row {
+  const room = parseRoom(title);
+  const isOurs = room !== undefined && rooms.includes(room);
+  const others = roster.filter((peer) => peer.online && room !== undefined && peer.rooms.includes(room));
+  const names = others.map(peerName).join(", ");
+  const who = isOurs
+    ? `you${names === "" ? ", nobody else yet" : `, ${names}`}`
+    : "you are not in it (/join)";
+  return [
+    span(messageText(title), "strong"),
+    span(` · ${isOurs ? others.length + 1 : others.length} here: ${who}`, "quiet"),
+  ];
+}
+
+function peerHeader(title: string, peer: Peer | undefined, look: Look): Row {
+  if (peer === undefined) return [span(messageText(title), "strong"), span(" · not here", "quiet")];
   const parts = [
     longState(peer, look),
     TRUST_TEXT[peer.trust],

@@ -148,7 +148,7 @@ function markOf({ state }: MessageEntry): string {
     case "sending":
       return "…";
     case "delivered":
-      return "✓";
+      return state.reached === undefined ? "✓" : `✓ ${state.reached}`;
     case "read":
       return "✓✓";
     case "waiting":

@@ -6,6 +6,7 @@ import type { SessionNotice } from "../chat/session.ts";
 import { alarm, bad, good, type Line, nameText, quiet } from "./lines.ts";
 import { undeliveredText } from "./wording-delivery.ts";
 import { peerChangedLines } from "./wording-peers.ts";
+import { postedLines, roomLines, unpostedLines } from "./wording-rooms.ts";
 
 /** What people read, for every face. All of it is safe for a terminal: what came from elsewhere is escaped here. */
 
@@ -38,6 +39,12 @@ export function noticeLines(notice: SessionNotice, context: SearchContext): read
       return registryLines(notice);
     case "presence":
       return [quiet(presenceText(notice.online, notice.offline))];
+    case "room":
+      return roomLines(notice.change);
+    case "room-delivered":
+      return postedLines(notice);
+    case "room-undelivered":
+      return unpostedLines(notice);
     case "peer-changed":
       return peerChangedLines(notice);
     case "undelivered":

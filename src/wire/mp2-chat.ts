@@ -1,9 +1,17 @@
 import type { UnixMillis } from "../base/clock.ts";
 import { boolean, choice, list, openChoice, uint } from "./mp2-codec.ts";
-import { capabilities, messageId, messageText, nickname, notice, unixMillis } from "./mp2-fields.ts";
+import {
+  capabilities,
+  messageId,
+  messageText,
+  nickname,
+  notice,
+  roomName,
+  unixMillis,
+} from "./mp2-fields.ts";
 import { family, message, optional, required, union } from "./mp2-schema.ts";
 import { MESSAGE_TYPES } from "./mp2-types.ts";
-import type { Capability, MessageId, MessageText, Notice } from "./mp2-values.ts";
+import type { Capability, MessageId, MessageText, Notice, RoomName } from "./mp2-values.ts";
 import type { Nickname } from "./nickname.ts";
 
 /**
@@ -29,6 +37,8 @@ export interface Msg {
   /** When it was written, by the sender's clock. */
   readonly time: UnixMillis;
   readonly text: MessageText;
+  /** To everybody in that room, each by a message of the same id; absent: to the receiver alone. */
+  readonly room?: RoomName;
   /** The message that it answers. */
   readonly reply?: MessageId;
 }
@@ -92,11 +102,12 @@ export const GREETING = message<Greeting>("greeting", MESSAGE_TYPES.greeting, {
   capabilities: required(2, capabilities),
 });
 
-/** Key 4 is kept for a room, which only goes to those with that capability: others would take it for a private word. */
+/** `room` goes only to those with that capability: others would take it for a private word. */
 export const MSG = message<Msg>("msg", MESSAGE_TYPES.msg, {
   id: required(1, messageId),
   time: required(2, unixMillis),
   text: required(3, messageText),
+  room: optional(4, roomName),
   reply: optional(5, messageId),
 });
 

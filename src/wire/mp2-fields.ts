@@ -6,6 +6,7 @@ import {
   type Epoch,
   FINGERPRINT_BYTES,
   type Fingerprint,
+  MAX_ROOMS,
   MAX_UNIX_MILLIS,
   MESSAGE_ID_BYTES,
   type MessageId,
@@ -17,8 +18,10 @@ import {
   parseMessageText,
   parseNotice,
   parseRealm,
+  parseRoomName,
   parseStatusText,
   type Realm,
+  type RoomName,
   SESSION_BYTES,
   type SessionId,
   type StatusText,
@@ -53,6 +56,15 @@ export const realm: Codec<Realm> = text(parseRealm);
 export const statusText: Codec<StatusText> = text(parseStatusText);
 export const notice: Codec<Notice> = text(parseNotice);
 export const messageText: Codec<MessageText> = text(parseMessageText);
+
+export const roomName: Codec<RoomName> = text(parseRoomName);
+
+/** Ascending, each once; none is the field's absence. */
+export const roomNames: Codec<readonly RoomName[]> = converted(
+  list(roomName, 1, MAX_ROOMS),
+  (rooms: readonly RoomName[]) => rooms,
+  (rooms) => (rooms.some((room, at) => room <= (rooms[at - 1] ?? "")) ? undefined : rooms),
+);
 
 const CAPABILITIES: Readonly<Record<Capability, number>> = { rooms: 1 };
 const NAMES = new Map(Object.entries(CAPABILITIES).map(([name, number]) => [number, name as Capability]));

@@ -1,6 +1,6 @@
 import type { UnixMillis } from "../base/clock.ts";
 import { boolean, openChoice } from "./mp2-codec.ts";
-import { epoch, millis, notice, seq, session, statusText, unixMillis } from "./mp2-fields.ts";
+import { epoch, millis, notice, roomNames, seq, session, statusText, unixMillis } from "./mp2-fields.ts";
 import type { Availability } from "./mp2-registration.ts";
 import { CHANGES, DELTA, PAGE, PAGES, ROSTER } from "./mp2-roster.ts";
 import { family, message, optional, required, union } from "./mp2-schema.ts";
@@ -42,7 +42,7 @@ export interface Attached {
   readonly time: UnixMillis;
 }
 
-/** "I am away", "I am back", "this is what I do". */
+/** "I am away", "I am back", "this is what I do", "I am in these rooms": all of it, each time. */
 export interface Status extends Availability {
   readonly type: "status";
 }
@@ -89,6 +89,7 @@ export const ATTACHED = message<Attached>("attached", MESSAGE_TYPES.attached, {
 export const STATUS = message<Status>("status", MESSAGE_TYPES.status, {
   away: required(1, boolean),
   status: optional(2, statusText),
+  rooms: optional(3, roomNames),
 });
 
 export const LEAVE = message<Leave>("leave", MESSAGE_TYPES.leave, {});

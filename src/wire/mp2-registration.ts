@@ -11,6 +11,7 @@ import {
   nonce,
   notice,
   realm,
+  roomNames,
   seq,
   session,
   statusText,
@@ -27,6 +28,7 @@ import type {
   Nonce,
   Notice,
   Realm,
+  RoomName,
   Seq,
   SessionId,
   StatusText,
@@ -57,6 +59,8 @@ export interface Availability {
   readonly away: boolean;
   /** Absent: nothing. */
   readonly status?: StatusText;
+  /** Where they are; absent: nowhere. Sorted as `sortedRooms` does it. */
+  readonly rooms?: readonly RoomName[];
 }
 
 /** "I want to be known by this name." A newer registration of the same key supersedes the older one. */
@@ -134,6 +138,7 @@ export const REGISTER = message<Register>("register", MESSAGE_TYPES.register, {
   capabilities: required(2, capabilities),
   away: required(3, boolean),
   status: optional(4, statusText),
+  rooms: optional(5, roomNames),
 });
 
 const liveness = uint(100, 3_600_000);

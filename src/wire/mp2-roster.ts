@@ -6,6 +6,7 @@ import {
   epoch,
   fingerprint,
   nickname,
+  roomNames,
   seq,
   session,
   statusText,
@@ -20,6 +21,7 @@ import type {
   Fingerprint,
   OfflineReason,
   PresenceState,
+  RoomName,
   Seq,
   SessionId,
   StatusText,
@@ -46,6 +48,8 @@ interface EntryFields {
   readonly lastSeen: UnixMillis;
   /** Of an mp2 client, while it has one. */
   readonly session?: SessionId;
+  /** Of an mp2 client: where it is, or was last. */
+  readonly rooms?: readonly RoomName[];
 }
 
 /** One client as everybody sees it. */
@@ -77,12 +81,15 @@ const flatEntry = record<FlatEntry>(
     status: optional(8, statusText),
     lastSeen: required(9, unixMillis),
     session: optional(10, session),
+    rooms: optional(11, roomNames),
   },
   (entry) => {
     // A key is what makes an entry mp2's: without one it could not be told from an unverified one.
     if ((entry.kind === "mp2") !== (entry.fingerprint !== null)) return "fingerprint";
     if ((entry.state === "offline") !== (entry.reason !== undefined)) return "reason";
-    return entry.kind !== "mp2" && entry.session !== undefined ? "session" : undefined;
+    if (entry.kind === "mp2") return undefined;
+    if (entry.session !== undefined) return "session";
+    return entry.rooms === undefined ? undefined : "rooms";
   },
 );
 

@@ -1,6 +1,6 @@
 import type { Fingerprint } from "../base/fingerprint.ts";
 import { isIpv4 } from "./mp1-roster.ts";
-import { isVisible } from "./nickname.ts";
+import { foldNickname, isVisible, parseNickname } from "./nickname.ts";
 
 /** The values that mp2's messages carry, as types that prove their form. What each is on the wire: mp2-fields.ts. */
 
@@ -42,6 +42,12 @@ export type StatusText = string & { readonly __statusText: unique symbol };
 /** A line from one program to the other's user: 1–256 characters. */
 export type Notice = string & { readonly __notice: unique symbol };
 
+/**
+ * A room without its "#": a nickname in its folded form, so that equal rooms are equal strings. At most
+ * {@link MAX_ROOM_CHARACTERS} characters.
+ */
+export type RoomName = string & { readonly __roomName: unique symbol };
+
 /** Unicode text of 1–16,384 bytes in UTF-8. Any character: whoever shows it escapes it. */
 export type MessageText = string & { readonly __messageText: unique symbol };
 
@@ -63,6 +69,9 @@ export const MESSAGE_ID_BYTES = 16;
 export const MAX_REALM_CHARACTERS = 64;
 export const MAX_STATUS_CHARACTERS = 128;
 export const MAX_NOTICE_CHARACTERS = 256;
+export const MAX_ROOM_CHARACTERS = 32;
+/** Of one client: its entry, which everybody gets, stays within a few packets. */
+export const MAX_ROOMS = 16;
 export const MAX_MESSAGE_TEXT_BYTES = 16_384;
 /** The last moment of `Date` (ECMA-262, "Time Values and Time Range"): no time from a peer makes formatting throw. */
 export const MAX_UNIX_MILLIS = 8_640_000_000_000_000;
@@ -94,6 +103,18 @@ export function parseStatusText(text: string): StatusText | undefined {
 
 export function parseNotice(text: string): Notice | undefined {
   return isLine(text, MAX_NOTICE_CHARACTERS) ? (text as Notice) : undefined;
+}
+
+/** Takes a room's name as it must stand in a message; {@link foldNickname} makes it of what a user typed. */
+export function parseRoomName(text: string): RoomName | undefined {
+  const parsed = parseNickname(text);
+  if (!parsed.ok || parsed.nickname !== text || text.startsWith("#")) return undefined;
+  return foldNickname(text) === text ? (text as RoomName) : undefined;
+}
+
+/** Rooms as they stand in a message: each once, ascending by UTF-16 code units. */
+export function sortedRooms(rooms: Iterable<RoomName>): readonly RoomName[] {
+  return [...new Set(rooms)].sort();
 }
 
 export function parseMessageText(text: string): MessageText | undefined {

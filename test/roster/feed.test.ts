@@ -5,7 +5,7 @@ import { RosterFeed } from "../../src/roster/feed.ts";
 import type { Listed } from "../../src/roster/listed.ts";
 import { Publication } from "../../src/roster/publication.ts";
 import { entryKey, type NewEntry, type Presence } from "../../src/roster/roster.ts";
-import type { Fingerprint, SessionId, StatusText } from "../../src/wire/mp2-values.ts";
+import type { Fingerprint, RoomName, SessionId, StatusText } from "../../src/wire/mp2-values.ts";
 import { foldNickname } from "../../src/wire/nickname.ts";
 import { epoch, nick } from "./entries.ts";
 
@@ -24,6 +24,7 @@ function newcomer(name: string, facts: Partial<NewEntry> = {}): NewEntry {
     session: "5e55" as SessionId,
     away: false,
     status: "" as const,
+    rooms: [],
   };
   return { address: "10.0.0.5", port: 51_234, nickname: nick(name), client: "mp2", profile, ...facts };
 }
@@ -72,7 +73,7 @@ test("an mp2 client as everybody sees it, from joining to leaving", () => {
       },
     ],
   );
-  subject.roster.describe(key, { away: true, status: "lunch" as StatusText });
+  subject.roster.describe(key, { away: true, status: "lunch" as StatusText, rooms: [] });
   assert.equal(told(subject, 100), "ola:away");
   assert.equal([...subject.publication.entries()][0]?.status, "lunch");
   subject.roster.setPresence(key, { state: "suspect", since: 200 });
@@ -94,7 +95,10 @@ test("mp1 clients are in the same roster, without a key", () => {
     ["mp1-own", null],
     ["mp1-original", null],
   ]);
-  assert.equal(subject.roster.describe(entryKey("10.0.0.5", 51_234), { away: true, status: "" }), undefined);
+  assert.equal(
+    subject.roster.describe(entryKey("10.0.0.5", 51_234), { away: true, status: "", rooms: [] }),
+    undefined,
+  );
 });
 
 test("who comes back, from wherever, does not seem to leave", () => {
@@ -182,7 +186,11 @@ test("whatever happens in the roster, what is told is what is in it", () => {
         else if (type === "presence" && presence !== undefined) roster.setPresence(key, presence);
         else if (type === "move" && client !== place) roster.move(key, `10.0.0.${client}`);
         else if (type === "describe")
-          roster.describe(key, { away: mp2, status: "x".repeat(which) as StatusText });
+          roster.describe(key, {
+            away: mp2,
+            status: "x".repeat(which) as StatusText,
+            rooms: which > 1 ? ["lab" as RoomName] : [],
+          });
         if (which === 0) subject.settle(now);
       }
       subject.settle(1_000);

@@ -16,7 +16,7 @@ import {
 } from "../../src/roster/listed.ts";
 import { portions } from "../../src/roster/portions.ts";
 import { DEFAULT_PUBLICATION_LIMITS, Publication } from "../../src/roster/publication.ts";
-import type { Address, SessionId, StatusText } from "../../src/wire/mp2-values.ts";
+import type { Address, RoomName, SessionId, StatusText } from "../../src/wire/mp2-values.ts";
 import { byName, difference, epoch, listed, nick, offline } from "./entries.ts";
 
 const EPOCH = epoch("00000000000000e1");
@@ -112,6 +112,7 @@ test("no entry is heavier than its bound", () => {
     address: "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255" as Address,
     status: "🦊".repeat(128) as StatusText,
     session: "ab".repeat(16) as SessionId,
+    rooms: Array.from({ length: 16 }, () => "🦊".repeat(32) as RoomName),
   };
   assert.equal(weighListed(heaviest), ENTRY_BYTES_AT_MOST);
   assert.ok(ENTRY_BYTES_AT_MOST < DEFAULT_PUBLICATION_LIMITS.deltaBytes);

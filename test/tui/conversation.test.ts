@@ -3,8 +3,9 @@ import { test } from "node:test";
 import { type Fingerprint, fingerprintText } from "../../src/base/fingerprint.ts";
 import type { Peer, ReceivedMessage } from "../../src/chat/notices.ts";
 import { Pins } from "../../src/chat/pins.ts";
+import type { SessionNotice } from "../../src/chat/session.ts";
 import { Conversation, type ConversationSession } from "../../src/tui/conversation.ts";
-import type { MessageId } from "../../src/wire/mp2-values.ts";
+import type { MessageId, RoomName } from "../../src/wire/mp2-values.ts";
 import { nickname } from "../chat/virtual-client.ts";
 
 const OWN = "c2".repeat(32) as Fingerprint;
@@ -22,6 +23,7 @@ function peer(name: string, more: Partial<Peer> = {}): Peer {
     reason: undefined,
     lastSeen: undefined,
     status: undefined,
+    rooms: [],
     fingerprint: OLD,
     kind: "mp2",
     trust: "pinned",
@@ -60,6 +62,7 @@ function scene(roster: readonly Peer[], pins = Pins.none) {
       registryLostAt: undefined,
       away: false,
       status: undefined,
+      rooms: [],
       roster,
     },
     pins,
@@ -72,6 +75,14 @@ function scene(roster: readonly Peer[], pins = Pins.none) {
     rename: (name) => {
       asked.push(`rename ${name}`);
       return name !== "never";
+    },
+    join: (room) => {
+      asked.push(`join ${room}`);
+      return room !== "full";
+    },
+    part: (room) => {
+      asked.push(`part ${room}`);
+      return room === "lab";
     },
     setStatus: (away, status) => void asked.push(`${away ? "away" : "back"} ${status ?? "-"}`),
     markRead: (from, messageIds) => void asked.push(`read ${from} ${messageIds.length}`),
@@ -208,4 +219,45 @@ test("one line says that the last message was read", () => {
   const read = (id: number, text: string) =>
     conversation.lines({ type: "read", messageId: idOf(id), to: "ola", text }).map((line) => line.text);
   assert.deepEqual([read(1, "one"), read(2, "two")], [[], ["ola has read it ✓✓"]]);
+});
+
+test("rooms: joined, talked to, listed, left", () => {
+  const lab = ["lab" as RoomName];
+  const { conversation, asked, enter } = scene([
+    peer("ola", { rooms: lab }),
+    peer("eva", { rooms: ["tea" as RoomName] }),
+  ]);
+  assert.equal(enter("/join Lab"), "you are in #lab with ola; what you type goes there");
+  enter("hello all");
+  enter("/msg #tea one");
+  assert.equal(enter("/rooms"), "#lab  ola\n#tea  eva");
+  assert.equal(conversation.partner, "#tea");
+  assert.match(enter("/part"), /not in that room/);
+  assert.equal(enter("/part #lab"), "you left #lab");
+  assert.match(enter("/join full"), /16 rooms already/);
+  assert.match(enter("/join #two words"), /usage: \/join #ROOM/);
+  assert.deepEqual(asked.slice(0, 4), ["join lab", "send #lab hello all", "send #tea one", "part tea"]);
+});
+
+test("what is said in rooms, and what happens there, is shown with the room", () => {
+  const { conversation } = scene([peer("ola")]);
+  const room = "lab" as RoomName;
+  const texts = (notice: SessionNotice): readonly string[] =>
+    conversation.lines(notice).map(({ text }) => text.replace(/^\d\d:\d\d /, ""));
+  assert.deepEqual(texts({ type: "received", message: message("ola", { room, text: "hi" }) }), [
+    "#lab ola: hi",
+  ]);
+  const names = ["ola", "eva"].map(nickname);
+  assert.deepEqual(texts({ type: "room", change: { room, joined: names, left: [] } }), [
+    "ola, eva joined #lab",
+  ]);
+  assert.deepEqual(texts({ type: "room", change: { room, joined: [], left: names } }), [
+    "ola, eva left #lab",
+  ]);
+  const said = { messageId: idOf(1), room, text: "hi" };
+  assert.deepEqual(texts({ type: "room-delivered", ...said, reached: names }), ["to #lab: hi ✓ (2)"]);
+  assert.deepEqual(texts({ type: "room-undelivered", ...said, why: "not-reached", missed: names }), [
+    "to #lab: hi",
+    "did not reach ola, eva",
+  ]);
 });

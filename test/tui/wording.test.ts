@@ -26,6 +26,7 @@ const OLA: Peer = {
   reason: undefined,
   lastSeen: undefined,
   status: undefined,
+  rooms: [],
   fingerprint: undefined,
   kind: "mp1",
   trust: "unverified",
@@ -117,6 +118,7 @@ test("the list marks everybody, and says when it is old", () => {
     registryLostAt: 5,
     away: false,
     status: undefined,
+    rooms: [],
     roster: [OLA],
   };
   const [since, ola] = rosterLines(snapshot, "12:03").map((line) => line.text);

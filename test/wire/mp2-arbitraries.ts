@@ -19,12 +19,15 @@ import {
   parseMessageText,
   parseNotice,
   parseRealm,
+  parseRoomName,
   parseStatusText,
   type Realm,
+  type RoomName,
   type SessionId,
   type StatusText,
+  sortedRooms,
 } from "../../src/wire/mp2-values.ts";
-import { type Nickname, parseNickname } from "../../src/wire/nickname.ts";
+import { foldNickname, type Nickname, parseNickname } from "../../src/wire/nickname.ts";
 
 /** Arbitrary values of every mp2 message, within its bounds and often at them. */
 
@@ -49,6 +52,10 @@ const nickname: Arbitrary<Nickname> = line(32, (text) => {
 const realm: Arbitrary<Realm> = line(64, parseRealm);
 const status: Arbitrary<StatusText> = line(128, parseStatusText);
 const notice: Arbitrary<Notice> = line(256, parseNotice);
+const room: Arbitrary<RoomName> = line(32, (text) => parseRoomName(foldNickname(text)));
+const rooms: Arbitrary<readonly RoomName[]> = fc
+  .array(room, { minLength: 1, maxLength: 16 })
+  .map(sortedRooms);
 const messageText: Arbitrary<MessageText> = fc
   .oneof(
     { weight: 9, arbitrary: fc.string({ unit: "binary", minLength: 1, maxLength: 60 }) },
@@ -109,7 +116,7 @@ export const entry = fc
   .tuple(
     standing,
     fc.oneof(
-      shape({ kind: is("mp2"), fingerprint }, { session }),
+      shape({ kind: is("mp2"), fingerprint }, { session, rooms }),
       shape({ kind: fc.constantFrom("mp1-own", "mp1-original"), fingerprint: fc.constant(null) }),
     ),
     shape({ nick: nickname, address, port: clientPort }),
@@ -142,7 +149,7 @@ export const announcement: Arbitrary<Announcement> = fc.oneof(
 const challenge = shape({ type: is("challenge"), realm, epoch, nonce, capabilities });
 const register = shape(
   { type: is("register"), nick: nickname, capabilities, away: fc.boolean() },
-  { status },
+  { status, rooms },
 );
 const registered = shape(
   {
@@ -196,7 +203,7 @@ const roster = shape({ type: is("roster") });
 
 const attach = shape({ type: is("attach"), session, epoch, seq });
 const attached = shape({ type: is("attached"), epoch, seq, time });
-const statusMessage = shape({ type: is("status"), away: fc.boolean() }, { status });
+const statusMessage = shape({ type: is("status"), away: fc.boolean() }, { status, rooms });
 const leave = shape({ type: is("leave") });
 const ended = shape(
   {
@@ -207,7 +214,7 @@ const ended = shape(
 );
 
 const greeting = shape({ type: is("greeting"), nick: nickname, capabilities });
-const msg = shape({ type: is("msg"), id: messageId, time, text: messageText }, { reply: messageId });
+const msg = shape({ type: is("msg"), id: messageId, time, text: messageText }, { room, reply: messageId });
 const ack = shape({
   type: is("ack"),
   ids: fc.array(messageId, { minLength: 1, maxLength: 256 }),

@@ -40,9 +40,9 @@ export class Described {
     }
   }
 
-  #describe(now: Millis, session: Session, { away, status }: Status): void {
+  #describe(now: Millis, session: Session, { away, status, rooms }: Status): void {
     this.#said.delete(session);
-    this.#roster.describe(session.key, { away, status: status ?? "" });
+    this.#roster.describe(session.key, { away, status: status ?? "", rooms: rooms ?? [] });
     this.#deadlines.set(session, "status", now + this.#limits.statusMillis);
   }
 }

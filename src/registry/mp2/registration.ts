@@ -116,7 +116,13 @@ export class Mp2Registration {
     if (former !== undefined) presence.drop(now, former, "lost");
     const id = this.#drawSession();
     const { nick: nickname, away } = register;
-    const profile: Profile = { fingerprint, session: id, away, status: register.status ?? "" };
+    const profile: Profile = {
+      fingerprint,
+      session: id,
+      away,
+      status: register.status ?? "",
+      rooms: register.rooms ?? [],
+    };
     if (!roster.add({ address, port, nickname, client: "mp2", profile }, now)) {
       const text = `The registry is full: ${limits.maxClients} clients are online`;
       this.refuse(now, dial, refused("registry-full", text));

@@ -1,0 +1,156 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { parseRoom } from "../../src/chat/commands.ts";
+import type { ChatNotice } from "../../src/chat/notices.ts";
+import { POST_MILLIS } from "../../src/chat/room-posts.ts";
+import { MAX_ROOMS, type RoomName } from "../../src/wire/mp2-values.ts";
+import { ChatNet } from "./chat-net.ts";
+import { ADAM, EVE, entry, Mp2Client, OLA } from "./mp2-client.ts";
+
+const LAB = "lab" as RoomName;
+const TEA = "tea" as RoomName;
+
+/** Adam, Ola and Eve; those of `inLab` are in the room and listed so. */
+function lan(inLab = [ADAM, OLA, EVE]): ChatNet {
+  const net = new ChatNet([ADAM, OLA, EVE]);
+  for (const person of inLab) {
+    assert.ok(net.node(person).client.join(0, LAB));
+    for (const other of net.nodes) if (other.person !== person) other.put(entry(person, { rooms: [LAB] }));
+  }
+  return net;
+}
+
+function received(node: Mp2Client): readonly string[] {
+  return node
+    .notices()
+    .flatMap((notice) =>
+      notice.type === "received"
+        ? [`${notice.message.room ?? "-"} ${notice.message.from}: ${notice.message.text}`]
+        : [],
+    );
+}
+
+function only<Type extends ChatNotice["type"]>(node: Mp2Client, type: Type) {
+  return node.notices().filter((notice) => notice.type === type) as Extract<ChatNotice, { type: Type }>[];
+}
+
+test("what is said in a room reaches each of the others once, in order with what is said to them alone", () => {
+  const net = lan();
+  const [adam, ola, eve] = [net.node(ADAM), net.node(OLA), net.node(EVE)];
+  const messageId = adam.client.send(0, "#LAB", "one");
+  adam.client.send(0, "ola", "two");
+  adam.client.send(0, "#lab", "three");
+  net.pass(200);
+  assert.deepEqual(received(ola), ["lab adam: one", "- adam: two", "lab adam: three"]);
+  assert.deepEqual(received(eve), ["lab adam: one", "lab adam: three"]);
+  const [first] = only(adam, "room-delivered");
+  assert.deepEqual(
+    [first?.messageId, first?.room, first?.text, [...(first?.reached ?? [])].sort()],
+    [messageId, "lab", "one", ["eve", "ola"]],
+  );
+  assert.equal(adam.client.pending, 0);
+});
+
+test("who is not in the room gets nothing, and shows nothing of one that it has left", () => {
+  const net = lan([ADAM, OLA]);
+  const [adam, ola, eve] = [net.node(ADAM), net.node(OLA), net.node(EVE)];
+  // Adam has not heard of it yet.
+  assert.ok(ola.client.part(0, LAB));
+  adam.client.send(0, "#lab", "one");
+  net.pass(200);
+  assert.deepEqual([received(ola), received(eve)], [[], []]);
+  assert.equal(only(adam, "room-delivered").length, 1, "acknowledged all the same");
+});
+
+test("why nothing was said", () => {
+  const net = lan([ADAM]);
+  const adam = net.node(ADAM);
+  adam.client.send(0, "#tea", "hello");
+  adam.client.send(0, "#lab", "hello");
+  adam.client.send(0, "#lab", "  ");
+  net.node(OLA).client.join(0, LAB);
+  adam.put(entry(OLA, { rooms: [LAB] }));
+  adam.client.send(0, "#lab", "x".repeat(16_385));
+  const whys = only(adam, "room-undelivered").map(({ why }) => why);
+  assert.deepEqual(whys, ["not-in-room", "nobody-there", "empty", "too-long"]);
+});
+
+test("a member who was lost gets it when it is back, one who left does not; after an hour it is told", () => {
+  const net = lan();
+  const [adam, ola, eve] = [net.node(ADAM), net.node(OLA), net.node(EVE)];
+  adam.put(entry(OLA, { rooms: [LAB], state: "offline", reason: "lost" }));
+  adam.put(entry(EVE, { rooms: [LAB], state: "offline", reason: "left" }));
+  net.mayConnect = () => false;
+  adam.client.send(0, "#lab", "one");
+  net.pass(5_000);
+  net.mayConnect = () => true;
+  adam.put(entry(OLA, { rooms: [LAB] }));
+  net.pass(10_000);
+  assert.deepEqual([received(ola), received(eve)], [["lab adam: one"], []]);
+  net.mayConnect = () => false;
+  for (const wire of net.open) net.cut(wire);
+  adam.client.send(net.now, "#lab", "two");
+  net.pass(POST_MILLIS);
+  const [told] = only(adam, "room-undelivered");
+  assert.deepEqual([told?.text, told?.why, told?.missed], ["two", "not-reached", ["ola"]]);
+  assert.equal(adam.client.pending, 0);
+});
+
+test("who leaves is told whom its last words in a room did not reach", () => {
+  const net = lan();
+  net.mayConnect = () => false;
+  const adam = net.node(ADAM);
+  adam.client.send(0, "#lab", "bye");
+  adam.client.leave(net.now);
+  const [told] = only(adam, "room-undelivered");
+  assert.deepEqual([told?.text, [...(told?.missed ?? [])].sort()], ["bye", ["eve", "ola"]]);
+});
+
+test("who comes to a room and who leaves it is told, together, and of our own rooms only", () => {
+  const adam = new Mp2Client().online(entry(OLA), entry(EVE));
+  adam.client.join(adam.now, LAB);
+  adam.notices();
+  adam.put(entry(OLA, { rooms: [LAB, TEA] }));
+  adam.put(entry(EVE, { rooms: [LAB] }));
+  adam.pass(1_000);
+  adam.put(entry(EVE, { rooms: [TEA] }));
+  adam.put(entry(OLA, { rooms: [LAB], state: "offline", reason: "left" }));
+  adam.pass(1_000);
+  assert.deepEqual(
+    only(adam, "room").map(({ change }) => [change.room, [...change.joined].sort(), [...change.left].sort()]),
+    [
+      ["lab", ["eve", "ola"], []],
+      ["lab", [], ["eve", "ola"]],
+    ],
+  );
+  assert.deepEqual(adam.client.snapshot().rooms, [LAB]);
+});
+
+test("the registry is told of rooms, away and status together, and of rooms at registration", () => {
+  const adam = new Mp2Client({ rooms: [TEA] }).online();
+  adam.client.join(adam.now, LAB);
+  adam.client.setStatus(adam.now, true, undefined);
+  adam.client.part(adam.now, TEA);
+  adam.client.part(adam.now, LAB);
+  assert.deepEqual(adam.fromClient(), [
+    { type: "status", away: false, rooms: [LAB, TEA] },
+    { type: "status", away: true, rooms: [LAB, TEA] },
+    { type: "status", away: true, rooms: [LAB] },
+    { type: "status", away: true },
+  ]);
+});
+
+test("one more room than fits is refused", () => {
+  const adam = new Mp2Client().online();
+  for (let number = 0; number < MAX_ROOMS; number += 1)
+    assert.ok(adam.client.join(0, `room${number}` as RoomName));
+  assert.equal(adam.client.join(0, LAB), false);
+  assert.ok(adam.client.join(0, "room3" as RoomName), "again is no news");
+});
+
+test("a room's name is folded; what can be no room is none", () => {
+  assert.equal(parseRoom("#Straße"), "straße");
+  assert.equal(parseRoom("#ＬＡＢ"), "lab");
+  for (const text of ["lab", "#", "##lab", "#two words", "#\x1b[2J", `#${"x".repeat(33)}`, "#\u202Elab"])
+    assert.equal(parseRoom(text), undefined, text);
+});

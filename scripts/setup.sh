@@ -121,13 +121,15 @@ build_native() {
 }
 
 # Makes a program one file with all that it imports. Looking up and reading some thirty modules is most of the time that
-# a short command takes (docs/decisions/0005-one-file-for-multiprotoctl.md).
+# a short command takes (docs/decisions/0005-one-file-for-multiprotoctl.md). After the file: more for esbuild.
 bundle() {
-  PATH=$project/node_modules/.bin:$PATH quietly node_modules/.bin/node node_modules/esbuild/bin/esbuild "$1" \
-    --bundle --platform=node --format=esm --target=node26 --legal-comments=eof --allow-overwrite --outfile="$1" \
+  local file=$1
+  shift
+  PATH=$project/node_modules/.bin:$PATH quietly node_modules/.bin/node node_modules/esbuild/bin/esbuild "$file" "$@" \
+    --bundle --platform=node --format=esm --target=node26 --legal-comments=eof --allow-overwrite --outfile="$file" \
     --banner:js='import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' || {
     tell_quiet_log
-    fail "cannot make one file of $(basename "$1") (above)" "run scripts/setup.sh again; if it stays: rm -rf node_modules first"
+    fail "cannot make one file of $(basename "$file") (above)" "run scripts/setup.sh again; if it stays: rm -rf node_modules first"
   }
 }
 
@@ -144,6 +146,8 @@ ensure_dist() {
     fail "the TypeScript compiler found errors (above)" "correct them, or return to a released version: git status"
   }
   bundle "$staged/bin/multiprotoctl.js"
+  # Ink and React are some three hundred modules. Its devtools are no part of the product.
+  bundle "$staged/tui/screen-view.js" --define:process.env.NODE_ENV='"production"' --external:./devtools.js
   echo "$inputs" >"$staged/.inputs"
   rm -rf dist
   mv "$staged" dist

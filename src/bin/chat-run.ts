@@ -8,8 +8,6 @@ import { usableLinks } from "../io/interfaces.ts";
 import { dataDirectory, Profile } from "../io/profile.ts";
 import { systemRandom } from "../io/random.ts";
 import { createSctpEndpoint, WATCHED_SCTP_SETTINGS } from "../sctp/index.ts";
-import { LineFace } from "../tui/line-face.ts";
-import { historyPath } from "../tui/line-history.ts";
 import { runPlain } from "../tui/line-plain.ts";
 import type { ScriptContext } from "../tui/scripts.ts";
 import type { SearchContext } from "../tui/wording.ts";
@@ -35,11 +33,15 @@ export async function converse(options: ChatOptions): Promise<number> {
   return withShell(options, isTerminal ? "ask" : whenTaken(options), async (shell, context) => {
     const common = { session: shell, clock: systemClock, context };
     if (!isTerminal) return runPlain({ ...common, input: process.stdin, output: process.stdout });
+    // Faces are loaded here: scripts do without what draws them.
+    const { historyPath } = await import("../tui/line-history.ts");
     const hasColor = (process.env.NO_COLOR ?? "") === "" && process.env.TERM !== "dumb";
     const terminal = { input: process.stdin, output: process.stdout, hasColor };
     const face = { ...common, ...terminal, historyPath: historyPath(process.env) };
-    if (options.plain === true || process.env.TERM === "dumb") return new LineFace(face).run();
-    // With all that draws it: scripts do without.
+    if (options.plain === true || process.env.TERM === "dumb") {
+      const { LineFace } = await import("../tui/line-face.ts");
+      return new LineFace(face).run();
+    }
     const { runScreen } = await import("../tui/screen-face.ts");
     return runScreen({ ...face, archive: undefined });
   });

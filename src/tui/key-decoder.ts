@@ -46,7 +46,7 @@ export class KeyDecoder {
     const rest = this.#rest;
     if (!this.isUndecided) return [];
     this.#rest = "";
-    return rest === "\x1b" ? [key("escape")] : [];
+    return /^[^[O]*$/.test(rest) ? Array.from(rest, () => key("escape")) : [];
   }
 
   #next(): Input | "nothing" | "more" {
@@ -75,7 +75,7 @@ export class KeyDecoder {
 
   #escape(): Input | "nothing" | "more" {
     const rest = this.#rest;
-    if (rest.length === 1) return "more";
+    if (rest === "\x1b" || rest === "\x1b\x1b") return "more";
     const [sequence] = SEQUENCE.exec(rest) ?? [];
     if (sequence !== undefined) {
       this.#rest = rest.slice(sequence.length);

@@ -57,7 +57,10 @@ export class NoticeBoard {
   }
 
   dismiss(): void {
-    this.#alarms = this.#alarms.slice(1);
+    const [first, ...others] = this.#alarms;
+    this.#alarms = others;
+    // It can be read again at home.
+    if (first !== undefined) this.#keep(first);
   }
 
   /** Returns who wrote, if it is a message. */
@@ -153,11 +156,11 @@ export class NoticeBoard {
   #say(notice: SessionNotice): void {
     const lines = noticeLines(notice, this.#context);
     if (lines.length === 0) return;
-    this.#keep(lines);
     if (lines.some(({ tone }) => tone === "alarm")) {
       if (this.#alarms.length < MAX_ALARMS) this.#alarms = [...this.#alarms, lines];
       return;
     }
+    this.#keep(lines);
     if (this.#conversations.current === undefined) return;
     this.#conversations.transcript?.note(lines, this.#clock.wall());
   }

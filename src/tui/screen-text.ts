@@ -10,6 +10,8 @@ const MAX_MARKS = 4;
 const SURPLUS_MARKS = new RegExp(`(\\p{M}{${MAX_MARKS}})\\p{M}+`, "gu");
 /** Jamo that make no syllable: terminals disagree on how wide they are. */
 const LOOSE_JAMO = /[\u1100-\u11FF\uA960-\uA97C\uD7B0-\uD7FB]/gu;
+/** At the start of a word it would sit on whatever stands before that on the screen. */
+const LOOSE_MARK = /(^|\s)(?=\p{M}|\p{Grapheme_Extend}|\p{Emoji_Modifier}|[\u0E33\u0EB3])/gu;
 const TAB = "    ";
 
 /** Which sequences of emoji this terminal draws as one character of two columns; it is asked at the start. */
@@ -52,7 +54,7 @@ export function displayLine(text: string, emoji: EmojiSupport): string {
   return calm(escapeText(line.normalize("NFC"), Number.MAX_SAFE_INTEGER), emoji)
     .replace(SURPLUS_MARKS, "$1")
     .replace(LOOSE_JAMO, "\uFFFD")
-    .replace(/^(?=\p{M})/u, "\u25CC");
+    .replace(LOOSE_MARK, "$1\u25CC");
 }
 
 /** Takes sequences apart that this terminal does not know. */

@@ -135,7 +135,7 @@ bundle() {
 
 ensure_dist() {
   local stamp=dist/.inputs inputs staged=node_modules/.multiproto-dist
-  inputs=$(hash_of src scripts/setup.sh tsconfig.json tsconfig.build.json package-lock.json)
+  inputs=$(hash_of src scripts/setup.sh scripts/bundle tsconfig.json tsconfig.build.json package-lock.json)
   if [ "$(cat "$stamp" 2>/dev/null)" = "$inputs" ]; then
     note "up to date"
     return
@@ -146,8 +146,11 @@ ensure_dist() {
     fail "the TypeScript compiler found errors (above)" "correct them, or return to a released version: git status"
   }
   bundle "$staged/bin/multiprotoctl.js"
-  # Ink and React are some three hundred modules. Its devtools are no part of the product.
-  bundle "$staged/tui/screen-view.js" --define:process.env.NODE_ENV='"production"' --external:./devtools.js
+  # Ink and React are some three hundred modules. Its devtools are no part of the product; what it counts and takes apart
+  # again with every key, it remembers (docs/decisions/0018-full-screen-face.md).
+  bundle "$staged/tui/screen-view.js" --define:process.env.NODE_ENV='"production"' --external:./devtools.js \
+    --alias:string-width=./scripts/bundle/string-width.mjs \
+    --alias:@alcalzone/ansi-tokenize=./scripts/bundle/ansi-tokenize.mjs
   echo "$inputs" >"$staged/.inputs"
   rm -rf dist
   mv "$staged" dist

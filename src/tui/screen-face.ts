@@ -145,8 +145,8 @@ class ScreenFace {
   };
 
   readonly #continued = (): void => {
-    if (this.#view !== undefined) this.#close();
-    this.#open();
+    if (this.#view === undefined) this.#open();
+    else this.#redraw();
   };
 
   #inputs(inputs: readonly Input[]): void {
@@ -163,6 +163,8 @@ class ScreenFace {
     } else if (effect === "suspend") {
       this.#close();
       process.kill(process.pid, "SIGTSTP");
+      // Here it goes on when it is brought back; or at once, where nobody could bring it back.
+      setImmediate(() => this.#continued());
     } else if (effect !== "none") this.#history.add(effect.entered.replace(/\n/g, " "));
   }
 

@@ -108,6 +108,7 @@ export class ScreenModel {
   key(input: Exclude<Input, { type: "cursor" }>): ScreenEffect {
     this.#flash = undefined;
     this.#seen();
+    if (input.type === "paste" || input.name !== "ctrl-c") this.#interruptedAt = -Infinity;
     if (input.type === "paste") return this.#insert(input.text);
     const place = placeOf(input.name);
     if (this.#naming === undefined && place !== undefined) {

@@ -16,9 +16,23 @@ export function graphemes(text: string): readonly string[] {
 }
 
 export function graphemeWidth(grapheme: string): number {
-  return stringWidth(grapheme);
+  return textWidth(grapheme);
 }
 
+/** Counting is slow, and what is on a screen is counted again with every key. */
+const counted = new Map<string, number>();
+/** Some screens full of rows, and their characters. */
+const MAX_COUNTED = 8_192;
+/** Longer ones are no rows. */
+const MAX_COUNTED_LENGTH = 512;
+
 export function textWidth(text: string): number {
-  return stringWidth(text);
+  if (/^[\x20-\x7e]*$/.test(text)) return text.length;
+  if (text.length > MAX_COUNTED_LENGTH) return stringWidth(text);
+  const known = counted.get(text);
+  if (known !== undefined) return known;
+  const width = stringWidth(text);
+  if (counted.size >= MAX_COUNTED) counted.clear();
+  counted.set(text, width);
+  return width;
 }

@@ -23,10 +23,12 @@ export class Registry {
     this.#daemon = this.#start();
   }
 
-  static async start(): Promise<Registry> {
+  /** `realm`: what it calls itself; without it the name of this host. */
+  static async start({ realm }: { realm?: string } = {}): Promise<Registry> {
     const directory = await mkdtemp(join(tmpdir(), "multiproto-test-"));
     const [port, encapsulationPort] = [await freePort(), await freePort()];
-    const config = `[network]\nport = ${port}\nencapsulation-port = ${encapsulationPort}\n`;
+    const named = realm === undefined ? "" : `realm = "${realm}"\n`;
+    const config = `[network]\n${named}port = ${port}\nencapsulation-port = ${encapsulationPort}\n`;
     await writeFile(join(directory, "multiproto.toml"), config);
     const registry = new Registry({ port, encapsulationPort, directory });
     await registry.#ready();

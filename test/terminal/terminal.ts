@@ -52,6 +52,11 @@ export class Terminal {
     return (await must([...this.#tmux, "capture-pane", "-p"])).trimEnd();
   }
 
+  /** With colours and weights, as escape sequences. */
+  async painted(): Promise<string> {
+    return must([...this.#tmux, "capture-pane", "-p", "-e"]);
+  }
+
   /** With what scrolled out above. */
   async everything(): Promise<string> {
     return (await must([...this.#tmux, "capture-pane", "-p", "-J", "-S", "-"])).trimEnd();

@@ -29,7 +29,7 @@ async function isWhole(terminal: Terminal, columns: number, rows: number): Promi
     const isHeader = /^── .* ─+$/.test(header) && width(header) === columns;
     return lines.length <= rows && isHeader && hasInputRule ? true : undefined;
   };
-  await until(`a whole frame of ${columns}x${rows}`, look, 10_000);
+  await until(`a whole frame of ${columns}x${rows}`, look, 30_000);
 }
 
 function width(line: string): number {

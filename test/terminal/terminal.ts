@@ -68,7 +68,7 @@ export class Terminal {
   }
 
   /** Waits until the screen shows it: a pattern as it stands there, a text however it is broken into rows. */
-  async shows(what: RegExp | string, timeoutMillis = 10_000): Promise<string> {
+  async shows(what: RegExp | string, timeoutMillis = 30_000): Promise<string> {
     let last = "";
     const look = async (): Promise<string | undefined> => {
       last = await this.screen();

@@ -26,6 +26,8 @@ export const BOUNDS = {
   joins: 32,
   /** Dial-backs of registries at once: the best that answered, and some that only pretend. */
   registrations: 4,
+  /** Addresses of registries that are of no use, named to the user: whoever makes up more fills no screen with them. */
+  unusableTold: 8,
   /** Keys of registries whose last announcement is remembered. */
   announcers: 64,
   /** mp1 messages that wait to be judged; more are judged by what is known. */

@@ -149,7 +149,7 @@ export class Membership {
   handle(now: Millis, event: ChatEvent): void {
     const phase = this.#phase;
     if (event.type === "hello-failed") this.#said.searchFailing(event.text);
-    else if (event.type === "network-changed") this.#mp2.hurry(now);
+    else if (event.type === "network-changed") this.#mp2.moved(now);
     else if (event.type === "hello-sent")
       (event.protocol === "mp1" ? this.#mp1 : this.#mp2).handle(now, event);
     else if (phase.type === "leaving" && event.type === "association-ended") {

@@ -8,12 +8,13 @@ import type { Availability } from "../wire/mp2-registration.ts";
 import type { Nickname } from "../wire/nickname.ts";
 import { Announcements } from "./announcements.ts";
 import type { ChatEvent, ChatOutput, Progress, Source } from "./events.ts";
-import { strangerText } from "./mp1-membership.ts";
 import type { Away, Mp2Change } from "./mp2-changes.ts";
 import { DialBacks, subjectOf } from "./mp2-dial-backs.ts";
+import type { Joined } from "./mp2-joins.ts";
 import { Mp2Presence, type PresenceEvent } from "./mp2-presence.ts";
 import type { Registration, RegistrationEnd } from "./mp2-registration.ts";
-import { type Joined, Mp2Search } from "./mp2-search.ts";
+import { Mp2Search } from "./mp2-search.ts";
+import { Setbacks } from "./mp2-setbacks.ts";
 import type { RegistryStanding } from "./notices.ts";
 import { type PauseKind, RETURN_SPREAD_MILLIS } from "./pauses.ts";
 import type { Trusted } from "./trust.ts";
@@ -45,6 +46,7 @@ export class Mp2Membership {
   readonly #search: Mp2Search;
   readonly #announcements: Announcements;
   readonly #dialBacks: DialBacks;
+  readonly #setbacks: Setbacks;
   readonly #deadlines = new Deadlines<"mp2", "epoch">();
   #presence: Mp2Presence | undefined;
   /** Of the session before the present one, if that one replaces it. */
@@ -53,17 +55,19 @@ export class Mp2Membership {
   #away: (Away & { readonly at: Millis }) | undefined;
   /** Of a beacon of our registry, and not our session's. */
   #foreignEpoch: string | undefined;
-  #isStrangerTold = false;
 
   constructor(options: Mp2Options) {
     this.#options = options;
     const { random, emit, hosts, trusted } = options;
     const isPinned = (fingerprint: Fingerprint): boolean => trusted.isRegistry(fingerprint, hosts);
-    this.#search = new Mp2Search({ random, emit, hosts, isPinned });
+    const knowsAny = (): boolean => trusted.knowsRegistry(hosts);
+    this.#search = new Mp2Search({ random, emit, hosts, isPinned, knowsAny });
     this.#dialBacks = new DialBacks({
       ...{ emit, trusted, search: this.#search, profile: options.profile },
+      passedOn: (now, joined, address) => this.#setbacks.passedOn(now, joined.source.address, address),
       over: (now, joined, end) => this.#registrationOver(now, joined, end),
     });
+    this.#setbacks = new Setbacks((now, text) => options.changed(now, { type: "failing", text }));
     this.#announcements = new Announcements(
       (fingerprint) => fingerprint === this.#last?.fingerprint || trusted.isRegistry(fingerprint, hosts),
     );
@@ -88,9 +92,9 @@ export class Mp2Membership {
     this.#search.start(now, pauses, after, this.#last);
   }
 
-  /** There is reason to ask at once. */
-  hurry(now: Millis): void {
-    this.#search.hurry(now, 0);
+  /** Interfaces came or went. */
+  moved(now: Millis): void {
+    this.#search.moved(now);
   }
 
   stopSearch(): void {
@@ -170,12 +174,9 @@ export class Mp2Membership {
     const decoded = DISCOVERY_TO_CLIENT.decode(bytes);
     if (!decoded.ok) this.#announcement(now, from, bytes);
     else if (decoded.value.type === "cookie") {
-      const outcome = this.#search.cookie(from, decoded.value);
+      const outcome = this.#search.cookie(now, from, decoded.value);
       if (outcome === "joined") this.#options.changed(now, { type: "answered" });
-      else if (outcome === "stranger" && !this.#isStrangerTold) {
-        this.#isStrangerTold = true;
-        this.#options.changed(now, { type: "failing", text: strangerText(from.address) });
-      }
+      else if (outcome === "stranger") this.#setbacks.stranger(now, from.address);
     } else {
       const { port, reason } = decoded.value;
       const joined = this.#search.blocked(decoded.value);
@@ -188,8 +189,7 @@ export class Mp2Membership {
     const heard = this.#announcements.take(now, bytes);
     if (heard === undefined) return;
     if (heard.type === "unknown") {
-      // Perhaps the first registry here has just started. Whoever it is, we ask everybody.
-      this.#search.hurry(now, 0);
+      this.#search.beacon(now);
       return;
     }
     const { announcement, fingerprint } = heard;
@@ -198,7 +198,8 @@ export class Mp2Membership {
       const { reason, backIn } = announcement;
       if (isOurs) this.#away = { reason, backInMillis: backIn, at: now };
     } else if (!isOurs) {
-      this.#search.hurry(now, this.#options.random.below(RETURN_SPREAD_MILLIS), from);
+      const after = this.#options.random.below(RETURN_SPREAD_MILLIS);
+      this.#search.beacon(now, { fingerprint, place: from, after });
     } else if (announcement.epoch === this.#options.mirror.epoch)
       this.#presence?.heard(now, announcement.epoch, announcement.seq);
     else if (announcement.epoch !== this.#foreignEpoch) {
@@ -229,7 +230,7 @@ export class Mp2Membership {
       const subject = subjectOf(joined, end.realm);
       const { address } = joined.source;
       trusted.contradicted(now, { subject, address, offered: joined.fingerprint, proved: true });
-    }
+    } else this.#setbacks.failed(now, joined.source.address, end.why);
   }
 
   #registered(now: Millis, registration: Registration): void {
@@ -245,6 +246,7 @@ export class Mp2Membership {
     }
     this.#last = joined;
     this.#away = undefined;
+    this.#setbacks.over();
     this.#announcements.floor(joined.fingerprint, registered.time);
     this.#renamedFrom = this.#presence?.registration.nick;
     this.#presence?.drop();

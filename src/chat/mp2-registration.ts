@@ -17,7 +17,7 @@ import type { Page } from "../wire/mp2-roster.ts";
 import type { Capability, Nonce, Realm } from "../wire/mp2-values.ts";
 import type { Nickname } from "../wire/nickname.ts";
 import type { ChatOutput, Progress } from "./events.ts";
-import type { Joined } from "./mp2-search.ts";
+import type { Joined } from "./mp2-joins.ts";
 
 /**
  * The dialogue of one dial-back. docs/protocol-mp2.md, "Registration".
@@ -58,8 +58,15 @@ export type RegistrationEnd =
   | { readonly type: "refused"; readonly refused: Refused }
   /** Another key is pinned for this registry. */
   | { readonly type: "changed"; readonly realm: Realm }
-  /** Not the answer to our search, no registry of ours, or too slow. */
-  | { readonly type: "failed" };
+  | { readonly type: "failed"; readonly why: RegistrationFailure };
+
+export type RegistrationFailure =
+  /** It answers another search: a former one of ours, or somebody's who has overheard half of it. */
+  | "other-search"
+  /** What it sent is not what a registry of mp2 sends, or not then. */
+  | "no-registry"
+  | "too-slow"
+  | "broken-off";
 
 type State =
   | { readonly type: "challenged?"; readonly until: Millis }
@@ -114,7 +121,7 @@ export class Mp2Registration {
   }
 
   advance(now: Millis): void {
-    if (this.#state.type !== "over" && now >= this.#state.until) this.#end(now, { type: "failed" });
+    if (this.#state.type !== "over" && now >= this.#state.until) this.#fail(now, "too-slow");
   }
 
   received(now: Millis, bytes: Uint8Array): Progress {
@@ -123,15 +130,15 @@ export class Mp2Registration {
       if (this.#state.type === "over") break;
       const decoded = REGISTRATION_TO_CLIENT.decode(frame);
       if (decoded.ok) this.#said(now, decoded.value);
-      else this.#end(now, { type: "failed" });
+      else this.#fail(now, "no-registry");
     }
-    if (fault !== undefined) this.#end(now, { type: "failed" });
+    if (fault !== undefined) this.#fail(now, "no-registry");
     return { messages: frames.length, pending: this.#state.type === "over" ? 0 : this.#reader.pending };
   }
 
   /** The connection has ended before its time. */
   ended(now: Millis): void {
-    this.#end(now, { type: "failed" });
+    this.#fail(now, "broken-off");
   }
 
   /** Another registry was faster, or nobody is searching any more. */
@@ -157,12 +164,12 @@ export class Mp2Registration {
         entries: 0,
       };
     } else if (value.type === "page" && state.type === "listing") this.#page(now, value);
-    else this.#end(now, { type: "failed" });
+    else this.#fail(now, "no-registry");
   }
 
   #challenged(now: Millis, { nonce, realm }: Challenge): void {
     const { profile, isTrusted, emit, connection, nonce: ours } = this.#options;
-    if (!equalInConstantTime(nonce, ours)) this.#end(now, { type: "failed" });
+    if (!equalInConstantTime(nonce, ours)) this.#fail(now, "other-search");
     else if (!isTrusted(realm)) this.#end(now, { type: "changed", realm });
     else {
       const { nick, availability } = profile();
@@ -186,7 +193,7 @@ export class Mp2Registration {
     const { maxEntries, maxPages } = DEFAULT_MIRROR_LIMITS;
     const isOfIt = page.epoch === epoch && page.seq === seq && page.count === count;
     if (!isOfIt || state.pages.has(page.index) || count > maxPages || entries > maxEntries) {
-      this.#end(now, { type: "failed" });
+      this.#fail(now, "no-registry");
       return;
     }
     state.pages.set(page.index, page);
@@ -194,6 +201,10 @@ export class Mp2Registration {
     if (state.pages.size < count) return;
     const registration = { ...state.registration, pages: [...state.pages.values()] };
     this.#end(now, { type: "registered", registration });
+  }
+
+  #fail(now: Millis, why: RegistrationFailure): void {
+    this.#end(now, { type: "failed", why });
   }
 
   #end(now: Millis, end: RegistrationEnd): void {

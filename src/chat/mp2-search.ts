@@ -1,35 +1,23 @@
 import type { Millis, Random } from "../base/clock.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
 import { equalInConstantTime } from "../base/hash.ts";
+import { isIpv4 } from "../wire/mp1-roster.ts";
 import { type Blocked, type Cookie, DISCOVERY_TO_REGISTRY } from "../wire/mp2-discovery.ts";
 import { canonicalAddress, NONCE_BYTES, type Nonce } from "../wire/mp2-values.ts";
 import { BOUNDS } from "./bounds.ts";
 import type { AskedHost, ChatOutput, Source } from "./events.ts";
-import { type PauseKind, pauseAfter } from "./pauses.ts";
+import { type Joined, Joins } from "./mp2-joins.ts";
+import { FORMER_PLACE_MILLIS, jittered, type PauseKind, pauseAfter } from "./pauses.ts";
 
 /**
  * The search for registries of mp2: hello, cookie, join. docs/protocol-mp2.md, "Discovery". Nothing that is heard here
- * is believed; it decides only whose dial-back may come.
+ * is believed; it decides only whose dial-back may come. Hellos rest while a join is out: mp2-joins.ts.
  *
  *     idle ── start ──> searching ── stop ──> idle
  */
 
 /** A hello that is brought forward keeps so far from the one before: others decide when. */
 const HURRY_MILLIS: Millis = 1_000;
-
-/** A registry that we asked to dial us back. */
-export interface Joined {
-  readonly fingerprint: Fingerprint;
-  /** Where its cookie came from. */
-  readonly source: Source;
-  /** The host that the user named, if that is where. */
-  readonly host: string | undefined;
-  readonly cookie: Uint8Array;
-  /** The number of the hello that it answered. */
-  readonly attempt: number;
-  /** It could not reach us from there. */
-  readonly isBlocked: boolean;
-}
 
 type State =
   | { readonly type: "idle" }
@@ -42,32 +30,39 @@ type State =
       readonly helloAt: Millis;
       /** Where the registry was that we come back to. */
       readonly formerPlace: Source | undefined;
+      /** The next hello goes there, and to nobody else; then one to the others, and so on by turns. */
+      readonly isDirect: boolean;
     };
 
+export interface Mp2SearchOptions {
+  readonly random: Random;
+  readonly emit: (output: ChatOutput) => void;
+  readonly hosts: readonly string[];
+  readonly isPinned: (fingerprint: Fingerprint) => boolean;
+  /** Whether a registry is pinned that may be meant here. */
+  readonly knowsAny: () => boolean;
+}
+
 export class Mp2Search {
-  readonly #random: Random;
-  readonly #emit: (output: ChatOutput) => void;
-  readonly #hosts: readonly string[];
-  readonly #isPinned: (fingerprint: Fingerprint) => boolean;
+  readonly #options: Mp2SearchOptions;
+  readonly #joins: Joins;
   #state: State = { type: "idle" };
-  /** By fingerprint: of one registry one dial-back is enough, whichever way it was heard. */
-  readonly #joined = new Map<Fingerprint, Joined>();
-  #joins = 0;
+  /** Since the last hello. */
+  #joinsOfHello = 0;
   #lastHelloAt: Millis = -Infinity;
   #asked: ReadonlyMap<string, string> = new Map();
   /** What the user called the registry that we come back to. */
   #formerHost: string | undefined;
 
-  constructor(options: {
-    random: Random;
-    emit: (output: ChatOutput) => void;
-    hosts: readonly string[];
-    isPinned: (fingerprint: Fingerprint) => boolean;
-  }) {
-    this.#random = options.random;
-    this.#emit = options.emit;
-    this.#hosts = options.hosts;
-    this.#isPinned = options.isPinned;
+  constructor(options: Mp2SearchOptions) {
+    this.#options = options;
+    const { random, isPinned, knowsAny } = options;
+    this.#joins = new Joins({
+      ...{ random, isPinned },
+      send: (joined) => this.#join(joined),
+      // Who is known to be about is waited for, and not somebody who only says that it is one.
+      isPromising: (fingerprint) => isPinned(fingerprint) || !knowsAny(),
+    });
   }
 
   /** Of the present search. */
@@ -77,48 +72,45 @@ export class Mp2Search {
 
   /** A new search, with a new nonce. */
   start(now: Millis, pauses: PauseKind, after: Millis, former?: Joined): void {
-    const nonce = this.#random.bytes(NONCE_BYTES) as Nonce;
-    const formerPlace = former?.source;
+    const nonce = this.#options.random.bytes(NONCE_BYTES) as Nonce;
     this.#formerHost = former?.host;
-    this.#joined.clear();
-    this.#state = { type: "searching", nonce, pauses, attempt: 0, helloAt: now + after, formerPlace };
+    this.#joins.clear();
+    const place = placeOf(former?.source);
+    this.#state = { type: "searching", nonce, pauses, attempt: 0, helloAt: now + after, ...place };
   }
 
   stop(): void {
     this.#state = { type: "idle" };
-    this.#joined.clear();
+    this.#joins.clear();
   }
 
-  /** There is reason to ask soon. `place`: where somebody has just been heard. */
-  hurry(now: Millis, after: Millis, place?: Source): void {
-    const state = this.#state;
-    if (state.type !== "searching") return;
-    const at = Math.max(now + after, this.#lastHelloAt + HURRY_MILLIS);
-    this.#state = {
-      ...state,
-      helloAt: Math.min(state.helloAt, at),
-      formerPlace: place ?? state.formerPlace,
-    };
+  /** A beacon of a registry that is not ours now. `known`: it is one that we look for, and is at `place`. */
+  beacon(now: Millis, known?: { fingerprint: Fingerprint; place: Source; after: Millis }): void {
+    // Perhaps the first registry here has just started. Whoever it is, we ask everybody.
+    if (known === undefined) this.#hurry(now, 0, { isDirect: false });
+    else {
+      // It may just have started: joins of before are lost then.
+      this.#joins.forgotten(now - HURRY_MILLIS, known.fingerprint);
+      this.#hurry(now, known.after, placeOf(known.place));
+    }
+  }
+
+  /** Interfaces came or went: cookies are for the address that we had. */
+  moved(now: Millis): void {
+    this.#joins.forgotten(now);
+    this.#hurry(now, 0, { isDirect: false });
   }
 
   nextDeadline(): Millis | undefined {
-    return this.#state.type === "searching" ? this.#state.helloAt : undefined;
+    if (this.#state.type === "idle") return undefined;
+    const joins = this.#joins.nextDeadline() ?? Infinity;
+    return this.#joins.isPending ? joins : Math.min(joins, this.#state.helloAt);
   }
 
   advance(now: Millis): void {
+    this.#joins.advance(now);
     const state = this.#state;
-    if (state.type !== "searching" || now < state.helloAt) return;
-    const { nonce, formerPlace, attempt, pauses } = state;
-    const bytes = DISCOVERY_TO_REGISTRY.encode({ type: "hello", nonce });
-    this.#joins = 0;
-    this.#lastHelloAt = now;
-    this.#state = {
-      ...state,
-      attempt: attempt + 1,
-      helloAt: now + pauseAfter(this.#random, pauses, attempt),
-    };
-    if (formerPlace !== undefined) this.#emit({ type: "datagram", to: formerPlace, bytes });
-    this.#emit({ type: "hello", protocol: "mp2", bytes });
+    if (state.type === "searching" && now >= state.helloAt && !this.#joins.isPending) this.#hello(now, state);
   }
 
   /** The hello went out. */
@@ -127,53 +119,79 @@ export class Mp2Search {
   }
 
   /** Answers a cookie of ours; "stranger" when it comes from a host that was not asked. */
-  cookie(from: Source, { nonce, fingerprint, cookie }: Cookie): "joined" | "ignored" | "stranger" {
+  cookie(now: Millis, from: Source, heard: Cookie): "joined" | "ignored" | "stranger" {
+    const { hosts, isPinned } = this.#options;
+    const { nonce, fingerprint, cookie } = heard;
     const state = this.#state;
     if (state.type !== "searching" || !equalInConstantTime(nonce, state.nonce)) return "ignored";
     const isReturn = bare(from.address) === bare(state.formerPlace?.address ?? "");
     const host = this.#asked.get(bare(from.address)) ?? (isReturn ? this.#formerHost : undefined);
-    if (this.#hosts.length > 0 && host === undefined) return "stranger";
-    const before = this.#joined.get(fingerprint);
-    // Another way is taken when the one before did not work, once for each hello.
-    if (before !== undefined && before.attempt === state.attempt && !before.isBlocked) return "ignored";
-    const isBlockedWay = before?.isBlocked === true && isSame(before.source, from);
-    if (isBlockedWay && state.attempt <= before.attempt + 1) return "ignored";
+    if (hosts.length > 0 && host === undefined) return "stranger";
+    const { attempt } = state;
+    if (!this.#joins.takes({ fingerprint, source: from, attempt })) return "ignored";
     // A flood of made-up registries does not keep out the one that we know.
-    if (this.#joins >= BOUNDS.joinsPerHello && !this.#isPinned(fingerprint)) return "ignored";
-    this.#joins += 1;
-    this.#remember({ fingerprint, source: from, host, cookie, attempt: state.attempt, isBlocked: false });
-    const bytes = DISCOVERY_TO_REGISTRY.encode({ type: "join", nonce, fingerprint, cookie });
-    this.#emit({ type: "datagram", to: from, bytes });
+    if (this.#joinsOfHello >= BOUNDS.joinsPerHello && !isPinned(fingerprint)) return "ignored";
+    this.#joinsOfHello += 1;
+    this.#joins.join(now, { fingerprint, source: from, host, cookie, attempt });
     return "joined";
   }
 
   /** A registry could not connect to us: which, if it is one that we asked to. */
   blocked({ cookie }: Blocked): Joined | undefined {
-    for (const joined of this.#joined.values()) {
-      if (joined.isBlocked || !equalInConstantTime(joined.cookie, cookie)) continue;
-      this.#joined.set(joined.fingerprint, { ...joined, isBlocked: true });
-      return joined;
-    }
-    return undefined;
+    return this.#joins.blocked(cookie);
   }
 
   joined(fingerprint: Fingerprint): Joined | undefined {
-    return this.#joined.get(fingerprint);
+    return this.#joins.find(fingerprint);
   }
 
-  #remember(joined: Joined): void {
-    this.#joined.delete(joined.fingerprint);
-    this.#joined.set(joined.fingerprint, joined);
-    for (const oldest of this.#joined.keys()) {
-      if (this.#joined.size <= BOUNDS.joins) return;
-      if (!this.#isPinned(oldest)) this.#joined.delete(oldest);
-      else break;
-    }
+  /** Its dial-back has come. */
+  called(now: Millis, fingerprint: Fingerprint): void {
+    this.#joins.called(now, fingerprint);
+  }
+
+  /** … and came to nothing. */
+  failed(fingerprint: Fingerprint): void {
+    this.#joins.failed(fingerprint);
+  }
+
+  #hurry(now: Millis, after: Millis, place: { formerPlace?: Source | undefined; isDirect: boolean }): void {
+    const state = this.#state;
+    if (state.type !== "searching") return;
+    const at = Math.max(now + after, this.#lastHelloAt + HURRY_MILLIS);
+    this.#state = { ...state, ...place, helloAt: Math.min(state.helloAt, at) };
+  }
+
+  #hello(now: Millis, state: Extract<State, { type: "searching" }>): void {
+    const { random, emit } = this.#options;
+    const { nonce, formerPlace, attempt, pauses, isDirect } = state;
+    const bytes = DISCOVERY_TO_REGISTRY.encode({ type: "hello", nonce });
+    const pause = isDirect ? jittered(random, FORMER_PLACE_MILLIS) : pauseAfter(random, pauses, attempt);
+    this.#joinsOfHello = 0;
+    this.#lastHelloAt = now;
+    const place = placeOf(formerPlace);
+    this.#state = {
+      ...state,
+      attempt: attempt + 1,
+      helloAt: now + pause,
+      isDirect: place.isDirect && !isDirect,
+    };
+    if (formerPlace !== undefined && isDirect === place.isDirect)
+      emit({ type: "datagram", to: formerPlace, bytes });
+    if (!isDirect) emit({ type: "hello", protocol: "mp2", bytes });
+  }
+
+  #join({ fingerprint, source, cookie }: Joined): void {
+    const { nonce } = this;
+    if (nonce === undefined) return;
+    const bytes = DISCOVERY_TO_REGISTRY.encode({ type: "join", nonce, fingerprint, cookie });
+    this.#options.emit({ type: "datagram", to: source, bytes });
   }
 }
 
-function isSame(left: Source, right: Source): boolean {
-  return left.address === right.address && left.port === right.port;
+/** Only IPv4 is asked alone: who is at a registry by IPv6 may be better off with IPv4 now, and that must be asked for. */
+function placeOf(formerPlace: Source | undefined): { formerPlace: Source | undefined; isDirect: boolean } {
+  return { formerPlace, isDirect: formerPlace !== undefined && isIpv4(formerPlace.address) };
 }
 
 /** Without a zone, which only this machine knows. */

@@ -12,6 +12,19 @@ export const PAUSES = {
 
 export type PauseKind = keyof typeof PAUSES;
 
+/**
+ * From a join to its repetitions, and from the last one to the next hello. On an idle LAN one takes a few milliseconds, so
+ * the first is for what was lost; a busy registry lets joins wait for 5 s and then forgets them, and a dial-back that
+ * nobody answers takes it as long to find out, so nobody else is asked before that.
+ */
+export const JOIN_PAUSES: readonly Millis[] = [500, 1_000, 2_000, 3_000];
+
+/**
+ * Whoever comes back asks where the registry was, and the others only when that is silent for so long: a registry to which
+ * a thousand come back at once takes longer over its answers than a lost datagram is worth.
+ */
+export const FORMER_PLACE_MILLIS: Millis = 500;
+
 /** After a registry that answered but could not be used. */
 export const PATIENT_MILLIS: Millis = 4_000;
 /** After a registry is gone everybody comes back: spread over this time. */

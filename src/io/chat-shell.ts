@@ -41,6 +41,7 @@ export class ChatShell implements ChatSession {
   readonly #alarm: Alarm;
   readonly #listeners = new Set<(notice: SessionNotice) => void>();
   #pumping = false;
+  #pumpAsked = false;
   #closed = false;
 
   private constructor(options: ChatShellOptions, open: { network: ChatNetwork; pins: KeptPins }) {
@@ -184,8 +185,18 @@ export class ChatShell implements ChatSession {
 
   #run<Result>(action: (client: ChatClient, now: Millis) => Result): Result {
     const result = action(this.#client, this.#options.clock.now());
-    queueMicrotask(() => this.#pump());
+    this.#pumpSoon();
     return result;
+  }
+
+  /** Once for all that happens until then: many messages in a row leave together. */
+  #pumpSoon(): void {
+    if (this.#pumpAsked) return;
+    this.#pumpAsked = true;
+    queueMicrotask(() => {
+      this.#pumpAsked = false;
+      this.#pump();
+    });
   }
 
   #pump(): void {

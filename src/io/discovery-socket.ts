@@ -5,13 +5,15 @@ import type { Source } from "../registry/discovery.ts";
 import { MP1_GROUP } from "../wire/mp1-discovery.ts";
 import { MP2_GROUP_IPV4, MP2_GROUP_IPV6 } from "../wire/mp2-values.ts";
 import { DiscoveryAnswers } from "./discovery-answers.ts";
-import { isOnLink, type Link } from "./interfaces.ts";
+import { isOnLink } from "./interfaces.ts";
 import { LinkWatch } from "./link-watch.ts";
 import { bindUdp, closeUdp, NO_IPV6, receiveBursts } from "./udp.ts";
 
 const IPV4_GROUPS = [MP1_GROUP, MP2_GROUP_IPV4];
 const EVERY_IPV4 = "0.0.0.0";
 const EVERY_IPV6 = "::";
+/** RFC 4291 §2.5.1: interface identifiers are 64 bits long. */
+const SUBNET_MASK = "ffff:ffff:ffff:ffff::";
 
 export interface DiscoveryOptions {
   /** Names of the interfaces to serve; empty: all. */
@@ -87,7 +89,9 @@ export class DiscoverySocket {
   /** Sends to one address, from its link or from the socket that heard it. A failure is a lost datagram. */
   send({ address, port }: Source, bytes: Uint8Array): void {
     if (port === 0) return;
-    const answers = this.#answers.at(this.#localTowards(address));
+    const answers = this.#hasChoiceTowards(address)
+      ? undefined
+      : this.#answers.at(this.#localTowards(address));
     if (answers !== undefined) answers.send(bytes, port, address);
     else this.#earTowards(address, port)?.socket.send(bytes, port, address);
   }
@@ -267,10 +271,25 @@ export class DiscoverySocket {
     return [...this.#ears].find(([bound, ear]) => isIPv6(bound) === isIPv6(address) && !ear.isGroup)?.[1];
   }
 
+  /**
+   * Whether the kernel has several addresses to speak to `address` from, so that it must choose here as it does for the
+   * dial-back: clients take that only from where they were answered. Of IPv4 addresses it takes the first, as we do; of
+   * IPv6 it may take one that is beside the prefix of the link (DHCPv6's, /128), or is preferred today.
+   */
+  #hasChoiceTowards(address: string): boolean {
+    if (!isIPv6(address)) return false;
+    const locals = this.#watch.links.flatMap(({ ipv6 }) => ipv6);
+    return locals.filter((local) => isOnLink(address, { ...local, netmask: SUBNET_MASK })).length > 1;
+  }
+
   /** The address of ours on the link of `address`. */
   #localTowards(address: string): string | undefined {
-    const locals = this.#watch.links.flatMap(({ ipv4, ipv6 }: Link) => [...ipv4, ...ipv6]);
-    return locals.find((local) => isOnLink(address, local))?.address;
+    const isIpv6 = address.includes(":");
+    for (const { ipv4, ipv6 } of this.#watch.links) {
+      const local = (isIpv6 ? ipv6 : ipv4).find((own) => isOnLink(address, own));
+      if (local !== undefined) return local.address;
+    }
+    return undefined;
   }
 
   /** The socket for all of a family where there is one, otherwise the one bound to `address`. */

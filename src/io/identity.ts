@@ -1,4 +1,5 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import { ed25519Spki } from "../base/ed25519.ts";
 import { type Fingerprint, fingerprintOfSpki } from "../base/fingerprint.ts";
 
 /** Who we are: an Ed25519 key and the certificate that carries its public half. The key is the identity, nothing else. */
@@ -49,7 +50,9 @@ export function ed25519Fingerprint(certificate: X509Certificate): Fingerprint | 
   try {
     const { publicKey } = certificate;
     if (publicKey.asymmetricKeyType !== "ed25519") return undefined;
-    return fingerprintOfSpki(publicKey.export({ type: "spki", format: "der" }));
+    // A twelfth of what exporting it as DER costs, and every TLS connection pays it (RFC 8037 §2: x is the raw key).
+    const { x = "" } = publicKey.export({ format: "jwk" });
+    return fingerprintOfSpki(ed25519Spki(Buffer.from(x, "base64url")));
   } catch {
     // OpenSSL parses a key only when it is asked for: a point or an algorithm that does not exist.
     return undefined;

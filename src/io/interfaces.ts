@@ -47,9 +47,13 @@ export function usableInterfaces(only: readonly string[] = []): readonly UsableI
 
 /** Whether `address` is on the link that `local` is an address of; of one family, or it is not. */
 export function isOnLink(address: string, local: LinkAddress): boolean {
-  const [mask, ours, theirs] = [local.netmask, local.address, address].map(addressNumber);
+  const [theirs4, ours4] = [ipv4Number(address), ipv4Number(local.address)];
+  if (theirs4 !== undefined && ours4 !== undefined)
+    return ((ours4 ^ theirs4) & (ipv4Number(local.netmask) ?? -1)) === 0;
+  if (theirs4 !== undefined || ours4 !== undefined) return false;
+  const [mask, ours, theirs] = [local.netmask, local.address, address].map(ipv6Number);
   if (mask === undefined || ours === undefined || theirs === undefined) return false;
-  if (isIPv6(address) !== isIPv6(local.address) || zoneOf(address) !== zoneOf(local.address)) return false;
+  if (zoneOf(address) !== zoneOf(local.address)) return false;
   return ((ours ^ theirs) & mask) === 0n;
 }
 
@@ -91,12 +95,33 @@ function zoneOf(address: string): string {
   return address.split("%")[1] ?? "";
 }
 
-/** The bits of an address as a number; undefined when it is none. */
-function addressNumber(text: string): bigint | undefined {
-  const [bare = ""] = text.split("%");
-  if (/^\d+(\.\d+){3}$/.test(bare)) {
-    return bare.split(".").reduce((number, octet) => (number << 8n) | BigInt(octet), 0n);
+/**
+ * The bits of a dotted IPv4 address, undefined when it is none. Without regular expressions and parts: it is asked for
+ * each datagram of discovery and each of our addresses.
+ */
+function ipv4Number(text: string): number | undefined {
+  let [number, octet, digits, octets] = [0, 0, 0, 1];
+  for (let at = 0; at < text.length; at += 1) {
+    const unit = text.charCodeAt(at);
+    if (unit >= DIGIT_0 && unit < DIGIT_0 + 10) {
+      octet = octet * 10 + unit - DIGIT_0;
+      digits += 1;
+    } else if (unit === DOT && digits > 0) {
+      number = (number << 8) | octet;
+      [octet, digits] = [0, 0];
+      octets += 1;
+    } else return undefined;
+    if (octet > 255) return undefined;
   }
+  return octets === 4 && digits > 0 ? (number << 8) | octet : undefined;
+}
+
+const DOT = 0x2e;
+const DIGIT_0 = 0x30;
+
+/** The bits of an IPv6 address, with or without zone, as a number; undefined when it is none. */
+function ipv6Number(text: string): bigint | undefined {
+  const [bare = ""] = text.split("%");
   if (!isIPv6(bare) || bare.includes(".")) return undefined;
   const [head = "", tail] = bare.split("::");
   const [left, right] = [head, tail ?? ""].map((part) => part.split(":").filter((group) => group !== ""));

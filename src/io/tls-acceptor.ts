@@ -21,8 +21,8 @@ export interface AcceptLimits {
 
 export const DEFAULT_ACCEPT_LIMITS: AcceptLimits = {
   connections: 512,
-  // Several users on one host, some connections that are just ending.
-  connectionsPerAddress: 32,
+  // A host that many share, all of them in one room of ours. Those who are not known are bounded by the core.
+  connectionsPerAddress: 128,
   handshakes: 64,
   rate: { perSecond: 20, burst: 40 },
   addresses: 1_024,

@@ -64,6 +64,7 @@ export class TlsChannel {
   #cause: CloseCause | undefined;
   #hasFailed = false;
   #unsent = 0;
+  #isGathering = false;
   #messageTimer: NodeJS.Timeout | undefined;
   #unreadTimer: NodeJS.Timeout | undefined;
   #lingerTimer: NodeJS.Timeout | undefined;
@@ -102,6 +103,7 @@ export class TlsChannel {
       this.#destroy("unread");
       return false;
     }
+    this.#gather();
     this.#unsent += 1;
     if (this.#unsent === 1) this.#watchReading();
     this.#socket.write(bytes, () => this.#sent());
@@ -111,6 +113,7 @@ export class TlsChannel {
   /** Nothing more from us: what was sent still goes out, then close_notify, and the peer has a moment to end, too. */
   end(): void {
     if (this.#cause !== undefined) return;
+    this.#release();
     this.#socket.end();
     this.#lingerTimer ??= setTimeout(() => this.#destroy("lingering"), this.#times.lingerMillis);
   }
@@ -134,6 +137,20 @@ export class TlsChannel {
       );
     const [client, server] = [key("client"), key("server")];
     return this.#isServer ? { sending: server, receiving: client } : { sending: client, receiving: server };
+  }
+
+  /** What is sent in one turn leaves as one write, so in as few TLS records as hold it. */
+  #gather(): void {
+    if (this.#isGathering) return;
+    this.#isGathering = true;
+    this.#socket.cork();
+    process.nextTick(() => this.#release());
+  }
+
+  #release(): void {
+    if (!this.#isGathering) return;
+    this.#isGathering = false;
+    this.#socket.uncork();
   }
 
   #received(bytes: Buffer): void {
@@ -167,6 +184,7 @@ export class TlsChannel {
   #destroy(cause: CloseCause): void {
     if (this.#cause !== undefined) return;
     this.#cause = cause;
+    this.#release();
     this.#socket.destroy();
   }
 

@@ -1,11 +1,12 @@
 /**
- * All that leaves is encoded by npm `sctp` 1.0.0, and the numbers of the protocol are taken from its tables; this is
- * the only file that knows the package. Nothing received is ever given to it (docs/decisions/0001).
+ * All that leaves is encoded by npm `sctp` 1.0.0 but DATA and I-DATA, and the numbers of the protocol are taken from its
+ * tables; this is the only file that knows the package. Nothing received is ever given to it (docs/decisions/0001).
  */
 import PackageChunk from "sctp/lib/chunk.js";
 import definitions from "sctp/lib/defs.js";
 import PackagePacket from "sctp/lib/packet.js";
 import { MisuseError } from "../base/errors.ts";
+import { DATA_HEADER, I_DATA_HEADER } from "./constants.ts";
 
 function known(number: number | undefined, name: string): number {
   if (number === undefined) throw new MisuseError(`npm sctp does not define ${name}`);
@@ -96,14 +97,27 @@ function dataFlags(fragment: { readonly begins: boolean; readonly ends: boolean 
 
 /** DATA, §3.3.1. */
 export function encodeData(data: DataFields): EncodedChunk {
-  return new PackageChunk("data", {
-    flags: dataFlags(data),
-    tsn: data.tsn,
-    stream_id: data.stream,
-    ssn: data.ssn,
-    ppid: data.ppid,
-    user_data: view(data.bytes),
-  }).toBuffer();
+  const chunk = dataChunk(CHUNK.data, DATA_HEADER, data);
+  chunk.writeUInt16BE(data.ssn, 10);
+  chunk.writeUInt32BE(data.ppid, 12);
+  return chunk;
+}
+
+/** What DATA and I-DATA have in common: `type flags length TSN stream … data`, padded with zeros (§3.2). */
+function dataChunk(
+  type: number,
+  header: number,
+  data: Pick<DataFields, "tsn" | "stream" | "begins" | "ends" | "bytes">,
+): EncodedChunk {
+  const length = header + data.bytes.length;
+  const chunk = Buffer.alloc((length + 3) & ~3);
+  chunk[0] = type;
+  chunk[1] = dataFlags(data);
+  chunk.writeUInt16BE(length, 2);
+  chunk.writeUInt32BE(data.tsn, 4);
+  chunk.writeUInt16BE(data.stream, 8);
+  chunk.set(data.bytes, header);
+  return chunk;
 }
 
 export interface InterleavedDataFields {
@@ -118,24 +132,12 @@ export interface InterleavedDataFields {
   readonly bytes: Uint8Array;
 }
 
-/**
- * I-DATA, RFC 8260 §2.1. The package knows the number but gives the MID 16 bits; laid out as a DATA whose SSN is the
- * reserved field, whose PPID is the MID and whose data begin with PPID or FSN, every field stands where it must.
- */
+/** I-DATA, RFC 8260 §2.1, of whose MID the package would write 16 bits. */
 export function encodeInterleavedData(data: InterleavedDataFields): EncodedChunk {
-  const body = Buffer.allocUnsafe(4 + data.bytes.length);
-  body.writeUInt32BE(data.begins ? data.ppid : data.fsn, 0);
-  body.set(data.bytes, 4);
-  const encoded = new PackageChunk("data", {
-    flags: dataFlags(data),
-    tsn: data.tsn,
-    stream_id: data.stream,
-    ssn: 0,
-    ppid: data.mid,
-    user_data: body,
-  }).toBuffer();
-  encoded.writeUInt8(CHUNK.iData, 0);
-  return encoded;
+  const chunk = dataChunk(CHUNK.iData, I_DATA_HEADER, data);
+  chunk.writeUInt32BE(data.mid, 12);
+  chunk.writeUInt32BE(data.begins ? data.ppid : data.fsn, 16);
+  return chunk;
 }
 
 export interface InitFields {

@@ -7,12 +7,13 @@ import { errorText } from "../../src/base/errors.ts";
 import { Commands } from "./commands.ts";
 import { Crowds } from "./crowd.ts";
 import { Impostors } from "./impostor.ts";
+import { Relays } from "./relay.ts";
 
 type Method = (...args: readonly unknown[]) => Promise<unknown>;
 type Command = { readonly id: number; readonly do: string; readonly with: readonly unknown[] };
 
 const place = JSON.parse(process.argv[2] ?? "{}");
-const parts = [new Commands(place), new Crowds(place), new Impostors(place)];
+const parts = [new Commands(place), new Crowds(place), new Impostors(place), new Relays(place)];
 const receivers = parts as unknown as readonly Record<string, Method>[];
 const lines = createInterface(process.stdin);
 

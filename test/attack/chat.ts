@@ -12,8 +12,10 @@ const LIST_MILLIS = 500;
 
 export interface ChatOptions {
   readonly nick: string;
-  /** The registry's UDP and TCP port; it is searched by multicast. */
+  /** The registry's UDP and TCP port. */
   readonly port: number;
+  /** Its address; by default it is searched by multicast. */
+  readonly registry?: string;
   /** Another one by default; the keys are there. */
   readonly dataDirectory?: string;
 }
@@ -30,6 +32,7 @@ export class Chat {
     this.host = host;
     this.dataDirectory = options.dataDirectory ?? newDirectory(owner);
     const flags = ["--nick", options.nick, "--port", `${options.port}`, "--data-dir", this.dataDirectory];
+    if (options.registry !== undefined) flags.push("--registry", options.registry);
     const environment = { LC_ALL: "C.UTF-8", XDG_STATE_HOME: this.dataDirectory };
     this.#running = host.spawn([NODE, PROGRAM, ...flags], { interactive: true, environment });
     owner.after(async () => void (await this.#running.stop("SIGKILL")));

@@ -1,13 +1,29 @@
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { after, before, test } from "node:test";
+import { encodeFrame } from "../../src/wire/mp2-frames.ts";
+import { REGISTRATION_TO_CLIENT, type Registered } from "../../src/wire/mp2-registration.ts";
+import type { Page } from "../../src/wire/mp2-roster.ts";
 import type { LanHost } from "../lab/netns.ts";
 import { Scope } from "../support/until.ts";
+import { Certificates, pemOf } from "./certificates.ts";
 import { Chat } from "./chat.ts";
 import { type Actor, Scene } from "./scene.ts";
 
 /** The real client searches, and somebody who is no registry of its answers. */
 
 const REALM = "office";
+
+const REGISTERED = REGISTRATION_TO_CLIENT.encode({
+  ...{
+    type: "registered",
+    session: "50".repeat(16),
+    epoch: "11".repeat(8),
+    seq: 10,
+    time: 1_764_000_000_000,
+  },
+  ...{ sctpPort: 10_001, encapsulationPort: 9_899, rawIp: false, heartbeat: 1_000, lostAfter: 2_800 },
+} as unknown as Registered);
 
 const scope = new Scope();
 let scene: Scene;
@@ -24,6 +40,11 @@ before(async () => {
 });
 
 after(() => scope.end());
+
+function page(index: number, count: number): Uint8Array {
+  const fields = { type: "page", epoch: "11".repeat(8), seq: 10, index, count, entries: [] };
+  return REGISTRATION_TO_CLIENT.encode(fields as unknown as Page);
+}
 
 function client(nick: string, dataDirectory?: string): Chat {
   const known = dataDirectory === undefined ? {} : { dataDirectory };
@@ -60,6 +81,62 @@ test("at the first contact, a registry of anybody's is taken, and its key is sho
   const { nick } = await impostor.do("callBack", hello, hello.nonce, REALM);
   assert.equal(nick, "ola");
   await chat.stop();
+});
+
+test("a certificate that has expired is as good as its key, on a registry's call, too; another key is not", async () => {
+  const certificates = new Certificates(scope);
+  const good = await certificates.ed25519();
+  const fingerprint = await impostor.do("become", pemOf(await certificates.expired(good)));
+  const chat = client("ola");
+  const hello = await impostor.do("overhear", home.address);
+  await impostor.do("pretend", hello, fingerprint);
+  assert.equal((await impostor.do("callBack", hello, hello.nonce, REALM)).nick, "ola");
+  await chat.stop();
+  const other = client("ola");
+  const again = await impostor.do("overhear", home.address);
+  await impostor.do("pretend", again, fingerprint);
+  await impostor.do("become", pemOf(await certificates.expired(await certificates.ed25519())));
+  assert.deepEqual((await impostor.do("callBack", again, again.nonce, REALM)).heard, []);
+  await other.stop();
+});
+
+const hex = (...parts: readonly Uint8Array[]): string => Buffer.concat(parts).toString("hex");
+
+test("a false registry that answers with what is no answer: said in a line, and the true one is found", async () => {
+  const { fingerprint } = await impostor.do("impostorKey");
+  const chat = client("kari");
+  const flaws: Readonly<Record<string, string>> = {
+    "registered, cut short": hex(encodeFrame(REGISTERED.subarray(0, 40))),
+    "a page before its time": hex(encodeFrame(page(0, 1))),
+    "a frame that is too long": hex(Buffer.from("00010001", "hex"), randomBytes(1_000)),
+    "more pages than any roster has": hex(encodeFrame(REGISTERED), encodeFrame(page(0, 60_000))),
+    "a page twice": hex(...[REGISTERED, page(0, 3), page(0, 3)].map(encodeFrame)),
+  };
+  for (const [what, bytes] of Object.entries(flaws)) {
+    const hello = await impostor.do("overhear", home.address);
+    await impostor.do("pretend", hello, fingerprint);
+    const { heard } = await impostor.do("misregister", hello, REALM, bytes);
+    assert.deepEqual(heard, ["register"], what);
+  }
+  await chat.shows(/cannot register at .*: it sends what no registry sends/);
+  assert.equal(chat.text.match(/cannot register at/g)?.length, 1);
+  await scene.hearRegistry();
+  await chat.shows(/online as kari/);
+  await chat.stop();
+  await scene.silenceRegistry();
+});
+
+test("a false registry that answers a byte a second: the true one is found meanwhile", async () => {
+  const { fingerprint } = await impostor.do("impostorKey");
+  const chat = client("per");
+  const hello = await impostor.do("overhear", home.address);
+  await impostor.do("pretend", hello, fingerprint);
+  const slow = impostor.do("misregister", hello, REALM, hex(encodeFrame(REGISTERED)), 1_000);
+  await scene.hearRegistry();
+  await chat.shows(/online as per/);
+  assert.deepEqual((await slow).heard, ["register"]);
+  await chat.stop();
+  await scene.silenceRegistry();
 });
 
 test("who knows the registry hears of another key, says nothing to it, and gets in at the true one", async () => {

@@ -1,8 +1,8 @@
 import { createSocket, type RemoteInfo, type Socket as UdpSocket } from "node:dgram";
 import { once } from "node:events";
 import { generateIdentity } from "../../src/io/certificate.ts";
-import { type Identity, identityPem } from "../../src/io/identity.ts";
-import type { ChannelEvents } from "../../src/io/tls-channel.ts";
+import { type Identity, identityPem, parseIdentityPem } from "../../src/io/identity.ts";
+import type { ChannelEvents, TlsChannel } from "../../src/io/tls-channel.ts";
 import { TlsDialler } from "../../src/io/tls-dialler.ts";
 import { DEFAULT_TLS_TIMES } from "../../src/io/tls-settings.ts";
 import { CHAT, CHAT_FRAME_BYTES, type Close, type Greeting, type Msg } from "../../src/wire/mp2-chat.ts";
@@ -38,6 +38,22 @@ export interface Dialogue {
   readonly reason?: Close["reason"];
 }
 
+/** What is sent on a connection, and when. */
+interface Script {
+  readonly first?: readonly Uint8Array[];
+  readonly afterGreeting?: readonly Uint8Array[];
+  readonly afterRegister?: Poured;
+  readonly raw?: Uint8Array;
+}
+
+interface Poured {
+  readonly bytes: Uint8Array;
+  readonly dripMillis: number | undefined;
+}
+
+/** The longest that a client gives a registry is 15 s. */
+const DIALOGUE_MILLIS = 25_000;
+
 interface Family {
   readonly protocol: string;
   readonly limit: number;
@@ -62,6 +78,14 @@ export class Impostors {
 
   constructor(place: ActorPlace) {
     this.#place = place;
+  }
+
+  /** Takes another key and certificate, as an identity file has them. */
+  async become(pem: string): Promise<string> {
+    const parsed = parseIdentityPem(pem);
+    if ("fault" in parsed) throw new Error(parsed.fault);
+    this.#identity = Promise.resolve(parsed);
+    return parsed.fingerprint;
   }
 
   /** Its own key, as an identity file has it. */
@@ -107,14 +131,13 @@ export class Impostors {
 
   /** Calls the victim back and challenges it; resolves when the victim registers, or when it is over. */
   async callBack(hello: Overheard, nonce: string, realm: string): Promise<Dialogue> {
-    const challenge = {
-      type: "challenge",
-      realm,
-      epoch: "11".repeat(8),
-      nonce: Buffer.from(nonce, "hex"),
-      capabilities: new Set(),
-    } as unknown as Challenge;
-    return this.#dial(hello, REGISTRATION, [REGISTRATION_TO_CLIENT.encode(challenge)]);
+    return this.#dial(hello, REGISTRATION, { first: [challenge(nonce, realm)] });
+  }
+
+  /** … and answers `register` with any bytes, one after the other where `dripMillis` says; resolves when the victim ends it. */
+  async misregister(hello: Overheard, realm: string, bytes: string, dripMillis?: number): Promise<Dialogue> {
+    const afterRegister = { bytes: Buffer.from(bytes, "hex"), dripMillis };
+    return this.#dial(hello, REGISTRATION, { first: [challenge(hello.nonce, realm)], afterRegister });
   }
 
   /** Connects to a peer as `nick`, and says something to it. */
@@ -125,7 +148,7 @@ export class Impostors {
   ): Promise<Dialogue> {
     const greeting = { type: "greeting", nick, capabilities: new Set() } as unknown as Greeting;
     const msg = { type: "msg", id: "ab".repeat(16), time: Date.now(), text } as unknown as Msg;
-    return this.#dial(victim, PEER, [CHAT.encode(greeting)], [CHAT.encode(msg)]);
+    return this.#dial(victim, PEER, { first: [CHAT.encode(greeting)], afterGreeting: [CHAT.encode(msg)] });
   }
 
   /** Connects as a registry or as a peer, and sends any bytes; resolves when the victim has ended it. */
@@ -134,15 +157,14 @@ export class Impostors {
     as: "registry" | "peer",
     bytes: string,
   ): Promise<Dialogue> {
-    return this.#dial(victim, as === "registry" ? REGISTRATION : PEER, [], [], Buffer.from(bytes, "hex"));
+    const raw = Buffer.from(bytes, "hex");
+    return this.#dial(victim, as === "registry" ? REGISTRATION : PEER, { raw });
   }
 
   async #dial(
     { address, port }: { readonly address: string; readonly port: number },
     { protocol, limit, decode }: Family,
-    first: readonly Uint8Array[],
-    afterGreeting: readonly Uint8Array[] = [],
-    raw?: Uint8Array,
+    { first = [], afterGreeting = [], afterRegister, raw }: Script,
   ): Promise<Dialogue> {
     const over = Promise.withResolvers<Dialogue>();
     const heard: string[] = [];
@@ -168,7 +190,8 @@ export class Impostors {
               heard.push(type);
               found = { ...found, ...facts(fields) };
               if (type === "greeting") say(afterGreeting);
-              if (type === "register" || type === "ack") over.resolve({ opened: true, heard, ...found });
+              if (type === "register" && afterRegister !== undefined) pour(channel, afterRegister);
+              else if (type === "register" || type === "ack") over.resolve({ opened: true, heard, ...found });
             }
             return { messages: whole.length, pending: frames.pending };
           },
@@ -177,7 +200,7 @@ export class Impostors {
         };
       },
     });
-    return within("the end of the dialogue", over.promise).finally(() => dialler.close());
+    return within("the end of the dialogue", over.promise, DIALOGUE_MILLIS).finally(() => dialler.close());
   }
 
   #own(): Promise<Identity> {
@@ -193,6 +216,25 @@ export class Impostors {
     if (message.type === "hello") this.#hellos.push({ address, port, nonce: hex(message.nonce) });
     else this.#joins.push(hex(message.cookie));
     this.#watched.changed();
+  }
+}
+
+function challenge(nonce: string, realm: string): Uint8Array {
+  return REGISTRATION_TO_CLIENT.encode({
+    ...{ type: "challenge", realm, epoch: "11".repeat(8), capabilities: new Set() },
+    nonce: Buffer.from(nonce, "hex"),
+  } as unknown as Challenge);
+}
+
+function pour(channel: TlsChannel, { bytes, dripMillis }: Poured): void {
+  if (dripMillis === undefined) channel.send(bytes);
+  else {
+    let sent = 0;
+    const drip = setInterval(() => {
+      if (sent === bytes.length) clearInterval(drip);
+      else channel.send(bytes.subarray(sent, sent + 1));
+      sent += 1;
+    }, dripMillis).unref();
   }
 }
 

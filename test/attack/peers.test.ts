@@ -4,7 +4,7 @@ import { encodeHello } from "../../src/wire/mp1-discovery.ts";
 import { must, until } from "../lab/command.ts";
 import type { LanHost } from "../lab/netns.ts";
 import { Scope } from "../support/until.ts";
-import { Certificates } from "./certificates.ts";
+import { Certificates, pemOf } from "./certificates.ts";
 import { Chat } from "./chat.ts";
 import { type Actor, Scene } from "./scene.ts";
 import { type Capture, isSyn } from "./wire.ts";
@@ -178,6 +178,26 @@ for (const [flaw, options] of Object.entries(FLAWS)) {
     await theyChat();
   });
 }
+
+test("a member whose certificate has expired is known by its key; another key with the same words is nobody", async () => {
+  const good = await certificates.ed25519();
+  const dated = await scene.actor("dated");
+  const pem = pemOf(await certificates.expired(good));
+  await dated.do("become", pem);
+  await dated.do("open", "methuselah", pem);
+  await dated.do("register", "methuselah", "methuselah");
+  await dated.do("associate", "methuselah");
+  await dated.do("attach", "methuselah");
+  await eva.shows(/methuselah is online/);
+  const at = { address: evasHost.address, port: evasPort };
+  assert.ok((await dated.do("chatAs", at, "methuselah", "I am from 2001")).heard.includes("ack"));
+  await eva.shows(/methuselah: I am from 2001/);
+  await dated.do("become", pemOf(await certificates.expired(await certificates.ed25519())));
+  const { heard, reason } = await dated.do("chatAs", at, "methuselah", "so am I");
+  assert.deepEqual([heard.includes("ack"), reason], [false, "unknown"]);
+  assert.doesNotMatch(eva.text, /so am I/);
+  await theyChat();
+});
 
 test("1,000 connections from one address to each of Eva's ports", async (context) => {
   const { address, port } = { address: evasHost.address, port: evasPort };

@@ -10,14 +10,15 @@ import { type Owner, Watched } from "../support/until.ts";
 import type { ActorPlace, Commands } from "./commands.ts";
 import type { Crowds } from "./crowd.ts";
 import type { Impostors } from "./impostor.ts";
+import type { Relays } from "./relay.ts";
 import { Capture, Forger } from "./wire.ts";
 
 const NODE = join(import.meta.dirname, "../../node_modules/.bin/node");
 const PROGRAM = join(import.meta.dirname, "actor.ts");
 
-type Everything = Commands & Crowds & Impostors;
+type Everything = Commands & Crowds & Impostors & Relays;
 
-/** Clients on a host, good or bad; see commands.ts, crowd.ts and impostor.ts. */
+/** Clients on a host, good or bad; see commands.ts, crowd.ts, impostor.ts and relay.ts. */
 export class Actor {
   readonly host: LanHost;
   readonly #running: Running;

@@ -44,6 +44,14 @@ export const ECHO = 0x65;
 /** How much longer than the registry's heartbeat a client waits before it asks by itself. */
 const PATIENCE = WATCHED_SCTP_SETTINGS.heartbeatMillis / 1_000;
 
+export interface LeanCounts {
+  readonly hellos: number;
+  readonly joins: number;
+  readonly needless: number;
+  /** Refusals, failed dial-backs and broken sessions. */
+  readonly setbacks: number;
+}
+
 export interface LeanClientOptions {
   readonly registry: RegistryPlace;
   readonly nickname: string;
@@ -58,6 +66,7 @@ export interface LeanClientOptions {
 
 export class LeanClient {
   isAttached = false;
+  #needless = 0;
   #setbacks = 0;
   /** Until the roster says so of that nickname. */
   #awaited: { readonly nick: string; readonly status: string } | undefined;
@@ -76,7 +85,9 @@ export class LeanClient {
   private constructor(options: LeanClientOptions, udp: UdpSocket) {
     this.#options = options;
     this.#udp = udp;
-    this.#search = new LeanSearch((bytes) => udp.send(bytes, options.registry.port, "127.0.0.1"));
+    this.#search = new LeanSearch(options.registry, (bytes) =>
+      udp.send(bytes, options.registry.port, "127.0.0.1"),
+    );
     const settings = { ...WATCHED_SCTP_SETTINGS };
     const now = systemClock.now();
     this.#sctp = new SctpDriver({
@@ -130,13 +141,10 @@ export class LeanClient {
     } else if (bytes[0] === ECHO) this.#udp.send(bytes, from.port, from.address);
   }
 
-  get hellos(): number {
-    return this.#search.hellos;
-  }
-
-  /** Refusals, failed dial-backs and broken sessions since it was made. */
-  get setbacks(): number {
-    return this.#setbacks + this.#search.blocked;
+  /** Since it was made. `needless`: dial-backs beside another one, or when there was no search any more. */
+  get counts(): LeanCounts {
+    const { hellos, joins } = this.#search;
+    return { hellos, joins, needless: this.#needless, setbacks: this.#setbacks + this.#search.blocked };
   }
 
   start(): void {
@@ -169,8 +177,13 @@ export class LeanClient {
   /** What follows `registered` is the roster, which nobody reads here. */
   #dialledBack(channel: TlsChannel): ChannelEvents {
     // One answer to one search, as in `src/chat/mp2-dial-backs.ts`: another would end the session of the first.
-    if (!this.#search.isOn || this.#isAsked) channel.destroy();
-    else this.#isAsked = true;
+    if (!this.#search.isOn || this.#isAsked) {
+      this.#needless += 1;
+      channel.destroy();
+    } else {
+      this.#isAsked = true;
+      this.#search.called();
+    }
     const frames = new FrameReader(REGISTRY_FRAME_BYTES);
     let isRegistered = false;
     return {
@@ -188,6 +201,7 @@ export class LeanClient {
       },
       closed: () => {
         this.#isAsked = false;
+        this.#search.failed();
       },
     };
   }

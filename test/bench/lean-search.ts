@@ -1,69 +1,86 @@
-import { pauseAfter, RETURN_SPREAD_MILLIS } from "../../src/chat/pauses.ts";
+import { Mp2Search } from "../../src/chat/mp2-search.ts";
+import { RETURN_SPREAD_MILLIS } from "../../src/chat/pauses.ts";
+import { Alarm } from "../../src/io/alarm.ts";
+import { systemClock } from "../../src/io/clock.ts";
 import { systemRandom } from "../../src/io/random.ts";
-import { DISCOVERY_TO_CLIENT, DISCOVERY_TO_REGISTRY } from "../../src/wire/mp2-discovery.ts";
-import { NONCE_BYTES, type Nonce } from "../../src/wire/mp2-values.ts";
+import { DATAGRAM_BYTES, DISCOVERY_TO_CLIENT } from "../../src/wire/mp2-discovery.ts";
+import type { RegistryPlace } from "../support/mp1-client.ts";
 
-/** A lean client's way to its dial-back: hello until a cookie comes, join once for each hello, with the pauses of `src/chat`. */
+/** A lean client's way to its dial-back: the search of `src/chat`, on loopback. */
 export class LeanSearch {
-  /** Since it was made. */
+  /** Since it was made. One that the client sends to the groups and to the registry's former place counts twice. */
   hellos = 0;
+  /** Those sent again, too. */
+  joins = 0;
   blocked = 0;
-  readonly #say: (bytes: Uint8Array) => void;
-  #nonce: Nonce | undefined;
-  /** Hellos of the present search. */
-  #attempt = 0;
-  #isJoined = false;
-  #isReturn = false;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #place: { readonly address: string; readonly port: number };
+  readonly #search: Mp2Search;
+  readonly #alarm: Alarm;
+  #former: ReturnType<Mp2Search["joined"]>;
 
-  constructor(say: (bytes: Uint8Array) => void) {
-    this.#say = say;
+  constructor({ port }: RegistryPlace, say: (bytes: Uint8Array) => void) {
+    this.#place = { address: "127.0.0.1", port };
+    this.#search = new Mp2Search({
+      random: systemRandom,
+      hosts: [],
+      isPinned: () => true,
+      knowsAny: () => true,
+      emit: (output) => {
+        if (output.type !== "hello" && output.type !== "datagram") return;
+        // No join is as long as a hello.
+        if (output.bytes.length === DATAGRAM_BYTES) this.hellos += 1;
+        else this.joins += 1;
+        say(output.bytes);
+      },
+    });
+    this.#alarm = new Alarm(systemClock, () => this.#do((now) => this.#search.advance(now)));
   }
 
   get isOn(): boolean {
-    return this.#nonce !== undefined;
+    return this.#search.nonce !== undefined;
   }
 
   start(after: number, isReturn: boolean): void {
-    this.#nonce = systemRandom.bytes(NONCE_BYTES) as Nonce;
-    this.#isJoined = false;
-    this.#isReturn = isReturn;
-    this.#attempt = 0;
-    this.#askAfter(after);
+    this.#do((now) => this.#search.start(now, isReturn ? "return" : "first", after, this.#former));
   }
 
   stop(): void {
-    clearTimeout(this.#timer);
-    this.#nonce = undefined;
+    this.#do(() => this.#search.stop());
   }
 
   /** A registry has started. */
   hurry(): void {
-    if (this.isOn && !this.#isJoined) this.#askAfter(systemRandom.below(RETURN_SPREAD_MILLIS));
+    if (this.#former === undefined) return;
+    const known = { fingerprint: this.#former.fingerprint, place: this.#place };
+    const after = systemRandom.below(RETURN_SPREAD_MILLIS);
+    this.#do((now) => this.#search.beacon(now, { ...known, after }));
+  }
+
+  /** The registry dials back. */
+  called(): void {
+    const { fingerprint } = this.#former ?? {};
+    if (fingerprint !== undefined) this.#do((now) => this.#search.called(now, fingerprint));
+  }
+
+  /** … and is gone again. */
+  failed(): void {
+    const { fingerprint } = this.#former ?? {};
+    if (fingerprint !== undefined) this.#do(() => this.#search.failed(fingerprint));
   }
 
   received(bytes: Uint8Array): void {
     const decoded = DISCOVERY_TO_CLIENT.decode(bytes);
-    const nonce = this.#nonce;
-    if (!decoded.ok || nonce === undefined) return;
-    if (decoded.value.type === "blocked") this.blocked += 1;
-    else if (!this.#isJoined) {
-      this.#isJoined = true;
-      this.#say(DISCOVERY_TO_REGISTRY.encode({ ...decoded.value, type: "join", nonce }));
-    }
+    if (!decoded.ok) return;
+    const message = decoded.value;
+    this.#do((now) => {
+      if (message.type === "blocked") this.blocked += this.#search.blocked(message) === undefined ? 0 : 1;
+      else if (this.#search.cookie(now, this.#place, message) === "joined")
+        this.#former = this.#search.joined(message.fingerprint);
+    });
   }
 
-  #askAfter(millis: number): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#hello(), millis);
-  }
-
-  #hello(): void {
-    if (this.#nonce === undefined) return;
-    this.#isJoined = false;
-    this.#say(DISCOVERY_TO_REGISTRY.encode({ type: "hello", nonce: this.#nonce }));
-    this.#askAfter(pauseAfter(systemRandom, this.#isReturn ? "return" : "first", this.#attempt));
-    this.#attempt += 1;
-    this.hellos += 1;
+  #do(action: (now: number) => void): void {
+    action(systemClock.now());
+    this.#alarm.set(this.#search.nextDeadline());
   }
 }

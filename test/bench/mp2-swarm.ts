@@ -7,7 +7,7 @@ import { createServer, type Server } from "node:net";
 import { errorCode } from "../../src/base/errors.ts";
 import { monotonicMillis } from "../support/subject-report.ts";
 import { Watched } from "../support/until.ts";
-import { LeanClient } from "./lean-client.ts";
+import { LeanClient, type LeanCounts } from "./lean-client.ts";
 import { identityMaker } from "./many-identities.ts";
 
 export type SwarmCommand =
@@ -31,9 +31,8 @@ export interface SwarmAnswer {
   readonly each: readonly number[];
   readonly addresses: readonly string[];
   readonly port: number;
-  /** Hellos, and refusals and failed dial-backs, of all since they were made. */
-  readonly hellos: number;
-  readonly setbacks: number;
+  /** Of all since they were made. */
+  readonly counts: LeanCounts;
 }
 
 const PATIENCE_MILLIS = 120_000;
@@ -136,15 +135,19 @@ async function carryOut(command: SwarmCommand): Promise<void> {
 process.on("message", async (command: SwarmCommand) => {
   await carryOut(command);
   const at = monotonicMillis();
-  const sum = (of: (client: LeanClient) => number) =>
-    clients.reduce((total, client) => total + of(client), 0);
+  const sum = (of: (counts: LeanCounts) => number) =>
+    clients.reduce((total, { counts }) => total + of(counts), 0);
   process.send?.({
     at,
     each: command.do === "beacon" ? [...back.values()] : [],
     addresses: command.do === "open" ? clients.map(({ address }) => address) : [],
     port: ownPort,
-    hellos: sum(({ hellos }) => hellos),
-    setbacks: sum(({ setbacks }) => setbacks),
+    counts: {
+      hellos: sum(({ hellos }) => hellos),
+      joins: sum(({ joins }) => joins),
+      needless: sum(({ needless }) => needless),
+      setbacks: sum(({ setbacks }) => setbacks),
+    },
   } satisfies SwarmAnswer);
 });
 process.on("disconnect", () => process.exit(0));
@@ -153,6 +156,5 @@ process.send?.({
   each: [],
   addresses: [],
   port: ownPort,
-  hellos: 0,
-  setbacks: 0,
+  counts: { hellos: 0, joins: 0, needless: 0, setbacks: 0 },
 } satisfies SwarmAnswer);

@@ -12,6 +12,8 @@ import { monotonicMillis } from "../support/subject-report.ts";
 import { type Owner, Scope } from "../support/until.ts";
 import type { Dials } from "./bare-tls-dialler.ts";
 import { line, millis, ratio, summary, title } from "./figures.ts";
+import type { LeanCounts } from "./lean-client.ts";
+import type { SwarmAnswer } from "./mp2-swarm.ts";
 import { answerOf, lastOf, Mp2Swarms, processorMillis } from "./mp2-swarms.ts";
 
 /** BENCH_CLIENTS for another number. */
@@ -45,6 +47,10 @@ async function bareHandshakes(owner: Owner, swarms: Mp2Swarms): Promise<number> 
   return answerOf<number>(dialler, dials);
 }
 
+function sumOf(answers: readonly SwarmAnswer[], of: keyof LeanCounts): number {
+  return answers.reduce((all, { counts }) => all + counts[of], 0);
+}
+
 title(`${CLIENTS} clients of mp2 come back after kill -9 (from other processes, on loopback)`);
 const scope = new Scope();
 try {
@@ -57,7 +63,7 @@ try {
   const bare = await bareHandshakes(scope, swarms);
   killed.kill("SIGKILL");
   await killed.exit();
-  const hellosBefore = (await swarms.tell({ do: "forget" })).reduce((all, { hellos }) => all + hellos, 0);
+  const countsBefore = await swarms.tell({ do: "forget" });
   const prefix = process.env.BENCH_PREFIX?.split(" ") ?? [];
   const daemon = await Multiprotod.start(scope, place, { prefix });
   const [ready, spent] = [monotonicMillis(), processorMillis(daemon.pid)];
@@ -67,7 +73,7 @@ try {
   const { median, p95 } = summary(answers.flatMap(({ each }) => each.map((at) => at - ready)));
   const after = await roster(scope, place, identity);
   const lacking = before.filter((entry) => !after.includes(entry)).length;
-  const hellos = answers.reduce((all, answer) => all + answer.hellos, 0) - hellosBefore;
+  const counted = (of: keyof LeanCounts): number => sumOf(answers, of) - sumOf(countsBefore, of);
   line("bare handshakes with all of them", millis(bare), "mutual TLS 1.3 in Node, baseline");
   line(
     "ready until all are attached",
@@ -76,9 +82,9 @@ try {
   );
   line("registry CPU in that time", millis(processor), `${millis(processor / swarms.size)} a client`);
   line(
-    "hellos a client",
-    (hellos / swarms.size).toFixed(2),
-    `${answers.reduce((all, { setbacks }) => all + setbacks, 0)} setbacks`,
+    "hellos and joins a client",
+    `${(counted("hellos") / swarms.size).toFixed(2)} and ${(counted("joins") / swarms.size).toFixed(2)}`,
+    `${counted("needless")} dial-backs too many, ${counted("setbacks")} setbacks`,
   );
   line(
     "rosters before and after",

@@ -153,15 +153,15 @@ export class Mp2Client {
 
   // The registry
 
-  /** The nonce of the last hello. */
+  /** The nonce of the last hello, to whomever. */
   nonce(): Nonce {
-    const hello = this.take("hello")
-      .filter(({ protocol }) => protocol === "mp2")
-      .at(-1);
-    assert.ok(hello, "a hello of mp2");
-    const decoded = DISCOVERY_TO_REGISTRY.decode(hello.bytes);
-    assert.ok(decoded.ok && decoded.value.type === "hello");
-    return decoded.value.nonce;
+    const nonces = [...this.take("hello"), ...this.take("datagram")].flatMap(({ bytes }) => {
+      const decoded = DISCOVERY_TO_REGISTRY.decode(bytes);
+      return decoded.ok && decoded.value.type === "hello" ? [decoded.value.nonce] : [];
+    });
+    const nonce = nonces.at(-1);
+    assert.ok(nonce, "a hello of mp2");
+    return nonce;
   }
 
   cookie(nonce: Nonce, options: { from?: typeof REGISTRY; fingerprint?: Fingerprint } = {}): void {

@@ -95,9 +95,43 @@ test("a dial-back is closed: not asked, asked another one, wrong nonce, twice, t
   const keys = ["d0", "d1", "d2", "d3", "d4"].map(key);
   for (const fingerprint of keys) many.cookie(hello, { fingerprint });
   const accepted = keys.map(
-    (fingerprint) => !closed(many, many.connects("mp2-registry", fingerprint, "10.0.0.9")),
+    (fingerprint) => !closed(many, many.connects("mp2-registry", fingerprint, REGISTRY.address)),
   );
   assert.deepEqual(accepted, [true, true, true, true, false]);
+});
+
+test("a dial-back that comes from elsewhere than the cookie is somebody's who passes it on: refused, said once", () => {
+  const bench = started();
+  const nonce = bench.nonce();
+  bench.cookie(nonce);
+  for (const address of ["10.0.0.66", "10.0.0.66"]) {
+    const connection = bench.connects("mp2-registry", REGISTRY_KEY, address);
+    assert.deepEqual(
+      bench.take("tls-destroy").map((out) => out.connection),
+      [connection],
+    );
+  }
+  const text = JSON.stringify(bench.notices());
+  assert.match(text, /10\.0\.0\.1 seems to call back from 10\.0\.0\.66/);
+  assert.equal(text.match(/search-failing/g)?.length, 1);
+  const mapped = bench.connects("mp2-registry", REGISTRY_KEY, `::ffff:${REGISTRY.address}`);
+  bench.challenge(mapped, nonce);
+  assert.ok(bench.register(mapped), "the true one");
+});
+
+test("a link-local address is one address on each link", () => {
+  const bench = started();
+  bench.pass(300);
+  bench.cookie(bench.nonce(), { from: { address: "fe80::1%eth0", port: 10_001 } });
+  for (const [address, refused] of [
+    ["fe80::1%eth1", true],
+    ["fe80::1", true],
+    ["fe80::1%eth0", false],
+  ] as const) {
+    const connection = bench.connects("mp2-registry", REGISTRY_KEY, address);
+    const isRefused = bench.take("tls-destroy").some((out) => out.connection === connection);
+    assert.equal(isRefused, refused, address);
+  }
 });
 
 test("a cookie of another search, and floods of them, lead nowhere; the pinned registry is heard all the same", () => {
@@ -301,8 +335,9 @@ test("a registry that restarts: soft words, nobody offline before it has settled
   bench.ends("restart");
   assert.deepEqual(bench.noticeTypes(), ["registry-away"]);
   bench.pass(400);
-  const { to } = bench.take("datagram")[0] ?? {};
-  assert.deepEqual(to, REGISTRY, "asked where it was, too");
+  assert.deepEqual(bench.take("hello"), []);
+  const { to } = bench.drain().find(({ type }) => type === "datagram") as { to?: object };
+  assert.deepEqual(to, REGISTRY, "asked where it was, at first");
   bench.seq = 1_000;
   bench.joinRegistry([entry(ADAM)]);
   assert.deepEqual(bench.noticeTypes(), ["online"]);
@@ -492,10 +527,13 @@ test("bye explains the end that follows, and a beacon ends the waiting", () => {
     { type: "registry-away", registry: REGISTRY.address, reason: "restart", backInMillis: 20_000 },
   ]);
   bench.pass(10_000);
-  assert.deepEqual(bench.take("hello"), [], "it said when it is back");
+  assert.deepEqual([...bench.take("hello"), ...bench.take("datagram")], [], "it said when it is back");
   announce(bench, { ...BEACON, sent: UNIX + 11 });
   bench.pass(400);
-  assert.equal(bench.take("hello").length, 1);
+  assert.deepEqual(
+    bench.take("datagram").map(({ to }) => to),
+    [REGISTRY],
+  );
 });
 
 test("who named a host is not led elsewhere by another registry's beacon, whatever is pinned", () => {

@@ -5,7 +5,7 @@ import type { ChatNotice } from "../../src/chat/notices.ts";
 import { POST_MILLIS } from "../../src/chat/room-posts.ts";
 import { MAX_ROOMS, type RoomName } from "../../src/wire/mp2-values.ts";
 import { ChatNet } from "./chat-net.ts";
-import { ADAM, EVE, entry, Mp2Client, OLA } from "./mp2-client.ts";
+import { ADAM, EVE, entry, key, Mp2Client, OLA, type Person } from "./mp2-client.ts";
 
 const LAB = "lab" as RoomName;
 const TEA = "tea" as RoomName;
@@ -153,4 +153,33 @@ test("a room's name is folded; what can be no room is none", () => {
   assert.equal(parseRoom("#ＬＡＢ"), "lab");
   for (const text of ["lab", "#", "##lab", "#two words", "#\x1b[2J", `#${"x".repeat(33)}`, "#\u202Elab"])
     assert.equal(parseRoom(text), undefined, text);
+});
+
+test("a dozen members: everybody gets what everybody says, in each one's order", () => {
+  const people: readonly Person[] = Array.from({ length: 12 }, (_, index) => ({
+    nick: `member${index}`,
+    key: key((index + 16).toString(16)),
+    address: `10.0.1.${index}`,
+  }));
+  const net = new ChatNet(people);
+  net.delay = () => net.random.below(20);
+  for (const node of net.nodes) {
+    node.client.join(0, LAB);
+    const others = people.filter((other) => other !== node.person);
+    node.put(...others.map((other) => entry(other, { rooms: [LAB] })));
+  }
+  const texts = ["1", "2", "3"];
+  for (const node of net.nodes)
+    for (const [at, text] of texts.entries())
+      net.later(at * 40 + net.random.below(40), () => void node.client.send(net.now, "#lab", text));
+  net.pass(10_000);
+  for (const node of net.nodes) {
+    assert.equal(node.client.pending, 0);
+    const heard = received(node);
+    assert.equal(heard.length, texts.length * (people.length - 1));
+    for (const { nick } of people.filter((other) => other !== node.person)) {
+      const of = heard.filter((line) => line.startsWith(`lab ${nick}: `)).map((line) => line.at(-1));
+      assert.deepEqual(of, texts);
+    }
+  }
 });

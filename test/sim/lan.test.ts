@@ -1,18 +1,21 @@
 /**
- * Whole LANs on a virtual clock, each from one seed: LAN_SEED=n repeats one, LAN_TRACE=1 with all that is noticed, LAN_SEEDS=n makes a longer run. What was
- * found stays in `FOUND`.
+ * Whole LANs on a virtual clock, each from one seed: LAN_SEED=n repeats one, LAN_TRACE=1 with all that is noticed,
+ * LAN_SEEDS=n makes a longer run; `scripts/test.sh sim` runs very many.
  */
 import { test } from "node:test";
+import { FOUND_SEEDS } from "./found-seeds.ts";
 import { VirtualLan } from "./lan.ts";
 
 const FIRST = 1;
 const SEEDS = Number(process.env.LAN_SEEDS ?? 80);
-const FOUND: readonly number[] = [];
 
 const only = process.env.LAN_SEED;
 const seeds =
   only === undefined
-    ? [...FOUND, ...Array.from({ length: SEEDS }, (_, index) => FIRST + index)]
+    ? new Set([
+        ...FOUND_SEEDS.map(({ seed }) => seed),
+        ...Array.from({ length: SEEDS }, (_, index) => FIRST + index),
+      ])
     : [Number(only)];
 
 for (const seed of seeds) {

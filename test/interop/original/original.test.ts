@@ -213,6 +213,27 @@ describe("original clients, on the SCTP of a Linux kernel", () => {
     await bob.sees({ ada: true, "ada~2": false, "ada~3": false });
   });
 
+  test("a name that belongs to a key is not theirs, whether its owner is here or not: they get a number, and no key", async () => {
+    const owner = network.chat("signe", "listen", "--json");
+    const { fingerprint, address } = await network.listed("signe", "online");
+    assert.equal(address, network.ourHost.address);
+    for (const state of ["online", "offline"] as const) {
+      if (state === "offline") await owner.stop("SIGTERM");
+      const bound = await network.listed("signe", state);
+      assert.deepEqual([bound.fingerprint, bound.verified, bound.protocol], [fingerprint, true, "mp2"]);
+      const thief = await joined(there, `thief-${state}`, "--nick", "signe");
+      await bob.sees({ "signe~2": true });
+      const numbered = await network.listed("signe~2", "online");
+      assert.deepEqual(
+        [numbered.fingerprint, numbered.verified, numbered.protocol, numbered.address],
+        [null, false, "mp1", there.address],
+      );
+      assert.equal((await network.listed("signe", state)).fingerprint, fingerprint);
+      thief.type("exit");
+      await bob.sees({ "signe~2": false });
+    }
+  });
+
   test("a machine that is cut off is offline within 5 s; its user comes back under the same nickname", async (context) => {
     await goesOffline(context, "bob", /lost/, () => there.tap.unplug());
     await ada.sees({ bob: false });

@@ -21,7 +21,7 @@ const ROOMS: Readonly<Record<string, { readonly mayImport: readonly string[]; re
   },
   peer: { mayImport: ["base", "wire"], reason: "a chat session does not know the roster" },
   chat: { mayImport: ["base", "wire", "sctp", "roster", "peer"], reason: "the client without a face" },
-  store: { mayImport: ["base", "wire", "roster"], reason: "back ends behind the cores' interfaces" },
+  store: { mayImport: ["base", "wire", "roster", "chat"], reason: "back ends behind the cores' interfaces" },
   io: {
     mayImport: ["base", "wire", "sctp", "roster", "registry", "peer", "chat"],
     reason: "runs the cores on real sockets",
@@ -37,7 +37,7 @@ const ROOMS: Readonly<Record<string, { readonly mayImport: readonly string[]; re
   },
   tui: { mayImport: ["base", "wire", "chat", "io"], reason: "faces on the chat core and its shell" },
   bin: {
-    mayImport: ["base", "wire", "sctp", "chat", "io", "control", "service", "ctl", "tui"],
+    mayImport: ["base", "wire", "sctp", "chat", "store", "io", "control", "service", "ctl", "tui"],
     reason: "argv, wiring, exit code",
   },
 };

@@ -1,6 +1,8 @@
 import { userInfo } from "node:os";
 import { escapeText } from "../base/text.ts";
+import type { ArchiveReader } from "../chat/archive.ts";
 import type { WhenTaken } from "../chat/settings.ts";
+import { makeArchivePlace } from "../io/archive-path.ts";
 import type { RegistryPlace } from "../io/chat-hello.ts";
 import { ChatShell } from "../io/chat-shell.ts";
 import { systemClock } from "../io/clock.ts";
@@ -8,6 +10,8 @@ import { usableLinks } from "../io/interfaces.ts";
 import { dataDirectory, Profile } from "../io/profile.ts";
 import { systemRandom } from "../io/random.ts";
 import { createSctpEndpoint, WATCHED_SCTP_SETTINGS } from "../sctp/index.ts";
+import { MemoryArchive } from "../store/archive-memory.ts";
+import { type OpenedArchive, openArchive } from "../store/sqlite-archive.ts";
 import { runPlain } from "../tui/line-plain.ts";
 import type { ScriptContext } from "../tui/scripts.ts";
 import type { SearchContext } from "../tui/wording.ts";
@@ -30,7 +34,7 @@ export interface ChatOptions {
 /** People: in a terminal with editing, else the same commands line by line. */
 export async function converse(options: ChatOptions): Promise<number> {
   const isTerminal = process.stdin.isTTY && process.stdout.isTTY;
-  return withShell(options, isTerminal ? "ask" : whenTaken(options), async (shell, context) => {
+  return withShell(options, isTerminal ? "ask" : whenTaken(options), async (shell, context, archive) => {
     const common = { session: shell, clock: systemClock, context };
     if (!isTerminal) return runPlain({ ...common, input: process.stdin, output: process.stdout });
     // Faces are loaded here: scripts do without what draws them.
@@ -43,7 +47,7 @@ export async function converse(options: ChatOptions): Promise<number> {
       return new LineFace(face).run();
     }
     const { runScreen } = await import("../tui/screen-face.ts");
-    return runScreen({ ...face, archive: undefined });
+    return runScreen({ ...face, archive });
   });
 }
 
@@ -66,10 +70,11 @@ function whenTaken(options: ChatOptions): WhenTaken {
 async function withShell(
   options: ChatOptions,
   taken: WhenTaken,
-  use: (shell: ChatShell, context: SearchContext) => Promise<number>,
+  use: (shell: ChatShell, context: SearchContext, archive: ArchiveReader) => Promise<number>,
 ): Promise<number> {
   const profile = Profile.open(dataDirectory(process.env, options.dataDir));
   const { identity, slot } = await profile.takeIdentity();
+  const { archive, troubles } = archiveOf(options, slot.number);
   try {
     const registry = place(options);
     const shell = await ChatShell.open({
@@ -85,19 +90,29 @@ async function withShell(
       encapsulationPort: options.encapsulationPort,
       identity,
       pins: profile.pins,
+      archive,
       clock: systemClock,
       random: systemRandom,
       createEndpoint,
     });
     leaveOnSignals(shell);
     try {
-      return await use(shell, { place: placeText(registry) });
+      for (const text of troubles) process.stderr.write(`multiproto-chat: ${escapeText(text)}\n`);
+      return await use(shell, { place: placeText(registry) }, archive);
     } finally {
       await shell.close();
     }
   } finally {
+    archive.close();
     slot.release();
   }
+}
+
+/** The first program of a user keeps what is said; what others beside it send is their own. */
+function archiveOf(options: ChatOptions, slot: number): OpenedArchive {
+  const { wall } = systemClock;
+  if (slot > 1) return { archive: new MemoryArchive({ wall }), troubles: [] };
+  return openArchive({ path: makeArchivePlace(process.env, options.dataDir), clock: systemClock });
 }
 
 function createEndpoint(localPort: number) {

@@ -1,8 +1,11 @@
-import type { Millis } from "../base/clock.ts";
+import type { Millis, UnixMillis } from "../base/clock.ts";
 import type { ChatMessage } from "../wire/mp1-chat.ts";
+import { conversationWith } from "./archive.ts";
+import type { Archiving } from "./archiving.ts";
 import { BOUNDS } from "./bounds.ts";
 import type { ChatOutput } from "./events.ts";
 import type { KnownPeers } from "./known-peers.ts";
+import type { ReceivedMessage } from "./notices.ts";
 
 /**
  * A newcomer may write before the roster with its entry is here: the registry holds pushes back for 50 ms, and one that
@@ -19,18 +22,25 @@ interface Arrival {
   readonly judgeAt: Millis;
 }
 
+interface ArrivalsOptions {
+  readonly peers: KnownPeers;
+  readonly archiving: Archiving;
+  readonly unixAt: (at: Millis) => UnixMillis;
+  readonly emit: (output: ChatOutput) => void;
+}
+
 /**
  * Messages that came in, each shown with what the roster says of its sender: the address is the listed one, or not. One
  * that does not match waits a moment for a newer roster; what follows from the same address waits behind it.
  */
 export class Arrivals {
   readonly #peers: KnownPeers;
-  readonly #emit: (output: ChatOutput) => void;
+  readonly #options: ArrivalsOptions;
   #waiting: readonly Arrival[] = [];
 
-  constructor(options: { peers: KnownPeers; emit: (output: ChatOutput) => void }) {
+  constructor(options: ArrivalsOptions) {
     this.#peers = options.peers;
-    this.#emit = options.emit;
+    this.#options = options;
   }
 
   received(now: Millis, address: string, message: ChatMessage): void {
@@ -53,7 +63,7 @@ export class Arrivals {
     const left: Arrival[] = [];
     for (const arrival of this.#waiting) {
       const { address, judgeAt } = arrival;
-      if (!behind.has(address) && (this.#matches(arrival) || now >= judgeAt)) this.#show(arrival);
+      if (!behind.has(address) && (this.#matches(arrival) || now >= judgeAt)) this.#store(now, arrival);
       else {
         behind.add(address);
         left.push(arrival);
@@ -62,9 +72,13 @@ export class Arrivals {
     this.#waiting = left;
   }
 
-  /** Shows all that waits: the peer was told that it was taken. */
-  flush(): void {
-    for (const arrival of this.#waiting) this.#show(arrival);
+  /** Shows all that waits, since we are leaving: the peer was told that it was taken. */
+  flush(now: Millis): void {
+    for (const arrival of this.#waiting) {
+      const message = this.#judged(arrival);
+      this.#put(now, message, () => {});
+      this.#show(message);
+    }
     this.#waiting = [];
   }
 
@@ -74,12 +88,28 @@ export class Arrivals {
     return peer?.address === address && peer.trust === "unverified";
   }
 
-  #show(arrival: Arrival): void {
-    const { address, message } = arrival;
-    const standing = this.#matches(arrival) ? "unverified" : "mismatch";
-    this.#emit({
-      type: "notice",
-      notice: { type: "received", message: { ...message, address, standing, ...KEYLESS } },
+  /** Stored before it is shown; shown all the same if it cannot be, since its sender has been told that it came. */
+  #store(now: Millis, arrival: Arrival): void {
+    const message = this.#judged(arrival);
+    let isShown = false;
+    this.#put(now, message, () => {
+      if (!isShown) this.#show(message);
+      isShown = true;
     });
+  }
+
+  #put(now: Millis, message: ReceivedMessage, done: () => void): void {
+    const conversation = conversationWith(message.from);
+    const at = Math.floor(this.#options.unixAt(now));
+    this.#options.archiving.put(now, { type: "received", message: { conversation, message, at } }, done);
+  }
+
+  #judged(arrival: Arrival): ReceivedMessage {
+    const standing = this.#matches(arrival) ? "unverified" : "mismatch";
+    return { ...arrival.message, address: arrival.address, standing, ...KEYLESS };
+  }
+
+  #show(message: ReceivedMessage): void {
+    this.#options.emit({ type: "notice", notice: { type: "received", message } });
   }
 }

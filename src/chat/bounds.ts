@@ -4,17 +4,19 @@ import type { Rate } from "../base/tokens.ts";
 /** Every bound of the chat core and why it is what it is. Its times stand beside the states that they end. */
 export const BOUNDS = {
   /** Messages that wait for one peer: more is no conversation. */
-  queuedPerPeer: 100,
-  queued: 1_000,
+  queuedPerPeer: 1_000,
+  queued: 10_000,
+  /** Changes that a failing disk has not taken: all that can wait, and what may become of it. */
+  unstored: 20_000,
+  /** Messages of others that a failing disk has not taken, each up to 16 KiB: more are left with their senders. */
+  unstoredIncoming: 1_024,
   /** Links with peers, judged or not: TLS takes 512 connections. */
   links: 256,
   /** Those that are not accepted yet, of all peers: each costs a reader and some timers. */
   unacceptedLinks: 64,
-  /**
-   * Peers of whom message ids are remembered, and ids of each: eight times what a sender has under way, so that what
-   * comes again is known, however a flood of others goes.
-   */
+  /** Keys that were new and have not written yet. */
   rememberedPeers: 512,
+  /** Read marks that wait for one peer. */
   rememberedIds: 256,
   /** Delivered messages whose reading can still be told. */
   readable: 1_024,
@@ -36,6 +38,9 @@ export const BOUNDS = {
 
 /** Signatures that are verified a second, of keys that we know: each costs some 0.1 ms. */
 export const ANNOUNCEMENT_RATE: Rate = { perSecond: 5, burst: 20 };
+
+/** A message waits so long for its peer; whoever is away longer would not make sense of it. */
+export const OUTBOX_MILLIS: Millis = 30 * 86_400_000;
 
 /** A message that was given no time of its own is tried for so long: a dead connection is found, and another one tried. */
 export const SEND_MILLIS: Millis = 10_000;

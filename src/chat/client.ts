@@ -4,7 +4,9 @@ import type { Fingerprint } from "../base/fingerprint.ts";
 import type { Listed } from "../roster/listed.ts";
 import { Mirror } from "../roster/mirror.ts";
 import { MESSAGE_ID_BYTES, type MessageId, type RoomName, type StatusText } from "../wire/mp2-values.ts";
-import type { Nickname } from "../wire/nickname.ts";
+import { foldNickname, type Nickname } from "../wire/nickname.ts";
+import { conversationWith, type KeptState } from "./archive.ts";
+import { Archiving } from "./archiving.ts";
 import { Arrivals } from "./arrivals.ts";
 import { parseRoom } from "./commands.ts";
 import { Deliveries } from "./deliveries.ts";
@@ -15,6 +17,7 @@ import { Membership } from "./membership.ts";
 import { availability, type MembershipChange } from "./membership-changes.ts";
 import type { ChatNotice, ChatSnapshot } from "./notices.ts";
 import type { PinSubject, Pins } from "./pins.ts";
+import { Readable } from "./readable.ts";
 import { RoomPosts } from "./room-posts.ts";
 import { Rooms } from "./rooms.ts";
 import type { SendOptions } from "./session.ts";
@@ -33,6 +36,10 @@ export interface ChatClientOptions {
   readonly unixAt: (at: Millis) => UnixMillis;
   readonly identity: ChatIdentity;
   readonly pins: Pins;
+  /** What the last process left. */
+  readonly kept: KeptState;
+  /** What is archived outlives this process. */
+  readonly isLasting: boolean;
 }
 
 /**
@@ -51,6 +58,8 @@ export class ChatClient {
   readonly #links: Links;
   readonly #deliveries: Deliveries;
   readonly #arrivals: Arrivals;
+  readonly #archiving: Archiving;
+  readonly #kept: KeptState;
   readonly #rooms: Rooms;
   readonly #posts: RoomPosts;
   readonly #deadlines = new Deadlines<"presence", "tell">();
@@ -60,7 +69,7 @@ export class ChatClient {
   /** Of that call. */
   #now: Millis = 0;
 
-  constructor({ settings, random, unixAt, identity, pins }: ChatClientOptions) {
+  constructor({ settings, random, unixAt, identity, pins, kept, isLasting }: ChatClientOptions) {
     const emit = (output: ChatOutput): void => {
       this.#outputs.push(output);
     };
@@ -75,29 +84,44 @@ export class ChatClient {
     const trusted = this.#trusted;
     this.#membership = new Membership({ settings, random, trusted, mirror, emit, changed });
     const nick = (): Nickname => this.#membership.nickname;
+    this.#kept = kept;
+    const archiving = new Archiving({ unixAt, retentionMillis: settings.retentionMillis, emit });
+    this.#archiving = archiving;
+    const readable = new Readable({ archiving, emit });
+    for (const delivered of kept.unread) readable.add(delivered);
     this.#links = new Links({
-      ...{ own, random, peers, trusted, nick, emit },
+      ...{ own, random, peers, trusted, nick, emit, archiving, unixAt },
       settled: (now, message, settlement) => {
-        if (this.#posts.owns(message)) this.#posts.settled(message, settlement);
+        if (this.#posts.owns(message)) this.#posts.settled(now, message, settlement);
         else this.#deliveries.settled(now, message, settlement);
       },
+      delayed: (message, why, destination) => {
+        if (!this.#posts.owns(message)) this.#deliveries.delayed(message, why, destination);
+      },
       isInRoom: (room) => this.#rooms.has(room),
-      seen: (ids) => this.#deliveries.seen(ids),
+      seen: (now, fingerprint, ids) => readable.seen(now, fingerprint, ids),
+      up: (now, fingerprint) => this.#deliveries.linkUp(now, fingerprint),
     });
     this.#deliveries = new Deliveries({
-      ...{ peers, unixAt, emit, legacy: settings.legacy, nickname: nick },
+      ...{ peers, unixAt, emit, archiving, readable, isLasting, legacy: settings.legacy, nickname: nick },
+      isKnown: (name) =>
+        kept.names.has(foldNickname(name)) || trusted.find({ kind: "peer", name }) !== undefined,
+      isUp: (fingerprint) => this.#links.isUp(fingerprint),
       submit: (now, to, message) => this.#links.submit(now, to, message),
     });
-    this.#arrivals = new Arrivals({ peers, emit });
+    this.#arrivals = new Arrivals({ peers, archiving, unixAt, emit });
     this.#rooms = new Rooms(peers, settings.rooms ?? []);
     this.#posts = new RoomPosts({
-      ...{ peers, unixAt, rooms: this.#rooms },
+      ...{ peers, unixAt, archiving, rooms: this.#rooms },
       submit: (now, to, message) => this.#links.submit(now, to, message),
       tell: (notice) => emit({ type: "notice", notice }),
     });
   }
 
   start(now: Millis): void {
+    this.#deliveries.restore(now, this.#kept.waiting);
+    for (const { fingerprint, messageId } of this.#kept.untold)
+      this.#links.markRead(now, fingerprint, [messageId]);
     this.#membership.start(now);
   }
 
@@ -141,8 +165,10 @@ export class ChatClient {
 
   /** The user has seen these of `from`'s messages. */
   markRead(now: Millis, from: string, messageIds: readonly MessageId[]): void {
-    const key = this.#peers.find(from)?.fingerprint;
-    if (key !== undefined) this.#links.markRead(now, key, messageIds);
+    this.#archiving.put(now, { type: "read-here", conversation: conversationWith(from), messageIds });
+    const pinned = this.#trusted.find({ kind: "peer", name: from })?.fingerprint;
+    const key = this.#peers.find(from)?.fingerprint ?? pinned;
+    if (key !== undefined && messageIds.length > 0) this.#links.markRead(now, key, messageIds);
   }
 
   /** The user is writing to `to`, or has stopped; to be repeated every few seconds while it goes on. */
@@ -180,6 +206,11 @@ export class ChatClient {
       case "message":
         // With mp1 switched off nobody listens for it; what comes all the same is nobody's word.
         if (this.#legacy) this.#arrivals.received(now, event.address, event.message);
+        break;
+      case "archived":
+      case "archive-failed":
+        this.#archiving.handle(now, event);
+        this.#links.acknowledge();
         break;
       case "transmitted":
         this.#deliveries.transmitted(now, event.transmission, event.outcome);
@@ -221,12 +252,13 @@ export class ChatClient {
     this.#links.advance(now);
     this.#deliveries.advance(now);
     this.#arrivals.advance(now);
+    this.#archiving.advance(now);
     while (this.#deadlines.due(now) !== undefined) this.#tellPresence(now);
     this.#afterRoster(now);
   }
 
   nextDeadline(): Millis | undefined {
-    const parts = [this.#membership, this.#links, this.#deliveries, this.#arrivals];
+    const parts = [this.#membership, this.#links, this.#deliveries, this.#arrivals, this.#archiving];
     const all = parts.map((part) => part.nextDeadline() ?? Infinity);
     const next = Math.min(...all, this.#deadlines.next() ?? Infinity);
     return next === Infinity ? undefined : next;
@@ -274,6 +306,7 @@ export class ChatClient {
         return;
       case "online":
         this.#registryLostAt = undefined;
+        if (!change.again) this.#archiving.start(now);
         if (change.again) this.#gatherPresence(now, PRESENCE_SETTLE_MILLIS);
         else {
           this.#peers.takeChanges();
@@ -292,10 +325,11 @@ export class ChatClient {
 
   /** Shows what was taken, gives up what is not confirmed, and says good-bye to those whom we are connected with. */
   #finish(now: Millis): void {
-    this.#arrivals.flush();
+    this.#arrivals.flush(now);
     this.#links.leave(now);
-    this.#posts.leave();
+    this.#posts.leave(now);
     this.#deliveries.leave(now);
+    this.#archiving.leave();
   }
 
   /** The mirror shows another entry. */

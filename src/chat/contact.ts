@@ -13,8 +13,8 @@ import type { ConnectionEnd, LinkSaying, Speaker, Verdict } from "./speaker.ts";
 
 /** A connection without messages is closed. */
 export const IDLE_MILLIS: Millis = 300_000;
-/** Before another attempt after one that failed: doubled each time, with jitter, up to the last. */
-const RETRY_MILLIS = { first: 250, last: 4_000 } as const;
+/** Before another attempt after one that failed: doubled each time, with jitter, up to the last; rarely after so many. */
+const RETRY_MILLIS = { first: 250, last: 4_000, rare: 60_000, rareAfter: 14 } as const;
 
 /** What became of a message. */
 export type Settlement =
@@ -37,12 +37,16 @@ export interface ContactHost {
   readonly nextConnection: (contact: Contact) => number | undefined;
   readonly forget: (connection: number) => void;
   /** Where the roster has the key. */
-  readonly find: (fingerprint: Fingerprint) => Source | undefined;
+  readonly find: (fingerprint: Fingerprint) => (Source & { readonly online: boolean }) | undefined;
   readonly up: (now: Millis, speaker: Speaker) => void;
   readonly said: (now: Millis, speaker: Speaker, message: Msg) => void;
   readonly typed: (speaker: Speaker, active: boolean) => void;
   readonly settled: (now: Millis, message: Outgoing, settlement: Settlement) => void;
-  readonly seen: (ids: readonly MessageId[]) => void;
+  /** They will be tried again. */
+  readonly delayed: (message: Outgoing, why: UndeliveredReason, destination: Destination | undefined) => void;
+  readonly seen: (now: Millis, fingerprint: Fingerprint, ids: readonly MessageId[]) => void;
+  /** It has been told that we have seen these. */
+  readonly readTold: (now: Millis, fingerprint: Fingerprint, ids: readonly MessageId[]) => void;
 }
 
 /** One peer, by its key: what it has not acknowledged, and the connection that is made for it. */
@@ -52,11 +56,13 @@ export class Contact {
   readonly #connections: PeerConnections;
   readonly #outbox = new Outbox();
   readonly #deadlines = new Deadlines<"contact", "retry" | "idle">();
-  /** Read marks that wait for a link, and for which one is made. */
+  /** Read marks that wait for a link, and for which one is made when the peer is online. */
   #reads: readonly MessageId[] = [];
   /** Attempts since something was acknowledged. */
   #attempts = 0;
   #tried: Destination | undefined;
+  /** Where it was when the roster was looked at last. */
+  #place = "";
 
   constructor(host: ContactHost, fingerprint: Fingerprint) {
     this.#host = host;
@@ -90,8 +96,18 @@ export class Contact {
 
   markRead(now: Millis, ids: readonly MessageId[]): void {
     this.#reads = [...this.#reads, ...ids].slice(-BOUNDS.rememberedIds);
-    this.#tellReads();
+    this.#tellReads(now);
     this.#drive(now);
+  }
+
+  /** What it sent is stored. */
+  acknowledge(ids: readonly MessageId[]): void {
+    this.#connections.link?.acknowledge(ids, "delivered");
+  }
+
+  /** What it sends cannot be kept: it tries again later. */
+  turnAway(now: Millis): void {
+    this.#connections.dropAll(now, "busy");
   }
 
   typing(active: boolean): void {
@@ -123,6 +139,14 @@ export class Contact {
   /** Roster or pins have changed. */
   judgeAnew(now: Millis): void {
     this.#connections.judgeAnew(now);
+    const found = this.#host.find(this.fingerprint);
+    const place = found?.online === true ? `${found.address} ${found.port}` : "";
+    // It is back, or somewhere else: what failed before need not fail now.
+    if (place !== "" && place !== this.#place) {
+      this.#attempts = 0;
+      this.#deadlines.clear("contact", "retry");
+    }
+    this.#place = place;
     this.#drive(now);
   }
 
@@ -172,12 +196,12 @@ export class Contact {
   }
 
   #dial(now: Millis): void {
-    const place = this.#host.find(this.fingerprint);
+    const found = this.#host.find(this.fingerprint);
+    // Who waits, waits for the roster; who does not wants an answer of the machine itself.
+    const place = found?.online === true || this.#outbox.hasImpatient ? found : undefined;
     const number = place && this.#host.nextConnection(this);
-    if (place === undefined) {
-      this.#reads = [];
-      this.#abandon(now, this.#outbox.fail("impatient"), "offline");
-    } else if (number === undefined) this.#retryLater(now);
+    if (place === undefined) this.#abandon(now, this.#outbox.fail("impatient"), "offline");
+    else if (number === undefined) this.#retryLater(now);
     else {
       this.#tried = { address: place.address, port: place.port };
       this.#connections.dial(number, place);
@@ -190,7 +214,7 @@ export class Contact {
     this.#deadlines.clear("contact", "retry");
     this.#deadlines.set("contact", "idle", now + IDLE_MILLIS);
     this.#host.up(now, speaker);
-    this.#tellReads();
+    this.#tellReads(now);
     this.#drive(now);
   }
 
@@ -199,9 +223,8 @@ export class Contact {
     else if (output.type === "ack") this.#acknowledged(now, output.ids, output.state);
     else {
       this.#deadlines.set("contact", "idle", now + IDLE_MILLIS);
-      // Shown first, acknowledged then.
+      // Stored first, acknowledged then.
       this.#host.said(now, speaker, output.message);
-      this.#connections.link?.acknowledge([output.message.id], "delivered");
     }
   }
 
@@ -213,16 +236,15 @@ export class Contact {
       this.#attempts = 0;
       this.#host.settled(now, message, { type: "delivered" });
     }
-    if (state === "read") this.#host.seen(ids);
+    if (state === "read") this.#host.seen(now, this.fingerprint, ids);
   }
 
   #down(now: Millis, end: ConnectionEnd): void {
-    // One attempt is enough for what nobody waits for.
-    this.#reads = [];
     this.#outbox.linkLost();
     if (end.by === "dial") {
       const why = end.failure === "tls" ? "wrong-key" : end.failure;
       this.#abandon(now, this.#outbox.fail("impatient"), why);
+      for (const message of this.#outbox.messages()) this.#host.delayed(message, why, this.#tried);
     } else if (end.by === "peer" || end.by === "us") this.#refused(now, end);
     this.#retryLater(now);
   }
@@ -238,11 +260,14 @@ export class Contact {
   }
 
   #retryLater(now: Millis): void {
-    if (this.#outbox.size === 0) return;
-    const pause = Math.min(RETRY_MILLIS.first * 2 ** this.#attempts, RETRY_MILLIS.last);
+    if (this.#outbox.size + this.#reads.length === 0) return;
+    const pause =
+      this.#attempts >= RETRY_MILLIS.rareAfter
+        ? RETRY_MILLIS.rare
+        : Math.min(RETRY_MILLIS.first * 2 ** this.#attempts, RETRY_MILLIS.last);
     // The first attempt after a link that broke is made at once, or nearly: both sides may be making it.
     const spread = this.#attempts === 0 ? 0.5 : 1;
-    this.#attempts = Math.min(this.#attempts + 1, 10);
+    this.#attempts = Math.min(this.#attempts + 1, RETRY_MILLIS.rareAfter);
     this.#deadlines.set(
       "contact",
       "retry",
@@ -250,11 +275,13 @@ export class Contact {
     );
   }
 
-  #tellReads(): void {
+  #tellReads(now: Millis): void {
     const { link } = this.#connections;
     if (link === undefined || this.#reads.length === 0) return;
-    link.acknowledge(this.#reads, "read");
+    const ids = this.#reads;
     this.#reads = [];
+    link.acknowledge(ids, "read");
+    this.#host.readTold(now, this.fingerprint, ids);
   }
 
   #abandon(now: Millis, abandoned: readonly Abandoned[], why: UndeliveredReason): void {

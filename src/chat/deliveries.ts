@@ -4,54 +4,40 @@ import type { Fingerprint } from "../base/fingerprint.ts";
 import { type DeliveryOutcome, encodeChat } from "../wire/mp1-chat.ts";
 import { type MessageId, parseMessageText } from "../wire/mp2-values.ts";
 import { foldNickname, type Nickname } from "../wire/nickname.ts";
-import { BOUNDS, SEND_MILLIS } from "./bounds.ts";
+import { conversationWith, type KeptMessage } from "./archive.ts";
+import type { ArchiveOutcome, Archiving } from "./archiving.ts";
+import { BOUNDS, OUTBOX_MILLIS, SEND_MILLIS } from "./bounds.ts";
 import type { Settlement } from "./contact.ts";
+import { type Delivery, type Patience, routeOf } from "./delivery.ts";
 import type { ChatOutput, Source } from "./events.ts";
 import { type KnownPeers, parseDestination } from "./known-peers.ts";
-import type { Destination, UndeliveredReason } from "./notices.ts";
+import type { ChatNotice, Destination, UndeliveredReason, WaitingReason } from "./notices.ts";
 import type { Outgoing } from "./outbox.ts";
+import type { Readable } from "./readable.ts";
 import type { SendOptions } from "./session.ts";
 
 /**
  * Messages on their way out: in order for each name, names beside each other. Where somebody has a key they go over the
- * link with it, all at once; by mp1 one connection a part, one after the other. One that was given time waits for its
- * peer to come online.
+ * link with it, all at once; by mp1 one connection a part, one after the other. What a person writes to somebody who is
+ * not there waits, over restarts, too.
  */
 
-/** Between two attempts to reach a peer by mp1 that is listed as online. */
-const RETRY_MILLIS: Millis = 500;
-
-interface Delivery {
-  readonly id: MessageId;
-  readonly to: string;
-  readonly text: string;
-  readonly reply: MessageId | undefined;
-  /** Undefined: try once, now. */
-  readonly waitUntil: Millis | undefined;
-  /** Over mp2, handed to the link. */
-  isSubmitted: boolean;
-  /** By mp1: encoded when the first is sent, under the nickname that we have by then. */
-  parts: readonly Uint8Array[];
-  partsDelivered: number;
-  wasOnline: boolean;
-  destination: Destination | undefined;
-  lastFailure: UndeliveredReason | undefined;
-  transmission: number | undefined;
-}
-
-/** Where the next message of a queue can go. */
-type Route =
-  | { readonly type: "mp2"; readonly fingerprint: Fingerprint }
-  | { readonly type: "mp1"; readonly place: Source }
-  | { readonly type: "wait" }
-  | { readonly type: "none"; readonly why: UndeliveredReason };
+/** Between two attempts to reach a peer by mp1 that is listed as online: doubled each time, up to the last. */
+const RETRY_MILLIS = { first: 500, last: 60_000 } as const;
 
 interface DeliveriesOptions {
   readonly peers: KnownPeers;
+  readonly archiving: Archiving;
+  readonly readable: Readable;
   readonly nickname: () => Nickname;
   /** Whether mp1 is spoken. */
   readonly legacy: boolean;
+  /** What is archived outlives this process. */
+  readonly isLasting: boolean;
   readonly unixAt: (at: Millis) => UnixMillis;
+  /** Whether somebody of that name was ever met. */
+  readonly isKnown: (name: string) => boolean;
+  readonly isUp: (fingerprint: Fingerprint) => boolean;
   /** Over mp2; {@link Deliveries.settled} follows. */
   readonly submit: (now: Millis, to: Fingerprint, message: Outgoing) => void;
   readonly emit: (output: ChatOutput) => void;
@@ -60,112 +46,126 @@ interface DeliveriesOptions {
 export class Deliveries {
   readonly #options: DeliveriesOptions;
   readonly #queues = new Map<string, Delivery[]>();
+  readonly #all = new Map<MessageId, Delivery>();
   readonly #deadlines = new Deadlines<string, "retry" | "wait">();
-  /** Delivered over mp2, and not known to be read. */
-  readonly #readable = new Map<MessageId, { readonly to: string; readonly text: string }>();
   #transmissions = 0;
 
   constructor(options: DeliveriesOptions) {
     this.#options = options;
   }
 
-  /** Messages not yet delivered or given up. */
+  /** Messages that something may become of soon: not those that wait, as the user knows, for somebody. */
   get pending(): number {
     let count = 0;
-    for (const queue of this.#queues.values()) count += queue.length;
+    for (const { told } of this.#all.values()) if (told === undefined) count += 1;
     return count;
   }
 
-  /** Queues `text` for a nickname or ADDRESS:PORT; the end is a notice with the id. */
-  send(now: Millis, id: MessageId, to: string, text: string, options: SendOptions): void {
-    const { waitMillis = 0, reply } = options;
-    const delivery: Delivery = {
-      ...{ id, to, text, reply },
-      waitUntil: waitMillis > 0 ? now + waitMillis : undefined,
-      isSubmitted: false,
-      parts: [],
-      partsDelivered: 0,
-      wasOnline: false,
-      destination: undefined,
-      lastFailure: undefined,
-      transmission: undefined,
-    };
-    const key = keyOf(to);
-    const queue = this.#queues.get(key) ?? [];
-    if (text.trim() === "") this.#undelivered(delivery, "empty", false);
-    else if (queue.length >= BOUNDS.queuedPerPeer || this.pending >= BOUNDS.queued)
-      this.#undelivered(delivery, "queue-full", false);
-    else {
-      queue.push(delivery);
-      this.#queues.set(key, queue);
-      this.#proceed(now, key);
+  /** What the last process left. */
+  restore(now: Millis, kept: readonly KeptMessage[]): void {
+    const wall = this.#options.unixAt(now);
+    for (const { messageId: id, to, text, reply, time, until, wasTried } of kept) {
+      const left = {
+        ...newDelivery({ id, to, text, reply, time, patience: "lasting", until: now + until - wall }),
+      };
+      const delivery: Delivery = { ...left, state: { type: "queued" }, isKept: true, told: "offline" };
+      // Rooms go on without those who were not there.
+      if (wasTried || until <= wall || to.startsWith("#"))
+        this.#undelivered(now, delivery, wasTried ? "not-confirmed" : "left", wasTried);
+      else this.#enqueue(delivery);
     }
+    for (const key of [...this.#queues.keys()]) this.#proceed(now, key);
   }
 
-  /** A new roster: whoever waited for somebody looks again. */
+  /** Queues `text` for a nickname or ADDRESS:PORT; the end is a notice with the id. */
+  send(now: Millis, id: MessageId, to: string, text: string, { waitMillis, reply }: SendOptions): void {
+    const patience = patienceOf(to, waitMillis);
+    const time = Math.floor(this.#options.unixAt(now));
+    const wait = { once: SEND_MILLIS, limited: waitMillis ?? 0, lasting: OUTBOX_MILLIS }[patience];
+    const delivery = newDelivery({ id, to, text, reply, time, patience, until: now + wait });
+    const obstacle = this.#obstacle(delivery);
+    if (obstacle !== undefined) {
+      this.#tellUndelivered(delivery, obstacle, false);
+      return;
+    }
+    this.#enqueue(delivery);
+    const record = {
+      messageId: id,
+      conversation: conversationWith(to),
+      to,
+      text,
+      reply,
+      time,
+      until: time + wait,
+    };
+    this.#options.archiving.put(now, { type: "sent", message: record }, (at, outcome) =>
+      this.#stored(at, delivery, outcome),
+    );
+  }
+
+  /** A new roster, or other pins: whoever waited for somebody looks again. */
   rosterChanged(now: Millis): void {
-    for (const key of [...this.#queues.keys()]) {
+    for (const [key, queue] of [...this.#queues]) {
+      for (const delivery of queue) this.#lookAfter(now, delivery);
       if (this.#deadlines.at(key, "retry") === undefined) this.#proceed(now, key);
     }
   }
 
+  /** A link with that key has come up: what waits for the roster need not. */
+  linkUp(now: Millis, fingerprint: Fingerprint): void {
+    const peer = this.#options.peers.holderOf(fingerprint);
+    if (peer !== undefined) this.#proceed(now, foldNickname(peer.nickname));
+  }
+
   transmitted(now: Millis, transmission: number, outcome: DeliveryOutcome): void {
     for (const [key, [head]] of this.#queues) {
-      if (head?.transmission !== transmission) continue;
-      head.transmission = undefined;
-      if (outcome.type === "confirmed") {
-        this.#partDelivered(now, key, head);
-        return;
-      }
-      head.lastFailure = outcome.failure;
-      // What may have arrived is not sent again: a person would read it twice.
-      if (!outcome.sent && now + RETRY_MILLIS < (head.waitUntil ?? 0)) {
-        this.#deadlines.set(key, "retry", now + RETRY_MILLIS);
-        return;
-      }
-      this.#giveUp(now, key, head, outcome.failure, outcome.sent);
+      if (head?.state.type !== "transmitting" || head.state.transmission !== transmission) continue;
+      if (outcome.type === "confirmed") this.#partDelivered(now, key, head);
+      else this.#partFailed(now, key, head, outcome);
       return;
     }
   }
 
   /** What became of a message over mp2. */
   settled(now: Millis, { messageId }: Outgoing, settlement: Settlement): void {
-    for (const [key, queue] of this.#queues) {
-      const delivery = queue.find((other) => other.id === messageId);
-      if (delivery === undefined) continue;
-      if (settlement.type === "failed") {
-        delivery.destination = settlement.destination;
-        this.#giveUp(now, key, delivery, settlement.why, settlement.uncertain);
-        return;
-      }
+    const delivery = this.#all.get(messageId);
+    if (delivery?.state.type !== "linked") return;
+    const { fingerprint } = delivery.state;
+    if (settlement.type === "delivered") {
       const { to, text } = delivery;
-      this.#readable.set(messageId, { to, text });
-      for (const oldest of this.#readable.keys()) {
-        if (this.#readable.size <= BOUNDS.readable) break;
-        this.#readable.delete(oldest);
-      }
-      this.#delivered(now, key, delivery);
+      this.#options.readable.add({ messageId, to, text, fingerprint });
+      this.#delivered(now, delivery, fingerprint);
       return;
     }
+    const { why, uncertain, destination } = settlement;
+    delivery.destination = destination;
+    if (why === "left" && this.#outlives(delivery)) this.#wait(delivery, "left");
+    else if (delivery.patience === "lasting" && (why === "key-changed" || why === "not-trusted-there")) {
+      // Until somebody accepts a key. The peer's user does so unheard by us.
+      this.#wait(delivery, why);
+      if (why === "not-trusted-there")
+        this.#deadlines.set(keyOf(delivery.to), "retry", now + RETRY_MILLIS.last);
+    } else this.#giveUp(now, delivery, why, uncertain);
   }
 
-  /** The other person has seen these. */
-  seen(ids: readonly MessageId[]): void {
-    for (const messageId of ids) {
-      const read = this.#readable.get(messageId);
-      if (read === undefined) continue;
-      this.#readable.delete(messageId);
-      this.#options.emit({ type: "notice", notice: { type: "read", messageId, ...read } });
-    }
+  /** The link's attempts fail and go on. */
+  delayed({ messageId }: Outgoing, why: UndeliveredReason, destination: Destination | undefined): void {
+    const delivery = this.#all.get(messageId);
+    if (delivery?.state.type !== "linked") return;
+    delivery.destination = destination;
+    this.#tellWaiting(delivery, why);
   }
 
-  /** Gives up all that is left. */
+  /** Gives up what is left and would not outlive us. */
   leave(now: Millis): void {
-    for (const [key, queue] of [...this.#queues]) {
-      this.#queues.delete(key);
-      this.#deadlines.clearAll(key);
-      for (const delivery of queue)
-        this.#giveUp(now, key, delivery, "left", delivery.transmission !== undefined);
+    const all = [...this.#all.values()];
+    this.#queues.clear();
+    this.#all.clear();
+    for (const delivery of all) {
+      this.#deadlines.clearAll(keyOf(delivery.to));
+      const isSending = delivery.state.type === "transmitting";
+      if (this.#outlives(delivery) && !isSending) this.#tellWaiting(delivery, "left");
+      else this.#undelivered(now, delivery, "left", isSending);
     }
   }
 
@@ -179,56 +179,80 @@ export class Deliveries {
     }
   }
 
+  #obstacle({ id, to, text, patience }: Delivery): UndeliveredReason | undefined {
+    const { peers, isKnown, archiving } = this.#options;
+    if (text.trim() === "") return "empty";
+    const queue = this.#queues.get(keyOf(to)) ?? [];
+    const isFull = queue.length >= BOUNDS.queuedPerPeer || this.#all.size >= BOUNDS.queued;
+    if (isFull || archiving.isFull || this.#all.has(id)) return "queue-full";
+    const isFound = patience !== "lasting" || peers.find(to) !== undefined || isKnown(to);
+    return isFound ? undefined : "unknown-name";
+  }
+
+  #enqueue(delivery: Delivery): void {
+    const key = keyOf(delivery.to);
+    const queue = this.#queues.get(key) ?? [];
+    queue.push(delivery);
+    this.#queues.set(key, queue);
+    this.#all.set(delivery.id, delivery);
+  }
+
+  #stored(now: Millis, delivery: Delivery, outcome: ArchiveOutcome): void {
+    if (this.#all.get(delivery.id) !== delivery) return;
+    delivery.isKept = outcome === "stored";
+    if (delivery.state.type !== "storing") return;
+    delivery.state = { type: "queued" };
+    // Sent in an earlier life: what became of it was told then.
+    if (outcome === "known") this.#remove(delivery);
+    this.#proceed(now, keyOf(delivery.to));
+  }
+
   /** Sends on what can be sent of a queue, waits with it, or gives it up. */
   #proceed(now: Millis, key: string): void {
-    for (const delivery of [...(this.#queues.get(key) ?? [])]) {
-      // What gives one up goes on with the rest by itself.
+    for (;;) {
       const queue = this.#queues.get(key) ?? [];
-      if (delivery.isSubmitted || !queue.includes(delivery)) continue;
-      const isHead = queue[0] === delivery;
-      if (delivery.transmission !== undefined) return;
+      const next = queue.find(({ state }) => state.type !== "linked");
+      if (next?.state.type !== "queued") return;
       this.#deadlines.clearAll(key);
-      const route = this.#route(now, delivery);
-      if (route.type === "mp2") this.#submit(now, key, delivery, route.fingerprint);
-      else if (route.type === "wait") this.#deadlines.set(key, "wait", delivery.waitUntil ?? now);
-      else if (route.type === "none") this.#giveUp(now, key, delivery, route.why, false);
-      // By mp1 what goes before must be through.
-      else if (isHead) this.#transmit(delivery, route.place);
-      if (route.type === "wait" || route.type === "mp1") return;
+      const isUrgent = queue.some(({ patience, state }) => patience === "once" && state.type === "queued");
+      const route = routeOf(now, next, isUrgent, this.#options);
+      if (route.type === "mp2") this.#submit(now, next, route.fingerprint);
+      else if (route.type === "none") this.#end(now, next, route.why, false);
+      else {
+        // By mp1 what goes before must be through.
+        if (route.type === "mp1" && queue[0] === next) this.#mark(now, next, route.place);
+        if (route.type === "wait") {
+          this.#tellWaiting(next, route.why);
+          this.#deadlines.set(key, "wait", next.until);
+        }
+        return;
+      }
     }
   }
 
-  #route(now: Millis, delivery: Delivery): Route {
-    const place = parseDestination(delivery.to);
-    const peer = place === undefined ? this.#options.peers.find(delivery.to) : this.#options.peers.at(place);
-    if (peer?.online === true) delivery.wasOnline = true;
-    const isOver = delivery.waitUntil !== undefined && now >= delivery.waitUntil;
-    if (isOver) return { type: "none", why: reasonOf(delivery, peer !== undefined) };
-    if (peer?.trust === "changed") return { type: "none", why: "key-changed" };
-    // Without time to wait an offline peer is tried all the same: the roster may be old, an answer never is.
-    const isWorthTrying = peer?.online === true || place !== undefined || delivery.waitUntil === undefined;
-    const target = peer ?? place;
-    if (target === undefined || !isWorthTrying)
-      return delivery.waitUntil === undefined
-        ? { type: "none", why: reasonOf(delivery, peer !== undefined) }
-        : { type: "wait" };
-    if (peer?.fingerprint !== undefined) return { type: "mp2", fingerprint: peer.fingerprint };
-    return this.#options.legacy ? { type: "mp1", place: target } : { type: "none", why: "legacy-off" };
-  }
-
-  #submit(now: Millis, key: string, delivery: Delivery, to: Fingerprint): void {
+  #submit(now: Millis, delivery: Delivery, to: Fingerprint): void {
     const text = parseMessageText(delivery.text.toWellFormed());
     if (text === undefined) {
-      this.#giveUp(now, key, delivery, "too-long", false);
+      this.#end(now, delivery, "too-long", false);
       return;
     }
-    const { id: messageId, waitUntil, reply } = delivery;
-    delivery.isSubmitted = true;
-    const until = waitUntil ?? now + SEND_MILLIS;
-    const waits = waitUntil !== undefined;
-    const time = Math.floor(this.#options.unixAt(now));
-    const message = { messageId, time, text, until, waits };
+    const { id: messageId, time, reply, until, patience } = delivery;
+    delivery.state = { type: "linked", fingerprint: to };
+    const message = { messageId, time, text, until, waits: patience !== "once" };
     this.#options.submit(now, to, reply === undefined ? message : { ...message, reply });
+  }
+
+  /** By mp1 what may have arrived is not sent again, so that is on disk first. */
+  #mark(now: Millis, delivery: Delivery, place: Source): void {
+    if (delivery.partsDelivered > 0) {
+      this.#transmit(delivery, place);
+      return;
+    }
+    const state = { type: "marking", place } as const;
+    delivery.state = state;
+    this.#options.archiving.put(now, { type: "trying", messageId: delivery.id }, () => {
+      if (delivery.state === state) this.#transmit(delivery, place);
+    });
   }
 
   #transmit(head: Delivery, { address, port: listed }: Source): void {
@@ -236,11 +260,12 @@ export class Deliveries {
     const bytes = head.parts[head.partsDelivered];
     if (bytes === undefined) return;
     this.#transmissions += 1;
-    head.transmission = this.#transmissions;
+    const transmission = this.#transmissions;
+    head.state = { type: "transmitting", transmission };
     // docs/protocol.md, "Chat": a client chats on P + 1.
     const port = listed + 1;
     head.destination = { address, port };
-    this.#options.emit({ type: "transmit", transmission: head.transmission, address, port, bytes });
+    this.#options.emit({ type: "transmit", transmission, address, port, bytes });
   }
 
   #partDelivered(now: Millis, key: string, head: Delivery): void {
@@ -248,44 +273,112 @@ export class Deliveries {
     if (head.partsDelivered < head.parts.length && head.destination !== undefined) {
       const { address, port } = head.destination;
       this.#transmit(head, { address, port: port - 1 });
-    } else this.#delivered(now, key, head);
-  }
-
-  #delivered(now: Millis, key: string, delivery: Delivery): void {
-    const { id: messageId, to, text } = delivery;
-    this.#options.emit({ type: "notice", notice: { type: "delivered", messageId, to, text } });
-    this.#remove(now, key, delivery);
-  }
-
-  #giveUp(now: Millis, key: string, delivery: Delivery, why: UndeliveredReason, uncertain: boolean): void {
-    this.#undelivered(delivery, why, uncertain);
-    this.#remove(now, key, delivery);
-  }
-
-  #remove(now: Millis, key: string, delivery: Delivery): void {
-    const queue = (this.#queues.get(key) ?? []).filter((other) => other !== delivery);
-    if (queue.length === 0) {
-      this.#queues.delete(key);
-      this.#deadlines.clearAll(key);
       return;
     }
-    this.#queues.set(key, queue);
+    this.#delivered(now, head, undefined);
     this.#proceed(now, key);
   }
 
-  #undelivered(delivery: Delivery, why: UndeliveredReason, uncertain: boolean): void {
+  #partFailed(
+    now: Millis,
+    key: string,
+    head: Delivery,
+    { failure, sent }: Extract<DeliveryOutcome, { type: "failed" }>,
+  ): void {
+    head.lastFailure = failure;
+    const pause = Math.min(RETRY_MILLIS.first * 2 ** head.attempts, RETRY_MILLIS.last);
+    // What may have arrived is not sent again: a person would read it twice.
+    if (sent || head.patience === "once" || now + pause >= head.until) {
+      this.#giveUp(now, head, failure, sent);
+      return;
+    }
+    head.attempts += 1;
+    if (head.partsDelivered === 0) this.#options.archiving.put(now, { type: "waiting", messageId: head.id });
+    this.#wait(head, failure);
+    this.#deadlines.set(key, "retry", now + pause);
+  }
+
+  /** One that the link has, and whose peer has gone. */
+  #lookAfter(now: Millis, delivery: Delivery): void {
+    if (delivery.state.type !== "linked" || delivery.told !== undefined) return;
+    if (routeOf(now, delivery, false, this.#options).type === "wait") this.#tellWaiting(delivery, "offline");
+  }
+
+  #wait(delivery: Delivery, why: WaitingReason): void {
+    delivery.state = { type: "queued" };
+    this.#tellWaiting(delivery, why);
+  }
+
+  /** It stays when we go. */
+  #outlives({ patience, isKept }: Delivery): boolean {
+    return this.#options.isLasting && isKept && patience === "lasting";
+  }
+
+  #delivered(now: Millis, delivery: Delivery, fingerprint: Fingerprint | undefined): void {
+    const { id: messageId, to, text } = delivery;
+    this.#options.archiving.put(now, { type: "delivered", messageId, fingerprint });
+    this.#tell({ type: "delivered", messageId, to, text });
+    this.#remove(delivery);
+  }
+
+  #giveUp(now: Millis, delivery: Delivery, why: UndeliveredReason, uncertain: boolean): void {
+    this.#end(now, delivery, why, uncertain);
+    this.#proceed(now, keyOf(delivery.to));
+  }
+
+  #end(now: Millis, delivery: Delivery, why: UndeliveredReason, uncertain: boolean): void {
+    this.#undelivered(now, delivery, why, uncertain);
+    this.#remove(delivery);
+  }
+
+  #remove(delivery: Delivery): void {
+    const key = keyOf(delivery.to);
+    const queue = this.#queues.get(key) ?? [];
+    const at = queue.indexOf(delivery);
+    if (at >= 0) queue.splice(at, 1);
+    this.#all.delete(delivery.id);
+    if (queue.length > 0) return;
+    this.#queues.delete(key);
+    this.#deadlines.clearAll(key);
+  }
+
+  #undelivered(now: Millis, delivery: Delivery, why: UndeliveredReason, uncertain: boolean): void {
+    this.#options.archiving.put(now, { type: "failed", messageId: delivery.id, why });
+    this.#tellUndelivered(delivery, why, uncertain);
+  }
+
+  #tellUndelivered(delivery: Delivery, why: UndeliveredReason, uncertain: boolean): void {
     const { id: messageId, to, text, partsDelivered, destination } = delivery;
     const parts = delivery.parts.length;
-    const waited = delivery.waitUntil !== undefined;
+    const waited = delivery.patience !== "once";
     const message = { messageId, to, text, why, destination, partsDelivered, parts, uncertain, waited };
-    this.#options.emit({ type: "notice", notice: { type: "undelivered", message } });
+    this.#tell({ type: "undelivered", message });
+  }
+
+  /** Once for each reason; scripts that wait for a limited time learn how it ended. */
+  #tellWaiting(delivery: Delivery, why: WaitingReason): void {
+    const { id: messageId, to, text, patience, told, destination } = delivery;
+    if (patience !== "lasting" || told === why || (told !== undefined && why === "left")) return;
+    delivery.told = why;
+    this.#tell({ type: "waiting", messageId, to, text, why, destination });
+  }
+
+  #tell(notice: ChatNotice): void {
+    this.#options.emit({ type: "notice", notice });
   }
 }
 
-function reasonOf(delivery: Delivery, isKnown: boolean): UndeliveredReason {
-  if (delivery.lastFailure !== undefined) return delivery.lastFailure;
-  if (delivery.wasOnline) return "offline";
-  return isKnown ? "never-online" : "unknown-name";
+function newDelivery(
+  about: Pick<Delivery, "id" | "to" | "text" | "reply" | "time" | "patience" | "until">,
+): Delivery {
+  const mp1 = { parts: [], partsDelivered: 0, attempts: 0, wasOnline: false };
+  const unknown = { told: undefined, destination: undefined, lastFailure: undefined };
+  return { ...about, ...mp1, ...unknown, state: { type: "storing" }, isKept: false };
+}
+
+function patienceOf(to: string, waitMillis: Millis | undefined): Patience {
+  if (waitMillis === undefined) return parseDestination(to) === undefined ? "lasting" : "once";
+  return waitMillis > 0 ? "limited" : "once";
 }
 
 function keyOf(to: string): string {

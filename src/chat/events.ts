@@ -2,6 +2,7 @@ import type { Millis, UnixMillis } from "../base/clock.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
 import type { SealKeys } from "../base/seal.ts";
 import type { ChatMessage, DeliveryOutcome } from "../wire/mp1-chat.ts";
+import type { ArchiveChange } from "./archive.ts";
 import type { ChatNotice } from "./notices.ts";
 import type { PinSubject, Pins } from "./pins.ts";
 
@@ -63,6 +64,10 @@ export type ChatEvent =
   /** By mp1. */
   | { readonly type: "message"; readonly address: string; readonly message: ChatMessage }
   | { readonly type: "transmitted"; readonly transmission: number; readonly outcome: DeliveryOutcome }
+  /** All that was asked to be archived, up to that entry, is on disk; the messages of `known` were there before. */
+  | { readonly type: "archived"; readonly through: number; readonly known: readonly number[] }
+  /** Nothing of it is that was not yet. */
+  | { readonly type: "archive-failed" }
   /** The set on disk has changed, by us or by another program. */
   | { readonly type: "pins"; readonly pins: Pins }
   /** Interfaces came or went. */
@@ -162,6 +167,8 @@ export type ChatOutput =
       readonly bytes: Uint8Array;
     }
   | { readonly type: "pin"; readonly change: PinChange }
+  /** Those of one pump in one transaction, in order; "archived" or "archive-failed" follows. */
+  | { readonly type: "archive"; readonly entry: number; readonly change: ArchiveChange }
   | { readonly type: "notice"; readonly notice: ChatNotice };
 
 export interface Associate {

@@ -1,15 +1,16 @@
-import type { Millis, Random } from "../base/clock.ts";
+import type { Millis, Random, UnixMillis } from "../base/clock.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
 import { CHAT, type Msg } from "../wire/mp2-chat.ts";
 import { encodeFrame } from "../wire/mp2-frames.ts";
 import type { MessageId, RoomName } from "../wire/mp2-values.ts";
 import { foldNickname, type Nickname } from "../wire/nickname.ts";
+import { conversationWith } from "./archive.ts";
+import type { Archiving } from "./archiving.ts";
 import { BOUNDS } from "./bounds.ts";
 import { Contact, type ContactHost, type Settlement } from "./contact.ts";
 import type { ChatEvent, ChatOutput, Progress, TlsOpened } from "./events.ts";
-import { Inbox } from "./inbox.ts";
 import type { KnownPeers } from "./known-peers.ts";
-import type { ChatNotice } from "./notices.ts";
+import type { ChatNotice, ReceivedMessage } from "./notices.ts";
 import type { Outgoing } from "./outbox.ts";
 import type { Speaker, Verdict } from "./speaker.ts";
 import type { Trusted } from "./trust.ts";
@@ -24,8 +25,12 @@ export interface LinksOptions {
   readonly emit: (output: ChatOutput) => void;
   readonly settled: (now: Millis, message: Outgoing, settlement: Settlement) => void;
   readonly isInRoom: (room: RoomName) => boolean;
-  /** The other person has seen these. */
-  readonly seen: (ids: readonly MessageId[]) => void;
+  readonly archiving: Archiving;
+  readonly unixAt: (at: Millis) => UnixMillis;
+  readonly delayed: ContactHost["delayed"];
+  readonly seen: ContactHost["seen"];
+  /** A link with that key has come up. */
+  readonly up: (now: Millis, fingerprint: Fingerprint) => void;
 }
 
 /** Chat over mp2: which connection belongs to whom, who is taken, and what they say. */
@@ -34,21 +39,29 @@ export class Links {
   readonly #host: ContactHost;
   readonly #contacts = new Map<Fingerprint, Contact>();
   readonly #connections = new Map<number, Contact>();
-  readonly #inbox = new Inbox();
+  /** Messages that are being stored, by their sender's key and id: they are acknowledged then. */
+  readonly #storing = new Set<string>();
+  /** Stored, to be acknowledged together. */
+  readonly #stored = new Map<Contact, MessageId[]>();
   /** Keys that were new, until their first message is shown. */
   readonly #strangers = new Set<Fingerprint>();
   #dials = 0;
 
   constructor(options: LinksOptions) {
     this.#options = options;
-    const { own, random, nick, emit, settled, seen, peers } = options;
+    const { own, random, nick, emit, settled, delayed, seen, peers, archiving } = options;
     this.#host = {
-      ...{ own, random, nick, emit, settled, seen },
+      ...{ own, random, nick, emit, settled, delayed, seen },
+      readTold: (now, fingerprint, messageIds) =>
+        archiving.put(now, { type: "read-told", fingerprint, messageIds }),
       find: (fingerprint) => peers.holderOf(fingerprint),
       nextConnection: (contact) => this.#number(contact),
       forget: (connection) => this.#connections.delete(connection),
       judge: (now, speaker) => this.#judge(now, speaker),
-      up: (now, speaker) => this.#up(now, speaker),
+      up: (now, speaker) => {
+        this.#up(now, speaker);
+        options.up(now, speaker.fingerprint);
+      },
       said: (now, speaker, message) => this.#said(now, speaker, message),
       typed: ({ fingerprint, nick: name }, active) => {
         const from = peers.holderOf(fingerprint)?.nickname ?? name;
@@ -64,7 +77,7 @@ export class Links {
 
   /** What is kept in all. */
   get held(): number {
-    return this.#contacts.size + this.#connections.size + this.#inbox.size + this.#strangers.size;
+    return this.#contacts.size + this.#connections.size + this.#storing.size + this.#strangers.size;
   }
 
   /** To whoever has that key; `settled` follows. */
@@ -77,6 +90,16 @@ export class Links {
   markRead(now: Millis, from: Fingerprint, ids: readonly MessageId[]): void {
     this.#contact(from).markRead(now, ids);
     this.#tidy();
+  }
+
+  isUp(fingerprint: Fingerprint): boolean {
+    return this.#contacts.get(fingerprint)?.isUp === true;
+  }
+
+  /** What has been stored in this call is acknowledged. */
+  acknowledge(): void {
+    for (const [contact, ids] of this.#stored) contact.acknowledge(ids);
+    this.#stored.clear();
   }
 
   typing(to: Fingerprint, active: boolean): void {
@@ -184,9 +207,17 @@ export class Links {
 
   #said(now: Millis, speaker: Speaker, { id, time, text, reply, room }: Msg): void {
     const { fingerprint, address } = speaker;
-    if (!this.#inbox.take(fingerprint, id)) return;
+    const key = `${fingerprint} ${id}`;
+    if (this.#storing.has(key)) return;
     // We may have left it before the sender heard of that.
-    if (room !== undefined && !this.#options.isInRoom(room)) return;
+    if (room !== undefined && !this.#options.isInRoom(room)) {
+      this.#contacts.get(fingerprint)?.acknowledge([id]);
+      return;
+    }
+    if (this.#storing.size >= BOUNDS.unstoredIncoming) {
+      this.#contacts.get(fingerprint)?.turnAway(now);
+      return;
+    }
     const from = this.#options.peers.holderOf(fingerprint)?.nickname ?? speaker.nick;
     // Who has taken another name since is met under that.
     this.#up(now, { ...speaker, nick: from });
@@ -195,7 +226,27 @@ export class Links {
     const standing = isNew || trust === "unverified" || trust === "changed" ? "new" : trust;
     const message = { from, address, text, standing, messageId: id, time, fingerprint } as const;
     const about = { ...(reply !== undefined && { reply }), ...(room !== undefined && { room }) };
-    this.#tell({ type: "received", message: { ...message, ...about } });
+    this.#storing.add(key);
+    this.#store(now, { ...message, ...about }, (isNew_) => {
+      this.#storing.delete(key);
+      if (isNew_) this.#tell({ type: "received", message: { ...message, ...about } });
+      const contact = this.#contacts.get(fingerprint);
+      if (contact !== undefined) this.#stored.set(contact, [...(this.#stored.get(contact) ?? []), id]);
+    });
+  }
+
+  /** Stored before it is shown and acknowledged; what was stored before is acknowledged only. */
+  #store(now: Millis, message: ReceivedMessage, done: (isNew: boolean) => void): void {
+    const conversation =
+      message.room === undefined ? conversationWith(message.from) : (`#${message.room}` as const);
+    const at = Math.floor(this.#options.unixAt(now));
+    this.#options.archiving.put(
+      now,
+      { type: "received", message: { conversation, message, at } },
+      (_, outcome) => {
+        if (outcome !== "failed") done(outcome === "stored");
+      },
+    );
   }
 
   #tell(notice: ChatNotice): void {

@@ -177,6 +177,16 @@ export type ChatNotice =
     }
   /** The other person has seen it; after "delivered". */
   | { readonly type: "read"; readonly messageId: MessageId; readonly to: string; readonly text: string }
+  /** It has not arrived, is kept, and goes out by itself when it can. Told again when the reason is another one. */
+  | {
+      readonly type: "waiting";
+      readonly messageId: MessageId;
+      readonly to: string;
+      readonly text: string;
+      readonly why: WaitingReason;
+      /** Where it was tried, if it was. */
+      readonly destination: Destination | undefined;
+    }
   | { readonly type: "undelivered"; readonly message: UndeliveredMessage }
   /** All who were in the room have it. */
   | {
@@ -260,6 +270,12 @@ export type UndeliveredReason =
   | "busy-there"
   /** We left before it was confirmed. */
   | "left";
+
+/**
+ * Why a message waits. "offline": for its peer to come online; "key-changed", "not-trusted-there": until a key is
+ * accepted, here or there; "left": we leave, and the next program of the user goes on; others: the last attempt failed.
+ */
+export type WaitingReason = UndeliveredReason;
 
 export type RoomUndeliveredReason =
   | "not-in-room"

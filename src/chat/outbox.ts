@@ -35,6 +35,8 @@ export class Outbox {
   #entries: Entry[] = [];
   /** So many from the first on were sent on the present link. */
   #sent = 0;
+  /** The first time at which one is given up. */
+  #expiry = Infinity;
 
   get size(): number {
     return this.#entries.length;
@@ -45,8 +47,19 @@ export class Outbox {
     return this.#sent < this.#entries.length;
   }
 
+  /** Whether something was not given time of its own. */
+  get hasImpatient(): boolean {
+    return this.#entries.some(({ message }) => !message.waits);
+  }
+
+  /** In order. */
+  messages(): readonly Outgoing[] {
+    return this.#entries.map(({ message }) => message);
+  }
+
   add(message: Outgoing): void {
     this.#entries.push({ message, wasSent: false });
+    this.#expiry = Math.min(this.#expiry, message.until);
   }
 
   /** The next to be sent on the present link; counts as sent. */
@@ -90,8 +103,7 @@ export class Outbox {
   }
 
   nextExpiry(): Millis | undefined {
-    if (this.#entries.length === 0) return undefined;
-    return Math.min(...this.#entries.map(({ message }) => message.until));
+    return this.#expiry === Infinity ? undefined : this.#expiry;
   }
 
   #abandon(isOver: (message: Outgoing) => boolean): readonly Abandoned[] {
@@ -103,6 +115,8 @@ export class Outbox {
   #remove(at: number): Entry {
     const [entry] = this.#entries.splice(at, 1) as [Entry];
     if (at < this.#sent) this.#sent -= 1;
+    if (entry.message.until === this.#expiry)
+      this.#expiry = this.#entries.reduce((first, { message }) => Math.min(first, message.until), Infinity);
     return entry;
   }
 }

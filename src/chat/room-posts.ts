@@ -2,6 +2,7 @@ import type { Millis, UnixMillis } from "../base/clock.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
 import { type MessageId, parseMessageText, type RoomName } from "../wire/mp2-values.ts";
 import type { Nickname } from "../wire/nickname.ts";
+import type { Archiving } from "./archiving.ts";
 import { BOUNDS } from "./bounds.ts";
 import type { Settlement } from "./contact.ts";
 import type { KnownPeers } from "./known-peers.ts";
@@ -18,6 +19,8 @@ interface Post {
   readonly room: RoomName;
   readonly text: string;
   /** Members who have it, who will not get it, and how many are still to be told. */
+  /** Members, until they are written to. */
+  unsaid: readonly Nickname[];
   readonly reached: Nickname[];
   readonly missed: Nickname[];
   left: number;
@@ -26,6 +29,7 @@ interface Post {
 export interface RoomPostsOptions {
   readonly peers: KnownPeers;
   readonly rooms: Rooms;
+  readonly archiving: Archiving;
   readonly unixAt: (at: Millis) => UnixMillis;
   /** To one member; {@link RoomPosts.settled} follows with the same object. */
   readonly submit: (now: Millis, to: Fingerprint, message: Outgoing) => void;
@@ -55,7 +59,7 @@ export class RoomPosts {
 
   /** Says `text` in `room`; "room-delivered" or "room-undelivered" with the id follows. */
   send(now: Millis, messageId: MessageId, room: RoomName, text: string, { reply }: SendOptions): void {
-    const { peers, unixAt, submit, tell } = this.#options;
+    const { peers, unixAt, archiving, submit, tell } = this.#options;
     const members = [...peers.entries()].filter((peer) => isMember(peer, room));
     const parsed = parseMessageText(text.toWellFormed());
     const why = this.#obstacle(room, text, members.length);
@@ -63,15 +67,27 @@ export class RoomPosts {
       tell({ type: "room-undelivered", messageId, room, text, why: why ?? "too-long", missed: [] });
       return;
     }
-    const post: Post = { messageId, room, text, reached: [], missed: [], left: members.length };
+    const unsaid = members.map(({ nickname }) => nickname);
+    const post: Post = { messageId, room, text, unsaid, reached: [], missed: [], left: members.length };
     this.#posts.add(post);
     const time = Math.floor(unixAt(now));
+    const record = { messageId, conversation: `#${room}`, to: `#${room}`, text, reply, time } as const;
+    let isSaid = false;
+    const message = { ...record, until: time + POST_MILLIS };
+    // Nothing is said before it is on disk, or known that it cannot be.
+    archiving.put(now, { type: "sent", message }, (at, outcome) => {
+      if (outcome !== "known" && !isSaid && this.#posts.has(post)) say(at);
+      isSaid = true;
+    });
     const about = { messageId, time, text: parsed, room, ...(reply !== undefined && { reply }) };
-    for (const { fingerprint, nickname } of members) {
-      const part: Outgoing = { ...about, until: now + POST_MILLIS, waits: true };
-      this.#parts.set(part, { post, nickname });
-      submit(now, fingerprint, part);
-    }
+    const say = (at: Millis): void => {
+      post.unsaid = [];
+      for (const { fingerprint, nickname } of members) {
+        const part: Outgoing = { ...about, until: at + POST_MILLIS, waits: true };
+        this.#parts.set(part, { post, nickname });
+        submit(at, fingerprint, part);
+      }
+    };
   }
 
   #obstacle(room: RoomName, text: string, members: number): RoomUndeliveredReason | undefined {
@@ -81,27 +97,31 @@ export class RoomPosts {
     return this.#posts.size >= BOUNDS.queued ? "queue-full" : undefined;
   }
 
-  settled(message: Outgoing, settlement: Settlement): void {
+  settled(now: Millis, message: Outgoing, settlement: Settlement): void {
     const part = this.#parts.get(message);
     if (part === undefined) return;
     this.#parts.delete(message);
     const { post, nickname } = part;
     (settlement.type === "delivered" ? post.reached : post.missed).push(nickname);
     post.left -= 1;
-    if (post.left === 0) this.#finish(post);
+    if (post.left === 0) this.#finish(now, post);
   }
 
   /** Gives up all that is left: it is told whom it did not reach. */
-  leave(): void {
+  leave(now: Millis): void {
     for (const { post, nickname } of this.#parts.values()) post.missed.push(nickname);
+    for (const post of this.#posts) post.missed.push(...post.unsaid);
     this.#parts.clear();
-    for (const post of [...this.#posts]) this.#finish(post);
+    for (const post of [...this.#posts]) this.#finish(now, post);
   }
 
-  #finish(post: Post): void {
+  #finish(now: Millis, post: Post): void {
     this.#posts.delete(post);
     const { messageId, room, text, reached, missed } = post;
     const about = { messageId, room, text };
+    if (missed.length === 0)
+      this.#options.archiving.put(now, { type: "delivered", messageId, fingerprint: undefined });
+    else this.#options.archiving.put(now, { type: "failed", messageId, why: "not-confirmed" });
     if (missed.length === 0) this.#options.tell({ type: "room-delivered", ...about, reached });
     else this.#options.tell({ type: "room-undelivered", ...about, why: "not-reached", missed });
   }

@@ -10,7 +10,10 @@ export type SessionNotice = ChatNotice | { readonly type: "trouble"; readonly te
 
 /** How a message is sent. */
 export interface SendOptions {
-  /** So long it may wait for its peer to come online and to confirm; none: it is tried once, now. */
+  /**
+   * Given up after so long, if its peer does not come online and confirm; 0: it is tried once, now. Undefined: it is kept
+   * until it has arrived, for a month at most; to ADDRESS:PORT it is tried once.
+   */
   readonly waitMillis?: Millis;
   /** The message that it answers. */
   readonly reply?: MessageId;

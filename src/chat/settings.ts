@@ -1,3 +1,4 @@
+import type { Millis } from "../base/clock.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
 import type { RoomName, StatusText } from "../wire/mp2-values.ts";
 import type { Nickname } from "../wire/nickname.ts";
@@ -12,6 +13,8 @@ export interface ChatSettings {
   readonly hosts: readonly string[];
   readonly away?: boolean;
   readonly status?: StatusText;
+  /** What was said is kept so long; undefined: for ever. */
+  readonly retentionMillis?: Millis;
   /** Where to be from the start. */
   readonly rooms?: readonly RoomName[];
 }

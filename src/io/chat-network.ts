@@ -28,7 +28,7 @@ export interface ChatNetworkOptions {
 }
 
 /** What the network does for the core: everything but telling the user and keeping pins. */
-export type NetworkOutput = Exclude<ChatOutput, { type: "notice" } | { type: "pin" }>;
+export type NetworkOutput = Exclude<ChatOutput, { type: "notice" } | { type: "pin" } | { type: "archive" }>;
 
 /** All sockets of one client, behind the core's outputs and events. */
 export class ChatNetwork {

@@ -1,5 +1,6 @@
 import type { Clock, Millis, Random } from "../base/clock.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
+import type { ArchiveStore } from "../chat/archive.ts";
 import { ChatClient } from "../chat/client.ts";
 import type { ChatEvent, ChatOutput, Progress } from "../chat/events.ts";
 import type { ChatSnapshot } from "../chat/notices.ts";
@@ -10,6 +11,7 @@ import type { SctpEndpoint } from "../sctp/api.ts";
 import type { MessageId, RoomName, StatusText } from "../wire/mp2-values.ts";
 import type { Nickname } from "../wire/nickname.ts";
 import { Alarm } from "./alarm.ts";
+import { GatheredChanges } from "./chat-archive.ts";
 import type { RegistryPlace } from "./chat-hello.ts";
 import { ChatNetwork } from "./chat-network.ts";
 import { KeptPins } from "./chat-pins.ts";
@@ -26,6 +28,8 @@ export interface ChatShellOptions {
   readonly encapsulationPort: number;
   readonly identity: Identity;
   readonly pins: PinFile;
+  /** What was said; the caller closes it. */
+  readonly archive: ArchiveStore;
   readonly clock: Clock;
   readonly random: Random;
   /** Makes the SCTP endpoint with our port as its source port. */
@@ -39,6 +43,7 @@ export class ChatShell implements ChatSession {
   readonly #network: ChatNetwork;
   readonly #pins: KeptPins;
   readonly #alarm: Alarm;
+  readonly #changes: GatheredChanges;
   readonly #listeners = new Set<(notice: SessionNotice) => void>();
   #pumping = false;
   #pumpAsked = false;
@@ -49,7 +54,13 @@ export class ChatShell implements ChatSession {
     this.#options = options;
     this.#network = open.network;
     this.#pins = open.pins;
+    this.#changes = new GatheredChanges({
+      archive: options.archive,
+      onTrouble: (text) => this.tell({ type: "trouble", text }),
+    });
     this.#client = new ChatClient({
+      kept: options.archive.load(),
+      isLasting: options.archive.isLasting,
       settings,
       random,
       identity: { fingerprint: identity.fingerprint },
@@ -203,15 +214,24 @@ export class ChatShell implements ChatSession {
     if (this.#pumping || this.#closed) return;
     this.#pumping = true;
     try {
-      for (let out = this.#client.poll(); out !== undefined; out = this.#client.poll()) this.#perform(out);
+      this.#performAll();
+      for (let event = this.#changes.store(); event !== undefined; event = this.#changes.store()) {
+        this.#client.handle(this.#options.clock.now(), event);
+        this.#performAll();
+      }
     } finally {
       this.#pumping = false;
     }
     if (!this.#closed) this.#alarm.set(this.#client.nextDeadline());
   }
 
+  #performAll(): void {
+    for (let out = this.#client.poll(); out !== undefined; out = this.#client.poll()) this.#perform(out);
+  }
+
   #perform(out: ChatOutput): void {
     if (out.type === "notice") this.tell(out.notice);
+    else if (out.type === "archive") this.#changes.add(out);
     else if (out.type === "pin") this.#pins.change(out.change);
     else this.#network.perform(out);
   }

@@ -71,7 +71,6 @@ export class Mp2Link {
   #state: State = { type: "greeting", heard: false };
   /** Sent and not acknowledged. */
   readonly #unacknowledged = new Set<MessageId>();
-  #delivered: MessageId[] = [];
   #tokens = 0;
   #isTyping = false;
 
@@ -130,11 +129,9 @@ export class Mp2Link {
     this.#frame(message);
   }
 
-  /** Tells what became of messages; "delivered" goes out with what else is to be said at the end of `received`. */
+  /** Tells what became of messages. */
   acknowledge(ids: readonly MessageId[], state: AckState): void {
-    if (this.#state.type !== "up") return;
-    if (state === "delivered") this.#delivered.push(...ids);
-    else this.#acks(ids, state);
+    if (this.#state.type === "up") this.#acks(ids, state);
   }
 
   typing(active: boolean): void {
@@ -149,7 +146,6 @@ export class Mp2Link {
   /** Says why, and ends. */
   close(reason: CloseReason, text?: Notice): void {
     if (this.#state.type === "over") return;
-    this.#flush();
     this.#frame({ type: "close", reason, ...(text === undefined ? {} : { text }) });
     this.#emit({ type: "end" });
     this.#over({ by: "us", reason });
@@ -165,7 +161,6 @@ export class Mp2Link {
       if (this.isOver) return frames.length;
     }
     if (fault !== undefined) this.close("protocol");
-    else this.#flush();
     return frames.length;
   }
 
@@ -264,13 +259,6 @@ export class Mp2Link {
 
   #greet(): void {
     this.#frame({ type: "greeting", nick: this.#nick(), capabilities: CAPABILITIES });
-  }
-
-  /** One acknowledgement for all that came together. */
-  #flush(): void {
-    const ids = this.#delivered;
-    this.#delivered = [];
-    if (this.#state.type === "up") this.#acks(ids, "delivered");
   }
 
   #acks(ids: readonly MessageId[], state: AckState): void {

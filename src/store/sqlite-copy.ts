@@ -95,7 +95,7 @@ function* soundRows(
 }
 
 /** Calls `use` with the path of a copy in a private directory of the system's, and removes it. */
-function withCopy<Value>(path: string, use: (copy: string) => Value): Value {
+export function withCopy<Value>(path: string, use: (copy: string) => Value): Value {
   let directory: string | undefined;
   try {
     directory = mkdtempSync(join(tmpdir(), "multiproto-"));

@@ -32,10 +32,10 @@ const FAULT_BY_SYSTEM_CODE: Readonly<Record<string, StoreFault>> = {
 };
 
 const ADVICE: Readonly<Record<StoreFault, string>> = {
-  full: "free some space; the registry tries again by itself",
-  "read-only": "make the directory writable; the registry tries again by itself",
-  "no-access": "it has to belong to the user that the registry runs as",
-  corrupt: "at its next start the registry sets it aside and begins a new one",
+  full: "free some space; it is tried again by itself",
+  "read-only": "make the directory writable; it is tried again by itself",
+  "no-access": "it has to belong to the user that this runs as",
+  corrupt: "at the next start it is set aside and a new one is begun",
   "newer-schema": "install the newer version again, or move the file away to begin anew",
   locked: "is another registry running with this state directory?",
   io: "look for errors of the disk in the kernel's log",

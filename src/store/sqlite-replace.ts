@@ -6,26 +6,24 @@
 import { closeSync, existsSync, fsyncSync, openSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import type { UnixMillis } from "../base/clock.ts";
-import { MAX_CHANGES_PER_COMMIT, type StoreChange, type StoredState } from "../roster/store.ts";
 import { asStoreError, storeError } from "./sqlite-faults.ts";
-import { type SessionOptions, SqliteSession } from "./sqlite-session.ts";
 
 /** Damaged ones beside it. More mean a disk that somebody has to look at; nothing is deleted to make room. */
 export const MAX_SET_ASIDE = 16;
 const DAMAGED = ".damaged-";
+/** The file, its WAL, and the index of the WAL where several programs share it. */
+const SUFFIXES = ["", "-wal", "-shm"];
 
-/** Puts a new database with `state` in place of the damaged one. Returns where that is now. Throws a StoreError. */
-export function replaceDamaged(
-  path: string,
-  state: StoredState,
-  options: SessionOptions,
-  wall: UnixMillis,
-): string {
+/**
+ * Puts a new database in place of the damaged one: `fill` makes it whole where it is told. Returns where the damaged one
+ * is now. Throws a StoreError.
+ */
+export function replaceDamaged(path: string, wall: UnixMillis, fill: (draft: string) => void): string {
   const draft = `${path}.draft`;
   try {
     asideName(path, wall);
-    for (const suffix of ["", "-wal"]) rmSync(draft + suffix, { force: true });
-    fill(draft, state, options);
+    for (const suffix of SUFFIXES) rmSync(draft + suffix, { force: true });
+    fill(draft);
     renameSync(draft, `${path}.new`);
     return resumeReplacement(path, wall) ?? path;
   } catch (error) {
@@ -39,7 +37,7 @@ export function resumeReplacement(path: string, wall: UnixMillis): string | unde
   const aside = asideName(path, wall);
   try {
     // The WAL must be gone before the new file has the name: SQLite would take it for the new one's.
-    for (const suffix of ["", "-wal"]) {
+    for (const suffix of SUFFIXES) {
       if (existsSync(path + suffix)) renameSync(path + suffix, aside + suffix);
     }
     syncDirectory(dirname(path));
@@ -55,7 +53,7 @@ export function resumeReplacement(path: string, wall: UnixMillis): string | unde
 function asideName(path: string, wall: UnixMillis): string {
   const prefix = basename(path) + DAMAGED;
   const names = readdirSync(dirname(path)).filter(
-    (name) => name.startsWith(prefix) && !name.endsWith("-wal"),
+    (name) => name.startsWith(prefix) && !/-(wal|shm)$/.test(name),
   );
   if (names.length >= MAX_SET_ASIDE) {
     const why = `${names.length} damaged ones are there already, check the disk and move them away`;
@@ -65,21 +63,6 @@ function asideName(path: string, wall: UnixMillis): string {
   for (let number = 1; ; number += 1) {
     const name = path + DAMAGED + date + (number === 1 ? "" : `-${number}`);
     if (!existsSync(name) && !existsSync(`${name}-wal`)) return name;
-  }
-}
-
-function fill(path: string, { bindings, bans }: StoredState, options: SessionOptions): void {
-  const changes: StoreChange[] = [
-    ...bindings.map((binding) => ({ type: "bind", binding }) as const),
-    ...bans.map((ban) => ({ type: "ban", ban }) as const),
-  ];
-  const session = SqliteSession.open(path, options);
-  try {
-    for (let from = 0; from < changes.length; from += MAX_CHANGES_PER_COMMIT) {
-      session.commit(changes.slice(from, from + MAX_CHANGES_PER_COMMIT));
-    }
-  } finally {
-    session.close();
   }
 }
 

@@ -2,7 +2,13 @@ import type { DatabaseSync } from "node:sqlite";
 import { storeError } from "./sqlite-faults.ts";
 
 /** "mp2r": tells our files from those of other programs (file(1) shows it, too). */
-const APPLICATION_ID = 0x6d703272;
+const REGISTRY_ID = 0x6d703272;
+
+/** What a file of ours is: whose, and how its tables came to be. */
+export interface Schema {
+  readonly applicationId: number;
+  readonly migrations: readonly string[];
+}
 
 /** Beyond it a version number is damage, not the future. */
 const MAX_PLAUSIBLE_VERSION = 1_000;
@@ -36,27 +42,37 @@ export const MIGRATIONS: readonly string[] = [
    ) STRICT;`,
 ];
 
+/** The registry's, in a version. */
+export function registrySchema(migrations: readonly string[]): Schema {
+  return { applicationId: REGISTRY_ID, migrations };
+}
+
 /** Brings a database to the last version, in one transaction. Throws a StoreError "newer-schema" or "corrupt". */
-export function migrate(database: DatabaseSync, path: string, migrations: readonly string[]): void {
-  const version = pragma(database, "user_version");
-  if (version > migrations.length && version <= MAX_PLAUSIBLE_VERSION && isOurs(database)) {
-    const why = `its schema has version ${version}, this program knows ${migrations.length}`;
-    throw storeError("use", path, "newer-schema", why);
-  }
-  const isNew = version === 0 && isEmpty(database);
-  if (!isNew && !(version >= 1 && version <= migrations.length && isOurs(database))) {
-    throw storeError("use", path, "corrupt", "it is damaged, or none of ours");
-  }
+export function migrate(database: DatabaseSync, path: string, schema: Schema): void {
+  const { migrations, applicationId } = schema;
+  const version = versionOf(database, path, schema);
   if (version === migrations.length) return;
   database.exec("BEGIN IMMEDIATE");
   for (const migration of migrations.slice(version)) database.exec(migration);
   database.exec(
-    `PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${migrations.length}; COMMIT`,
+    `PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${migrations.length}; COMMIT`,
   );
 }
 
-function isOurs(database: DatabaseSync): boolean {
-  return pragma(database, "application_id") === APPLICATION_ID;
+/** Of a new one 0. Throws a StoreError "newer-schema" or "corrupt". */
+export function versionOf(database: DatabaseSync, path: string, schema: Schema): number {
+  const { migrations, applicationId } = schema;
+  const version = pragma(database, "user_version");
+  const isOurs = pragma(database, "application_id") === applicationId;
+  if (version > migrations.length && version <= MAX_PLAUSIBLE_VERSION && isOurs) {
+    const why = `its schema has version ${version}, this program knows ${migrations.length}`;
+    throw storeError("use", path, "newer-schema", why);
+  }
+  const isNew = version === 0 && isEmpty(database);
+  if (!isNew && !(version >= 1 && version <= migrations.length && isOurs)) {
+    throw storeError("use", path, "corrupt", "it is damaged, or none of ours");
+  }
+  return version;
 }
 
 function isEmpty(database: DatabaseSync): boolean {

@@ -1,6 +1,5 @@
-import { closeSync, openSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { errorCode, MisuseError } from "../base/errors.ts";
+import { MisuseError } from "../base/errors.ts";
 import {
   type Ban,
   type Binding,
@@ -9,10 +8,10 @@ import {
   MAX_BINDINGS,
   type StoreChange,
   type StoredState,
-  StoreError,
 } from "../roster/store.ts";
 import { foldNickname } from "../wire/nickname.ts";
 import { asStoreError, storeError } from "./sqlite-faults.ts";
+import { checkWritable, createEmpty } from "./sqlite-file.ts";
 import {
   banRow,
   bindingRow,
@@ -22,7 +21,7 @@ import {
   parseBinding,
   parseLineage,
 } from "./sqlite-rows.ts";
-import { migrate } from "./sqlite-schema.ts";
+import { migrate, registrySchema } from "./sqlite-schema.ts";
 
 /** A registry that is being restarted may hold the file so long; the start waits for it, at the very first call only. */
 const LOCK_WAIT_MILLIS = 1_000;
@@ -69,12 +68,12 @@ export class SqliteSession {
     const what = "open";
     let database: DatabaseSync | undefined;
     try {
-      create(path);
+      createEmpty(path);
       database = new DatabaseSync(path, { timeout: LOCK_WAIT_MILLIS });
       configure(database, options.maxPages);
       const check = database.prepare("PRAGMA quick_check(1)").get()?.quick_check;
       if (check !== "ok") throw storeError(what, path, "corrupt", `it is damaged: ${String(check)}`);
-      migrate(database, path, options.migrations);
+      migrate(database, path, registrySchema(options.migrations));
       checkWritable(database, path, options.migrations.length);
       return new SqliteSession(path, database);
     } catch (error) {
@@ -203,32 +202,8 @@ export class SqliteSession {
   }
 }
 
-/** The opener has seen that the file can be written; if SQLite says no, then a damaged header forbids it. */
-function checkWritable(database: DatabaseSync, path: string, version: number): void {
-  try {
-    // Only a statement that writes is refused. What is rolled back never comes to the disk.
-    database.exec(`BEGIN IMMEDIATE; PRAGMA user_version = ${version}; ROLLBACK`);
-  } catch (error) {
-    const refusal = asStoreError("open", path, error);
-    if (!(refusal instanceof StoreError) || refusal.fault !== "read-only") throw refusal;
-    throw storeError("open", path, "corrupt", "it is damaged: its header forbids writing", error);
-  }
-}
-
 function count({ changes }: { readonly changes: number | bigint }): number {
   return Number(changes);
-}
-
-/**
- * Makes the file so that nobody else can read it (SQLite gives its mode to the WAL). One that exists is not opened:
- * closing a second descriptor would drop this process's locks on it (fcntl(2)).
- */
-function create(path: string): void {
-  try {
-    closeSync(openSync(path, "wx", 0o600));
-  } catch (error) {
-    if (errorCode(error) !== "EEXIST") throw error;
-  }
 }
 
 function prepareAll(database: DatabaseSync) {

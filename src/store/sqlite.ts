@@ -1,12 +1,18 @@
-import { accessSync, chmodSync, constants, existsSync, mkdirSync, statSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock } from "../base/clock.ts";
-import { errorCode, errorText } from "../base/errors.ts";
 import type { LogEntry } from "../base/log.ts";
-import { type RegistryStore, type StoreChange, type StoredState, StoreError } from "../roster/store.ts";
+import {
+  MAX_CHANGES_PER_COMMIT,
+  type RegistryStore,
+  type StoreChange,
+  type StoredState,
+  StoreError,
+} from "../roster/store.ts";
 import { checkChanges } from "../roster/store-check.ts";
 import { NOTHING_STORED, salvage, stateOfCopy } from "./sqlite-copy.ts";
-import { asStoreError, storeError } from "./sqlite-faults.ts";
+import { asStoreError } from "./sqlite-faults.ts";
+import { checkAccess } from "./sqlite-file.ts";
 import { replaceDamaged, resumeReplacement } from "./sqlite-replace.ts";
 import { MIGRATIONS } from "./sqlite-schema.ts";
 import { MAX_FILE_PAGES, type SessionOptions, SqliteSession } from "./sqlite-session.ts";
@@ -75,25 +81,6 @@ function openWritable(
   return SqliteSession.open(path, session);
 }
 
-/** SQLite would open what cannot be written read-only without saying so, and read a WAL only where it can write. */
-function checkAccess(path: string, directory: string): void {
-  const isThere = existsSync(path);
-  for (const target of isThere ? [directory, path] : [directory]) {
-    try {
-      accessSync(target, constants.R_OK);
-    } catch (error) {
-      throw asStoreError("read", target, error);
-    }
-    try {
-      accessSync(target, constants.W_OK);
-    } catch (error) {
-      const why = errorCode(error) === "EROFS" ? "the file system is read-only" : errorText(error);
-      throw storeError("write", target, "read-only", why, error);
-    }
-  }
-  if (isThere && (statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o600);
-}
-
 function startAnew(
   path: string,
   session: SessionOptions,
@@ -108,7 +95,8 @@ function startAnew(
     // Where it cannot even be copied it stays, since an empty one in its place would give all names away.
     state = salvage(path);
     saved = `${state.bindings.length} nicknames and ${state.bans.length} bans in it were sound`;
-    const aside = replaceDamaged(path, state, session, options.clock.wall());
+    const sound = state;
+    const aside = replaceDamaged(path, options.clock.wall(), (draft) => fill(draft, sound, session));
     const text = `The registry's database was damaged and is now ${aside}; ${saved} and are kept`;
     log.push({ level: "error", text, fields: { cause: damage.message } });
     return { store: new SqliteStore(open, open()), log };
@@ -117,6 +105,22 @@ function startAnew(
     const text = `${damage.message}, but this failed: ${error.message}; ${saved}; until then no new nicknames`;
     log.push({ level: "error", text });
     return { store: new SqliteStore(open, state), log };
+  }
+}
+
+/** Makes a new database with `state`. */
+function fill(path: string, { bindings, bans }: StoredState, options: SessionOptions): void {
+  const changes: StoreChange[] = [
+    ...bindings.map((binding) => ({ type: "bind", binding }) as const),
+    ...bans.map((ban) => ({ type: "ban", ban }) as const),
+  ];
+  const session = SqliteSession.open(path, options);
+  try {
+    for (let from = 0; from < changes.length; from += MAX_CHANGES_PER_COMMIT) {
+      session.commit(changes.slice(from, from + MAX_CHANGES_PER_COMMIT));
+    }
+  } finally {
+    session.close();
   }
 }
 

@@ -103,6 +103,11 @@ export class Conversation {
         // Of several at once the last one says it all.
         if (this.#lastSent.get(foldNickname(notice.to)) !== notice.messageId) return [];
         return [quiet(`${nameText(notice.to)} has read it ✓✓`)];
+      case "waiting":
+        return [
+          { tone: "sent", text: `${this.#sentHead(notice.to)}: ${messageText(notice.text)}` },
+          ...noticeLines(notice, this.#context),
+        ];
       case "undelivered":
         this.#undelivered += 1;
         return [

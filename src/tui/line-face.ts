@@ -96,6 +96,7 @@ export class LineFace {
     if (notice.type === "typing") this.#typing.heard(notice.from, notice.active);
     else if (notice.type === "received") this.#typing.heard(notice.message.from, false);
     else if (notice.type === "delivered") this.#settle(notice.messageId);
+    else if (notice.type === "waiting") this.#settle(notice.messageId);
     else if (notice.type === "undelivered") this.#settle(notice.message.messageId);
     const lines = this.#conversation.lines(notice);
     if (lines.length > 0) this.#screen.print(...lines);

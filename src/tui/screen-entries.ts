@@ -95,7 +95,10 @@ function archivedState(message: ArchivedMessage): EntryState {
   if (message.direction === "in") return { type: "received", isRead: message.state === "read" };
   switch (message.state) {
     case "waiting":
-      return { type: "waiting", why: `not there yet: it goes when ${nameText(message.peer)} is online` };
+      return {
+        type: "waiting",
+        why: `kept for ${nameText(message.peer)}: it goes out when both of you are here`,
+      };
     case "failed":
       return { type: "failed", why: failureText(message.peer, message.why) };
     default:

@@ -5,7 +5,7 @@ import { type Line, nameText, quiet } from "./lines.ts";
 import { type Conversations, keyOf } from "./screen-conversations.ts";
 import type { TypingSigns } from "./typing.ts";
 import { noticeLines, type SearchContext } from "./wording.ts";
-import { undeliveredText } from "./wording-delivery.ts";
+import { undeliveredText, waitingText } from "./wording-delivery.ts";
 import { firstContactLines } from "./wording-peers.ts";
 import { roomLines, unpostedText } from "./wording-rooms.ts";
 
@@ -72,6 +72,9 @@ export class NoticeBoard {
       case "read":
         this.#settle(notice.to, notice.messageId, { type: notice.type });
         return undefined;
+      case "waiting":
+        this.#settle(notice.to, notice.messageId, { type: "waiting", why: waitingText(notice) });
+        return undefined;
       case "undelivered":
         this.#undelivered(notice);
         return undefined;
@@ -106,14 +109,14 @@ export class NoticeBoard {
     const conversation = this.#conversations.add(title);
     const at = this.#clock.wall();
     this.#conversations.received(conversation.key);
-    if (this.#conversations.isLoaded(conversation.key)) {
+    const others =
+      fingerprint === undefined ? [] : this.#session.pins.othersOf({ kind: "peer", name: from }, fingerprint);
+    const contact = firstContactLines(message, others);
+    // What is not in memory is read from the archive when it is opened; what is said here is kept nowhere else.
+    if (contact.length > 0 || this.#conversations.isLoaded(conversation.key)) {
       const transcript = this.#conversations.transcriptOf(conversation.key);
       transcript.received(message, at);
-      const others =
-        fingerprint === undefined
-          ? []
-          : this.#session.pins.othersOf({ kind: "peer", name: from }, fingerprint);
-      transcript.note(firstContactLines(message, others), at);
+      transcript.note(contact, at);
     }
     return title;
   }

@@ -1,4 +1,4 @@
-import type { UndeliveredMessage } from "../chat/notices.ts";
+import type { ChatNotice, UndeliveredMessage } from "../chat/notices.ts";
 import { nameText } from "./lines.ts";
 
 /** Why a message did not arrive, and what to do. */
@@ -9,6 +9,27 @@ export function undeliveredText(message: UndeliveredMessage): string {
       : "";
   const head = message.uncertain ? "not confirmed" : "not delivered";
   return `${head}${parts}: ${reasonText(message)}`;
+}
+
+/** Why a message waits, and what happens next. */
+export function waitingText(notice: Extract<ChatNotice, { type: "waiting" }>): string {
+  const { to, why, destination } = notice;
+  const name = nameText(to);
+  switch (why) {
+    case "offline":
+      return `kept for ${name}, who is offline: it goes out when ${name} is back`;
+    case "key-changed":
+      return `held: ${name} has another key than the one you know; it goes out when you accept that (see: /trust)`;
+    case "not-trusted-there":
+      return `held: ${name}'s client knows another key under your name; it goes out when ${name} accepts yours`;
+    case "left":
+      return `kept for ${name}: it goes out when you are back`;
+    default: {
+      const about = { messageId: notice.messageId, to, text: notice.text, why, destination };
+      const reason = reasonText({ ...about, partsDelivered: 0, parts: 0, uncertain: false, waited: true });
+      return `kept for ${name}, tried again by itself: ${reason}`;
+    }
+  }
 }
 
 function reasonText({ to, why, destination, uncertain }: UndeliveredMessage): string {

@@ -4,7 +4,7 @@ import type { AssociationEnd } from "../chat/events.ts";
 import type { ChatNotice, Refusal, RefusalNext, RegistryStanding } from "../chat/notices.ts";
 import type { SessionNotice } from "../chat/session.ts";
 import { alarm, bad, good, type Line, nameText, quiet } from "./lines.ts";
-import { undeliveredText } from "./wording-delivery.ts";
+import { undeliveredText, waitingText } from "./wording-delivery.ts";
 import { peerChangedLines } from "./wording-peers.ts";
 import { postedLines, roomLines, unpostedLines } from "./wording-rooms.ts";
 
@@ -47,6 +47,8 @@ export function noticeLines(notice: SessionNotice, context: SearchContext): read
       return unpostedLines(notice);
     case "peer-changed":
       return peerChangedLines(notice);
+    case "waiting":
+      return [quiet(waitingText(notice))];
     case "undelivered":
       return [bad(undeliveredText(notice.message))];
     case "ended":

@@ -141,7 +141,7 @@ test("a connection without messages is closed after minutes, and made again when
   assert.deepEqual(received(ola), ["one", "two"]);
 });
 
-test("read marks find their way after the connection was closed, and are tried once", () => {
+test("read marks find their way after the connection was closed, and again after a failure", () => {
   const net = new ChatNet([ADAM, OLA]);
   const [adam, ola] = [net.node(ADAM), net.node(OLA)];
   adam.client.send(0, "ola", "one");
@@ -154,10 +154,24 @@ test("read marks find their way after the connection was closed, and are tried o
   assert.equal(adam.notices().at(-1)?.type, "read");
   net.pass(400_000);
   net.mayConnect = () => false;
+  adam.client.send(net.now, "ola", "two");
+  net.pass(10_000);
+  net.mayConnect = () => true;
+  net.pass(10_000);
+  const two = ola.notices().at(-1);
+  assert.ok(two?.type === "received" && two.message.messageId);
+  net.pass(400_000);
+  net.mayConnect = () => false;
+  ola.client.markRead(net.now, "adam", [two.message.messageId]);
+  net.pass(30_000);
+  assert.equal(ola.archive.load().untold.length, 1);
   const dials = net.dials;
-  ola.client.markRead(net.now, "adam", [got.message.messageId]);
-  net.pass(60_000);
-  assert.equal(net.dials, dials + 1);
+  net.pass(600_000);
+  assert.ok(net.dials - dials <= 15, "rarely after a while");
+  net.mayConnect = () => true;
+  net.pass(120_000);
+  assert.equal(adam.notices().at(-1)?.type, "read");
+  assert.deepEqual(ola.archive.load().untold, []);
 });
 
 test("why a message does not arrive", () => {
@@ -170,7 +184,7 @@ test("why a message does not arrive", () => {
       .find(({ type }) => type === "undelivered");
     return notice?.type === "undelivered" && [notice.message.why, notice.message.uncertain];
   };
-  refused.node(ADAM).client.send(0, "ola", "hello");
+  refused.node(ADAM).client.send(0, "ola", "hello", { waitMillis: 0 });
   refused.pass(1_000);
   assert.deepEqual(why(refused), ["timeout", false]);
   const long = new ChatNet([ADAM, OLA]);
@@ -180,12 +194,12 @@ test("why a message does not arrive", () => {
   silent.onSend = (wire, bytes) => {
     if (bytes.length > 100) silent.freeze(wire);
   };
-  silent.node(ADAM).client.send(0, "ola", "y".repeat(100));
+  silent.node(ADAM).client.send(0, "ola", "y".repeat(100), { waitMillis: 0 });
   silent.pass(10_000);
   assert.deepEqual(why(silent), ["timeout", true]);
   const left = new ChatNet([ADAM, OLA]);
   left.delay = () => 50;
-  left.node(ADAM).client.send(0, "ola", "hello");
+  left.node(ADAM).client.send(0, "ola", "hello", { waitMillis: 0 });
   left.node(ADAM).client.leave(0);
   assert.deepEqual(why(left), ["left", false]);
 });

@@ -8,12 +8,14 @@ import type { ChatNotice } from "../../src/chat/notices.ts";
 import { Pins } from "../../src/chat/pins.ts";
 import type { ChatSettings } from "../../src/chat/settings.ts";
 import { applyPinChange } from "../../src/chat/trust.ts";
+import { MemoryArchive } from "../../src/store/archive-memory.ts";
 import { DISCOVERY_TO_CLIENT, DISCOVERY_TO_REGISTRY } from "../../src/wire/mp2-discovery.ts";
 import { encodeFrame, FrameReader } from "../../src/wire/mp2-frames.ts";
 import { MP2_PPID, PRESENCE_TO_CLIENT, PRESENCE_TO_REGISTRY } from "../../src/wire/mp2-presence.ts";
 import { REGISTRATION_TO_CLIENT, REGISTRATION_TO_REGISTRY } from "../../src/wire/mp2-registration.ts";
 import type { Change, RosterEntry } from "../../src/wire/mp2-roster.ts";
 import type { Address, Epoch, Nonce, Notice, Realm, SessionId } from "../../src/wire/mp2-values.ts";
+import { drainArchived } from "../support/archived.ts";
 import { nickname } from "./virtual-client.ts";
 
 export const UNIX = 1_764_000_000_000;
@@ -74,6 +76,7 @@ export class Mp2Client {
   readonly person: Person;
   now: Millis = 0;
   pins: Pins;
+  readonly archive: MemoryArchive;
   /** What the shell does with a change of the pins. */
   keepsPins = true;
   seals = new Seals("registry", KEYS);
@@ -84,8 +87,16 @@ export class Mp2Client {
   epoch = EPOCH;
   readonly #outputs: ChatOutput[] = [];
 
-  constructor(options: Partial<ChatSettings> & { person?: Person; pins?: Pins; random?: Random } = {}) {
-    const { person = ADAM, pins = Pins.none, random = seeded(1), ...settings } = options;
+  constructor(
+    options: Partial<ChatSettings> & {
+      person?: Person;
+      pins?: Pins;
+      random?: Random;
+      archive?: MemoryArchive;
+    } = {},
+  ) {
+    const { person = ADAM, pins = Pins.none, random = seeded(1), archive, ...settings } = options;
+    this.archive = archive ?? new MemoryArchive({ wall: () => UNIX + this.now, isLasting: true });
     this.person = person;
     this.pins = pins;
     this.client = new ChatClient({
@@ -94,6 +105,8 @@ export class Mp2Client {
       unixAt: (at) => UNIX + at,
       identity: { fingerprint: person.key },
       pins,
+      kept: this.archive.load(),
+      isLasting: true,
     });
   }
 
@@ -116,12 +129,12 @@ export class Mp2Client {
 
   /** Everything that it wants done since the last look; changes of pins are carried out. */
   drain(): readonly ChatOutput[] {
-    for (let out = this.client.poll(); out !== undefined; out = this.client.poll()) {
+    drainArchived(this.client, this.now, this.archive, (out) => {
       this.#outputs.push(out);
-      if (out.type !== "pin" || !this.keepsPins) continue;
+      if (out.type !== "pin" || !this.keepsPins) return;
       this.pins = applyPinChange(this.pins, out.change);
       this.handle({ type: "pins", pins: this.pins });
-    }
+    });
     return this.#outputs;
   }
 

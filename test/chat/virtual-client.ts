@@ -8,7 +8,9 @@ import type { ChatNotice } from "../../src/chat/notices.ts";
 import { Pins } from "../../src/chat/pins.ts";
 import { FALLBACK_MILLIS } from "../../src/chat/searching.ts";
 import type { WhenTaken } from "../../src/chat/settings.ts";
+import { MemoryArchive } from "../../src/store/archive-memory.ts";
 import { type Nickname, parseNickname } from "../../src/wire/nickname.ts";
+import { drainArchived } from "../support/archived.ts";
 
 export const REGISTRY = "10.0.0.1";
 
@@ -32,20 +34,30 @@ export function rosterBytes(...clients: readonly Item[]): Uint8Array {
 }
 
 /** In the middle of every range: no jitter. */
-const EVEN: Random = {
-  bytes: (length) => new Uint8Array(length),
-  below: (limit) => Math.floor(limit / 2),
-};
+function even(): Random {
+  let drawn = 0;
+  return {
+    // Numbers of messages: each another one.
+    bytes: (length) => {
+      drawn += 1;
+      return Uint8Array.from({ length }, (_, index) => (drawn >> (8 * (index % 4))) & 0xff);
+    },
+    below: (limit) => Math.floor(limit / 2),
+  };
+}
 
 /** A chat core on a virtual clock, with what it put out so far. */
 export class VirtualClient {
   readonly client: ChatClient;
+  readonly archive: MemoryArchive;
   now: Millis = 0;
   readonly #outputs: ChatOutput[] = [];
   #connections = 0;
   #association = 0;
 
-  constructor(options: { nick?: string; whenTaken?: WhenTaken } = {}) {
+  constructor(options: { nick?: string; whenTaken?: WhenTaken; archive?: MemoryArchive } = {}) {
+    this.archive =
+      options.archive ?? new MemoryArchive({ wall: () => 1_764_000_000_000 + this.now, isLasting: true });
     const settings = {
       nickname: nickname(options.nick ?? "adam"),
       whenTaken: options.whenTaken ?? "ask",
@@ -54,7 +66,9 @@ export class VirtualClient {
     } as const;
     this.client = new ChatClient({
       settings,
-      random: EVEN,
+      random: even(),
+      kept: this.archive.load(),
+      isLasting: true,
       unixAt: (at) => 1_764_000_000_000 + at,
       identity: { fingerprint: "aa".repeat(32) as Fingerprint },
       pins: Pins.none,
@@ -80,7 +94,7 @@ export class VirtualClient {
 
   /** Takes the outputs of one kind that came since the last look; the others stay. */
   take<Type extends ChatOutput["type"]>(type: Type): readonly Extract<ChatOutput, { type: Type }>[] {
-    for (let out = this.client.poll(); out !== undefined; out = this.client.poll()) this.#outputs.push(out);
+    drainArchived(this.client, this.now, this.archive, (out) => this.#outputs.push(out));
     const found: Extract<ChatOutput, { type: Type }>[] = [];
     for (const out of this.#outputs.splice(0)) {
       if (out.type === type) found.push(out as Extract<ChatOutput, { type: Type }>);

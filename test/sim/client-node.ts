@@ -3,7 +3,9 @@ import type { ChatEvent, ChatOutput, PinChange } from "../../src/chat/events.ts"
 import type { ChatNotice } from "../../src/chat/notices.ts";
 import { Pins } from "../../src/chat/pins.ts";
 import { type SctpEvent, WATCHED_SCTP_SETTINGS } from "../../src/sctp/api.ts";
+import { MemoryArchive } from "../../src/store/archive-memory.ts";
 import { type Nickname, parseNickname } from "../../src/wire/nickname.ts";
+import { drainArchived } from "../support/archived.ts";
 import type { NodeKey } from "./keys.ts";
 import type { Place } from "./network.ts";
 import { VirtualAlarm } from "./schedule.ts";
@@ -18,6 +20,8 @@ export class Profile {
   readonly key: NodeKey;
   readonly nickname: Nickname;
   pins: Pins = Pins.none;
+  /** A new program of the user begins with what is in it; of messages it remembers the ids. */
+  readonly archive = new MemoryArchive({ wall: () => 0 });
 
   constructor(key: NodeKey, nickname: string) {
     const parsed = parseNickname(nickname);
@@ -58,6 +62,8 @@ export class ClientNode {
       unixAt: world.unixAt,
       identity: { fingerprint },
       pins: profile.pins,
+      kept: profile.archive.load(),
+      isLasting: profile.archive.isLasting,
     });
     this.#alarm = new VirtualAlarm(world.schedule, () => this.do((core) => core.advance(world.now)));
     const udp = { address: place.address, port: place.port - 20_000 };
@@ -102,7 +108,7 @@ export class ClientNode {
   #pump(): void {
     if (this.#isPumping || this.#isGone) return;
     this.#isPumping = true;
-    for (let out = this.core.poll(); out !== undefined; out = this.core.poll()) this.#perform(out);
+    drainArchived(this.core, this.#world.now, this.profile.archive, (out) => this.#perform(out));
     this.#isPumping = false;
     if (!this.#isGone) this.#alarm.set(this.core.nextDeadline());
   }

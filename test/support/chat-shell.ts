@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Clock } from "../../src/base/clock.ts";
+import type { ArchiveStore } from "../../src/chat/archive.ts";
 import type { Peer } from "../../src/chat/notices.ts";
 import type { SessionNotice } from "../../src/chat/session.ts";
 import type { WhenTaken } from "../../src/chat/settings.ts";
@@ -11,6 +12,7 @@ import { Profile } from "../../src/io/profile.ts";
 import { systemRandom } from "../../src/io/random.ts";
 import { WATCHED_SCTP_SETTINGS } from "../../src/sctp/api.ts";
 import { createSctpEndpoint } from "../../src/sctp/index.ts";
+import { MemoryArchive } from "../../src/store/archive-memory.ts";
 import { parseNickname } from "../../src/wire/nickname.ts";
 import { type Owner, Watched } from "./until.ts";
 
@@ -23,6 +25,7 @@ export interface ShellPlace {
   readonly whenTaken?: WhenTaken;
   /** Kept from one shell to the next: the same key and pins. */
   readonly directory?: string;
+  readonly archive?: ArchiveStore;
 }
 
 /** A real client shell on loopback, and what it has told so far. */
@@ -62,6 +65,7 @@ export class TestShell {
       encapsulationPort: place.encapsulationPort ?? 9_899,
       identity,
       pins: profile.pins,
+      archive: place.archive ?? new MemoryArchive({ wall: systemClock.wall, isLasting: true }),
       clock: watchedClock(watched),
       random: systemRandom,
       createEndpoint: (localPort) =>

@@ -15,6 +15,7 @@ import { usableLinks } from "../../src/io/interfaces.ts";
 import { Profile } from "../../src/io/profile.ts";
 import { systemRandom } from "../../src/io/random.ts";
 import { createSctpEndpoint, WATCHED_SCTP_SETTINGS } from "../../src/sctp/index.ts";
+import { MemoryArchive } from "../../src/store/archive-memory.ts";
 import { parseNickname } from "../../src/wire/nickname.ts";
 
 const PORT = 10_001;
@@ -58,6 +59,7 @@ async function add(index: number): Promise<void> {
     encapsulationPort: ENCAPSULATION_PORT,
     identity,
     pins: profile.pins,
+    archive: new MemoryArchive({ wall: systemClock.wall }),
     clock: systemClock,
     random: systemRandom,
     createEndpoint: (localPort) =>

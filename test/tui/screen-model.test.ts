@@ -77,7 +77,7 @@ test("marks: on its way, delivered, read, waiting in words, failed with the reas
   archive.outgoing("ola", "later", { state: "waiting" });
   const kept = new ScreenScene({ roster: [peer("ola", { state: "offline", online: false })], archive });
   kept.type("\x1b1");
-  assert.match(kept.screen, /later ◷ waiting\n +not there yet: it goes when ola is online/);
+  assert.match(kept.screen, /later ◷ waiting\n +kept for ola: it goes out when both of you are here/);
 });
 
 test("what comes while nothing is typed opens; while something is, it is counted and a key shows it", () => {

@@ -1,0 +1,281 @@
+import type { UnixMillis } from "../base/clock.ts";
+import type { Fingerprint } from "../base/fingerprint.ts";
+import {
+  ARCHIVE_LIMITS,
+  type ArchiveChange,
+  type ArchivedIncoming,
+  type ArchivedMessage,
+  type ArchivedOutgoing,
+  type ArchiveStore,
+  type CommitResult,
+  type ConversationKey,
+  type ConversationSummary,
+  type IncomingRecord,
+  type KeptState,
+} from "../chat/archive.ts";
+import type { MessageId } from "../wire/mp2-values.ts";
+import { parseWords } from "./archive-words.ts";
+
+/** A program that keeps nothing on disk remembers so much. */
+const MAX_MESSAGES = 10_000;
+const MAX_IDS = 100_000;
+
+type Entry = ArchivedMessage & {
+  readonly until?: UnixMillis;
+  readonly wasTried?: boolean;
+  readonly told?: boolean;
+};
+
+/**
+ * An archive that lasts as long as its object does: for tests, simulations, and programs that run beside the holder of
+ * the presence. `failWith` is its failing disk.
+ */
+export class MemoryArchive implements ArchiveStore {
+  readonly isLasting: boolean;
+  readonly #wall: () => UnixMillis;
+  readonly #titles = new Map<ConversationKey, string>();
+  readonly #messages = new Map<number, Entry>();
+  /** Of `sender id`, when it came. */
+  readonly #known = new Map<string, UnixMillis>();
+  #seq = 0;
+  #failure: string | undefined;
+
+  /** `isLasting`: a simulated process leaves it behind for the next one. */
+  constructor(options: { wall: () => UnixMillis; isLasting?: boolean }) {
+    this.#wall = options.wall;
+    this.isLasting = options.isLasting ?? false;
+  }
+
+  /** From now on every commit fails; undefined ends that. */
+  failWith(text: string | undefined): void {
+    this.#failure = text;
+  }
+
+  load(): KeptState {
+    const outgoing = this.#all().filter((message) => message.direction === "out");
+    const incoming = this.#all().filter((message) => message.direction === "in");
+    return {
+      waiting: outgoing.flatMap((message) => {
+        const {
+          state,
+          messageId,
+          conversation,
+          peer: to,
+          text,
+          reply,
+          time,
+          until,
+          wasTried = false,
+        } = message;
+        if (state !== "waiting" || until === undefined) return [];
+        return [{ messageId, conversation, to, text, reply, time, until, wasTried }];
+      }),
+      unread: outgoing.flatMap(({ state, messageId, peer: to, text, fingerprint }) =>
+        state === "delivered" && fingerprint !== undefined ? [{ messageId, to, text, fingerprint }] : [],
+      ),
+      untold: incoming.flatMap(({ fingerprint, messageId, told }) =>
+        told === false && fingerprint !== undefined && messageId !== undefined
+          ? [{ fingerprint, messageId }]
+          : [],
+      ),
+      names: new Set(
+        [...this.#titles.keys()].filter((key) => key.startsWith("@")).map((key) => key.slice(1)),
+      ),
+    };
+  }
+
+  commit(changes: readonly ArchiveChange[]): CommitResult {
+    if (this.#failure !== undefined) return { type: "failed", text: this.#failure };
+    const known: number[] = [];
+    for (const [index, change] of changes.entries()) if (!this.#make(change)) known.push(index);
+    forgetOldest(this.#messages, MAX_MESSAGES);
+    forgetOldest(this.#known, MAX_IDS);
+    return { type: "stored", known };
+  }
+
+  conversations(): readonly ConversationSummary[] {
+    const summaries = new Map<ConversationKey, ConversationSummary>();
+    for (const last of this.#all()) {
+      const { unread = 0, waiting = 0 } = summaries.get(last.conversation) ?? {};
+      summaries.delete(last.conversation);
+      summaries.set(last.conversation, {
+        key: last.conversation,
+        title: this.#titles.get(last.conversation) ?? last.peer,
+        unread: unread + Number(last.state === "unread"),
+        waiting: waiting + Number(last.state === "waiting"),
+        last,
+      });
+    }
+    return [...summaries.values()].reverse().slice(0, ARCHIVE_LIMITS.conversations);
+  }
+
+  page: ArchiveStore["page"] = (key, { before = Infinity, after, limit }) => {
+    const within = this.#all().filter(
+      ({ seq, conversation }) =>
+        seq < before && seq > (after ?? -1) && (key ?? conversation) === conversation,
+    );
+    const most = Math.min(limit, ARCHIVE_LIMITS.page);
+    if (after !== undefined) return within.slice(0, most).map(plain);
+    return most === 0 ? [] : within.slice(-most).map(plain);
+  };
+
+  message(id: MessageId): ArchivedMessage | undefined {
+    const all = this.#all().filter(({ messageId }) => messageId === id);
+    const found = all.find(({ direction }) => direction === "out") ?? all[0];
+    return found && plain(found);
+  }
+
+  search: ArchiveStore["search"] = (text, { key, before = Infinity, limit }) => {
+    const words = parseWords(text);
+    if (words.type === "nothing") return [];
+    const has = words.type === "beginnings" ? hasBeginnings : hasAnywhere;
+    return this.#all()
+      .reverse()
+      .filter(
+        (message) =>
+          message.seq < before &&
+          (key ?? message.conversation) === message.conversation &&
+          words.words.every((word) => has(message.text, word)),
+      )
+      .slice(0, Math.min(limit, ARCHIVE_LIMITS.found))
+      .map(plain);
+  };
+
+  close(): void {}
+
+  #all(): Entry[] {
+    return [...this.#messages.values()];
+  }
+
+  /** False if the message is known. */
+  #make(change: ArchiveChange): boolean {
+    switch (change.type) {
+      case "sent": {
+        const { to: peer, ...record } = change.message;
+        const at = this.#wall();
+        if (!this.#isNew("", record.messageId, at)) return false;
+        if (!this.#titles.has(record.conversation)) this.#titles.set(record.conversation, peer);
+        const { conversation } = record;
+        const fresh = { direction: "out", state: "waiting", fingerprint: undefined, why: undefined } as const;
+        this.#add({ ...record, ...fresh, conversation, peer, at });
+        return true;
+      }
+      case "received":
+        return this.#received(change.message);
+      case "trying":
+      case "waiting":
+        this.#ours(change.messageId, (message) => ({ ...message, wasTried: change.type === "trying" }));
+        return true;
+      case "delivered": {
+        const { fingerprint } = change;
+        this.#ours(change.messageId, (message) => ({ ...message, state: "delivered", fingerprint }));
+        return true;
+      }
+      case "failed":
+        this.#ours(change.messageId, (message) => ({ ...message, state: "failed", why: change.why }));
+        return true;
+      case "prune":
+        this.#prune(change.textsBefore ?? 0, change.idsBefore);
+        return true;
+      default:
+        this.#mark(change);
+        return true;
+    }
+  }
+
+  #received({ message, conversation, at }: IncomingRecord): boolean {
+    const { messageId, fingerprint, from: peer, time, reply, ...rest } = message;
+    if (messageId !== undefined && fingerprint !== undefined && !this.#isNew(fingerprint, messageId, at))
+      return false;
+    this.#titles.set(conversation, peer);
+    const { text, address, standing } = rest;
+    const record = { conversation, peer, text, address, standing, messageId, fingerprint, reply };
+    this.#add({ ...record, direction: "in", state: "unread", time: time ?? at, at });
+    return true;
+  }
+
+  #mark(change: Extract<ArchiveChange, { type: "read-there" | "read-here" | "read-told" }>): void {
+    for (const [seq, message] of this.#messages) {
+      const isNamed = message.messageId !== undefined && change.messageIds.includes(message.messageId);
+      if (message.direction === "out") {
+        if (change.type !== "read-there" || !isNamed || message.state !== "delivered") continue;
+        if (message.fingerprint === change.fingerprint)
+          this.#messages.set(seq, { ...message, state: "read" });
+      } else if (change.type === "read-told") {
+        if (isNamed && message.fingerprint === change.fingerprint && message.told === false)
+          this.#messages.set(seq, { ...message, told: true });
+      } else if (change.type === "read-here" && message.state === "unread") {
+        if (isNamed) this.#messages.set(seq, { ...message, state: "read", told: false });
+        else if (message.messageId === undefined && message.conversation === change.conversation)
+          this.#messages.set(seq, { ...message, state: "read" });
+      }
+    }
+  }
+
+  #prune(textsBefore: UnixMillis, idsBefore: UnixMillis): void {
+    for (const [seq, { at, state }] of this.#messages)
+      if (at < textsBefore && state !== "waiting") this.#messages.delete(seq);
+    for (const [key, at] of this.#known)
+      if (at < idsBefore && this.#known.size > MAX_IDS) this.#known.delete(key);
+  }
+
+  #ours(id: MessageId, change: (message: Entry & ArchivedOutgoing) => Entry): void {
+    for (const [seq, message] of this.#messages) {
+      if (message.direction !== "out" || message.messageId !== id || message.state !== "waiting") continue;
+      this.#messages.set(seq, change(message));
+    }
+  }
+
+  #add(
+    message: Omit<ArchivedIncoming, "seq"> | (Omit<ArchivedOutgoing, "seq"> & { until: UnixMillis }),
+  ): void {
+    this.#seq += 1;
+    this.#messages.set(this.#seq, { seq: this.#seq, ...message });
+  }
+
+  #isNew(sender: Fingerprint | "", id: MessageId, at: UnixMillis): boolean {
+    const key = `${sender} ${id}`;
+    if (this.#known.has(key)) return false;
+    this.#known.set(key, at);
+    return true;
+  }
+}
+
+/** What readers are shown. */
+function plain(entry: Entry): ArchivedMessage {
+  const { until: _, wasTried: __, told: ___, ...message } = entry;
+  return message;
+}
+
+function hasBeginnings(text: string, word: string): boolean {
+  const tokens = tokensOf(text);
+  const phrase = tokensOf(word);
+  return tokens.some((_, at) =>
+    phrase.every((part, index) => {
+      const token = tokens[at + index];
+      return index === phrase.length - 1 ? token?.startsWith(part) === true : token === part;
+    }),
+  );
+}
+
+function hasAnywhere(text: string, word: string): boolean {
+  return text.toLowerCase().includes(word.toLowerCase());
+}
+
+/** As the index's tokenizer sees them. */
+function tokensOf(text: string): readonly string[] {
+  return (
+    text
+      .normalize("NFD")
+      .replace(/\p{M}/gu, "")
+      .toLowerCase()
+      .match(/[\p{L}\p{N}\p{Co}]+/gu) ?? []
+  );
+}
+
+function forgetOldest<Key>(map: Map<Key, unknown>, atMost: number): void {
+  for (const key of map.keys()) {
+    if (map.size <= atMost) return;
+    map.delete(key);
+  }
+}

@@ -1,0 +1,85 @@
+import type { DatabaseSync } from "node:sqlite";
+import type { Schema } from "./sqlite-schema.ts";
+
+/** A page of a face must not wait longer than this for another program's commit. */
+export const BUSY_MILLIS = 2_000;
+const PAGE_BYTES = 4_096;
+/** Of 4,096 bytes: 4 GiB, some ten million messages. */
+export const MAX_ARCHIVE_PAGES = (4 * 1_024 * 1_024 * 1_024) / PAGE_BYTES;
+const MAX_WAL_BYTES = 4 * 1_024 * 1_024;
+
+/**
+ * `direction` 0: to us, `state` unread or read, and once read, `told` whether the sender knows. 1: ours, `state` waiting,
+ * trying (mp1: it may have arrived), delivered, read, failed.
+ *
+ * `known` has the ids of what came, by the sender's key, and of what we sent, under none; it outlives the texts. `words`
+ * is the full-text index of `message`, which holds no text itself.
+ */
+const VERSION_1 = `
+  CREATE TABLE conversation (
+    id INTEGER PRIMARY KEY,
+    key TEXT NOT NULL UNIQUE,
+    title TEXT NOT NULL
+  ) STRICT;
+  CREATE TABLE message (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    conversation INTEGER NOT NULL REFERENCES conversation (id),
+    direction INTEGER NOT NULL,
+    message_id BLOB,
+    peer TEXT NOT NULL,
+    fingerprint BLOB,
+    address TEXT,
+    time INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    reply BLOB,
+    standing TEXT,
+    state TEXT NOT NULL,
+    why TEXT,
+    until INTEGER,
+    told INTEGER
+  ) STRICT;
+  CREATE INDEX message_of ON message (conversation, seq);
+  CREATE INDEX message_by_id ON message (message_id) WHERE message_id IS NOT NULL;
+  CREATE INDEX message_waiting ON message (conversation) WHERE direction = 1 AND state IN ('waiting', 'trying');
+  CREATE INDEX message_delivered ON message (seq) WHERE direction = 1 AND state = 'delivered';
+  CREATE INDEX message_unread ON message (conversation) WHERE direction = 0 AND state = 'unread';
+  CREATE INDEX message_untold ON message (seq) WHERE direction = 0 AND told = 0;
+  CREATE TABLE known (
+    sender BLOB NOT NULL,
+    id BLOB NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (sender, id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX known_at ON known (at);
+  CREATE VIRTUAL TABLE words USING fts5 (
+    text, content = 'message', content_rowid = 'seq', columnsize = 0,
+    tokenize = 'unicode61 remove_diacritics 2', prefix = '2 3'
+  );
+  INSERT INTO words (words, rank) VALUES ('secure-delete', 1);
+  CREATE TRIGGER message_inserted AFTER INSERT ON message BEGIN
+    INSERT INTO words (rowid, text) VALUES (new.seq, new.text);
+  END;
+  CREATE TRIGGER message_deleted AFTER DELETE ON message BEGIN
+    INSERT INTO words (words, rowid, text) VALUES ('delete', old.seq, old.text);
+  END;`;
+
+/** "mp2c". What was released is never edited: append. */
+export const ARCHIVE_SCHEMA: Schema = { applicationId: 0x6d703263, migrations: [VERSION_1] };
+
+/**
+ * Locking as it comes: other programs of the user read, and `history forget` writes, while the holder of the presence is
+ * there. secure_delete: what is forgotten is gone from the file. Commits are synchronous=FULL or NORMAL, by what is in
+ * them: see {@link ArchiveStore.commit}.
+ */
+export function configureArchive(database: DatabaseSync, maxPages: number): void {
+  database.exec(`
+    PRAGMA trusted_schema = OFF;
+    PRAGMA cell_size_check = ON;
+    PRAGMA page_size = ${PAGE_BYTES};
+    PRAGMA journal_mode = WAL;
+    PRAGMA journal_size_limit = ${MAX_WAL_BYTES};
+    PRAGMA secure_delete = ON;
+    PRAGMA max_page_count = ${maxPages};
+  `);
+}

@@ -6,8 +6,9 @@ import { BINDINGS, EDITING_HELP } from "./screen-keys.ts";
 import { lineRows } from "./screen-rows.ts";
 import { type Row, span } from "./screen-style.ts";
 import { displayLine, type EmojiSupport } from "./screen-text.ts";
-import { cutToWidth, padToWidth } from "./screen-wrap.ts";
+import { cutToWidth, padToWidth, wrapToWidth } from "./screen-wrap.ts";
 import { dayOf, timeOfDay } from "./time.ts";
+import { textWidth } from "./width.ts";
 import { MARKS_HELP } from "./wording-peers.ts";
 
 /** What covers the transcript for a while. */
@@ -41,13 +42,32 @@ export function helpPage(): Panel {
     plain(""),
     plain("SIGNS"),
     ...table(signs),
-    ...MARKS_HELP.map(plain),
+    ...MARKS_HELP.map((text) => plain(text.replace(/ {2,}/, SEPARATOR))),
   ];
   return { type: "page", title: "Help", lines, top: 0 };
 }
 
 function table(pairs: readonly (readonly [string, string])[]): readonly Line[] {
-  return pairs.map(([left, right]) => plain(`${padToWidth(left, 27)} ${right}`));
+  return pairs.map(([left, right]) => plain(`${left}${SEPARATOR}${right}`));
+}
+
+/** Between the two columns of a table, whose second one is broken into rows by itself. */
+const SEPARATOR = "\t";
+const FIRST_COLUMN = 28;
+
+function pageRows(line: Line, columns: number): readonly Row[] {
+  const [left = "", right] = line.text.split(SEPARATOR);
+  if (right === undefined) return lineRows(line, columns);
+  const isRoomy = columns >= 60;
+  const first = padToWidth(left, isRoomy ? FIRST_COLUMN : 0);
+  const room = Math.max(2, columns - (isRoomy ? textWidth(first) + 3 : 4));
+  const rows = wrapToWidth(right, room);
+  if (!isRoomy)
+    return [[span(`  ${left}`, "strong")], ...rows.map((text): Row => [span("    "), span(text)])];
+  return rows.map((text, index) => [
+    span(`  ${index === 0 ? first : padToWidth("", textWidth(first))} `, "strong"),
+    span(text),
+  ]);
 }
 
 export function searchFor(archive: ArchiveReader | undefined, words: string): Panel {
@@ -66,7 +86,7 @@ export function panelRows(
   }: { columns: number; height: number; emoji: EmojiSupport; hasArchive: boolean },
 ): readonly Row[] {
   if (panel.type === "page") {
-    const rows = panel.lines.flatMap((line) => lineRows(line, columns));
+    const rows = panel.lines.flatMap((line) => pageRows(line, columns));
     const top = Math.max(0, Math.min(panel.top, rows.length - height));
     return rows.slice(top, top + height);
   }

@@ -4,7 +4,6 @@ import type { ReceivedMessage } from "../chat/notices.ts";
 import type { MessageId } from "../wire/mp2-values.ts";
 import { type Line, nameText } from "./lines.ts";
 import { undeliveredText } from "./wording-delivery.ts";
-import { senderText } from "./wording-peers.ts";
 
 /** What stands in a transcript. */
 export type Entry = MessageEntry | NoteEntry;
@@ -27,8 +26,10 @@ export interface MessageEntry {
   /** Its place in the archive, if it came from there. */
   readonly seq: number | undefined;
   readonly id: MessageId | undefined;
-  /** "ola", "ola*", "ola(?) at 10.0.0.7"; of ours: undefined. */
+  /** "ola", "ola*", "ola(?)"; of ours: undefined. */
   readonly from: string | undefined;
+  /** Of "ola(?)": where it came from. */
+  readonly origin: string | undefined;
   readonly at: UnixMillis;
   /** When it was written, where that is much earlier. */
   readonly written: UnixMillis | undefined;
@@ -58,8 +59,21 @@ const LATE_MILLIS = 300_000;
 export function ofArchived(key: number, message: ArchivedMessage, quote: Quote | undefined): MessageEntry {
   const { seq, messageId: id, at, text, time } = message;
   const from = message.direction === "in" ? archivedSender(message) : undefined;
+  const origin = message.direction === "in" && message.standing === "mismatch" ? message.address : undefined;
   const written = message.direction === "in" && at - time > LATE_MILLIS ? time : undefined;
-  return { kind: "message", key, seq, id, from, at, written, text, quote, state: archivedState(message) };
+  return {
+    kind: "message",
+    key,
+    seq,
+    id,
+    from,
+    origin,
+    at,
+    written,
+    text,
+    quote,
+    state: archivedState(message),
+  };
 }
 
 export function ofReceived(
@@ -75,7 +89,8 @@ export function ofReceived(
     key,
     seq: undefined,
     id,
-    from: senderText(message),
+    from: markedName(message.from, message.standing),
+    origin: message.standing === "mismatch" ? message.address : undefined,
     written,
     text,
     state,
@@ -86,9 +101,12 @@ export function ofReceived(
 /** Who wrote it, for a quote or a list of what was found. */
 export function archivedSender(message: ArchivedMessage): string {
   if (message.direction === "out") return "you";
-  const { peer, standing, address } = message;
-  if (standing === "mismatch") return `${nameText(peer)}(?) at ${nameText(address)}`;
-  return standing === "unverified" ? `${nameText(peer)}*` : nameText(peer);
+  return markedName(message.peer, message.standing);
+}
+
+function markedName(name: string, standing: ReceivedMessage["standing"]): string {
+  const mark = standing === "mismatch" ? "(?)" : standing === "unverified" ? "*" : "";
+  return `${nameText(name)}${mark}`;
 }
 
 function archivedState(message: ArchivedMessage): EntryState {

@@ -68,9 +68,12 @@ export function transcriptRows(state: ScreenState, columns: number): TranscriptR
   );
 }
 
+/** Room for "(?)" behind a name. */
+const MARK_COLUMNS = 3;
+
 function nameColumns({ conversations }: ScreenState): number {
   const title = conversations.current?.title ?? "";
-  const width = title.startsWith("#") ? 12 : textWidth(nameText(title)) + 1;
+  const width = title.startsWith("#") ? 12 : textWidth(nameText(title)) + MARK_COLUMNS;
   return Math.max(4, Math.min(16, width));
 }
 

@@ -1,5 +1,5 @@
 import type { UnixMillis } from "../base/clock.ts";
-import type { Line, Tone } from "./lines.ts";
+import { type Line, nameText, type Tone } from "./lines.ts";
 import type { Entry, MessageEntry, NoteEntry } from "./screen-entries.ts";
 import type { RowSource } from "./screen-scroll.ts";
 import { type Row, type Span, type Style, span } from "./screen-style.ts";
@@ -104,7 +104,7 @@ function messageRows(entry: MessageEntry, look: TranscriptLook, isMarked: boolea
   const nameStyle: Style = entry.from === undefined ? "own" : "name";
   const isNarrow = columns < NARROW;
   const nameWidth = isNarrow ? textWidth(name) : look.nameColumns;
-  const shownName = padToWidth(cutToWidth(displayLine(name, emoji), nameWidth), nameWidth);
+  const shownName = padToWidth(shortName(displayLine(name, emoji), nameWidth), nameWidth);
   const head: Row = [
     span(isMarked ? "▸" : " ", "hit"),
     span(`${timeOfDay(entry.at)} `, "quiet"),
@@ -116,6 +116,12 @@ function messageRows(entry: MessageEntry, look: TranscriptLook, isMarked: boolea
   const body = bodyRows(entry, { room, emoji, isMarked });
   if (isNarrow) return [head, ...body.map((row) => [span("  "), ...row])];
   return body.map((row, index) => (index === 0 ? [...head, ...row] : [span(" ".repeat(indent)), ...row]));
+}
+
+/** Cut, but for the mark that says how far the name may be believed. */
+function shortName(name: string, columns: number): string {
+  const [, bare = name, mark = ""] = /^(.*?)(\(\?\)|\*)?$/u.exec(name) ?? [];
+  return cutToWidth(bare, columns - mark.length) + mark;
 }
 
 function bodyRows(
@@ -158,7 +164,8 @@ function markOf({ state }: MessageEntry): string {
   }
 }
 
-function remarks({ state, written }: MessageEntry): readonly (readonly [string, Style])[] {
+function remarks({ state, written, origin }: MessageEntry): readonly (readonly [string, Style])[] {
+  if (origin !== undefined) return [[`suspicious: without a key, from ${nameText(origin)}`, "bad"]];
   if (state.type === "waiting") return [[state.why, "quiet"]];
   if (state.type === "failed") return [[state.why, "bad"]];
   return written === undefined ? [] : [[`written ${dayAndTime(written)}`, "quiet"]];

@@ -115,6 +115,7 @@ export class Transcript {
       seq: undefined,
       id,
       from: undefined,
+      origin: undefined,
       at,
       written: undefined,
       text,

@@ -55,15 +55,17 @@ test("a key that contradicts the pin is an attack until the user accepts it, by 
   await adam.online();
   const warning = await adam.hears("peer-changed");
   assert.deepEqual([warning.pinned, warning.offered], [other, ola.shell.fingerprint]);
-  const refused = adam.shell.send("ola", "secret");
+  const refused = adam.shell.send("ola", "secret", { waitMillis: 0 });
   const { message } = await adam.hears("undelivered", (notice) => notice.message.messageId === refused);
   assert.equal(message.why, "key-changed");
+  const held = adam.shell.send("ola", "held");
+  await adam.hears("waiting", (notice) => notice.messageId === held && notice.why === "key-changed");
   adam.profile.pins.update((pins) => pins.accept(subject, ola.shell.fingerprint, 2));
   await adam.sees("ola", ({ trust }) => trust === "verified");
   const id = adam.shell.send("ola", "hello");
   await adam.hears("delivered", (notice) => notice.messageId === id);
   const texts = ola.notices.flatMap((notice) => (notice.type === "received" ? [notice.message.text] : []));
-  assert.deepEqual(texts, ["hello"]);
+  assert.deepEqual(texts, ["held", "hello"]);
 });
 
 test("a registry with another key than the one known is not used", async (t) => {

@@ -1,3 +1,4 @@
+import { NOTHING_KEPT } from "../../src/chat/archive.ts";
 import { ChatClient } from "../../src/chat/client.ts";
 import type { ChatEvent, ChatOutput, PinChange } from "../../src/chat/events.ts";
 import type { ChatNotice } from "../../src/chat/notices.ts";
@@ -20,7 +21,7 @@ export class Profile {
   readonly key: NodeKey;
   readonly nickname: Nickname;
   pins: Pins = Pins.none;
-  /** A new program of the user begins with what is in it; of messages it remembers the ids. */
+  /** By which the next process knows what came already. */
   readonly archive = new MemoryArchive({ wall: () => 0 });
 
   constructor(key: NodeKey, nickname: string) {
@@ -62,7 +63,8 @@ export class ClientNode {
       unixAt: world.unixAt,
       identity: { fingerprint },
       pins: profile.pins,
-      kept: profile.archive.load(),
+      // What the last process had not sent ends with it: the model counts it as an orphan.
+      kept: NOTHING_KEPT,
       isLasting: profile.archive.isLasting,
     });
     this.#alarm = new VirtualAlarm(world.schedule, () => this.do((core) => core.advance(world.now)));

@@ -74,6 +74,9 @@ const PACKAGES: Readonly<Record<string, { readonly only: RegExp; readonly reason
     reason: "loaded lazily, to make a certificate and for nothing else",
   },
   asn1js: { only: /^io\/certificate\.ts$/, reason: "the values that pkijs is built of" },
+  ink: { only: /^tui\/.*\.tsx$/, reason: "views alone know what draws them" },
+  react: { only: /^tui\/.*\.tsx$/, reason: "views alone know what draws them" },
+  "string-width": { only: /^tui\/width\.ts$/, reason: "one place counts columns, as ink does" },
   commander: { only: /^(bin|ctl)\//, reason: "argv ends where programs begin" },
 };
 
@@ -176,6 +179,20 @@ test("each package is imported where it belongs, and really is", () => {
     assert.ok(users.length > 0, `${name} is not used`);
     for (const { path } of users) assert.match(path, only, `${path} imports ${name}: ${reason}`);
   }
+});
+
+test("views are loaded by the full-screen face alone, when it starts", () => {
+  for (const { path, code } of SOURCES) {
+    if (/^import (?!type\b)[^;]*\.tsx"/m.test(code))
+      assert.match(path, /\.tsx$/, `${path} loads ink at its start`);
+    if (/\bimport\("[^"]*\.tsx"\)/.test(code)) assert.equal(path, "tui/screen-face.ts");
+  }
+});
+
+test("JSX stands in views alone", () => {
+  const views = SOURCES.filter(({ path }) => path.endsWith(".tsx"));
+  assert.ok(views.length > 0);
+  for (const { path } of views) assert.match(path, /^tui\//, `${path}: only src/tui has views`);
 });
 
 test("no other package is imported at all", () => {

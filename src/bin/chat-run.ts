@@ -1,5 +1,6 @@
 import { userInfo } from "node:os";
 import { escapeText } from "../base/text.ts";
+import type { ArchiveReader } from "../chat/archive.ts";
 import { EXIT } from "../chat/exit-codes.ts";
 import type { PresenceSettings, WhenTaken } from "../chat/settings.ts";
 import { makeArchivePlace } from "../io/archive-path.ts";
@@ -14,11 +15,9 @@ import { systemRandom } from "../io/random.ts";
 import { createSctpEndpoint, WATCHED_SCTP_SETTINGS } from "../sctp/index.ts";
 import type { NamedHost } from "../service/chat-configuration.ts";
 import { type HeldShell, Presence } from "../service/presence.ts";
-import { openArchive } from "../store/sqlite-archive.ts";
+import { openArchive, openArchiveReader } from "../store/sqlite-archive.ts";
 import { runBackground } from "../tui/background.ts";
 import { jsonLine } from "../tui/json.ts";
-import { LineFace } from "../tui/line-face.ts";
-import { historyPath } from "../tui/line-history.ts";
 import { runPlain } from "../tui/line-plain.ts";
 import { messageReport } from "../tui/reports.ts";
 import type { ScriptContext } from "../tui/scripts.ts";
@@ -38,6 +37,8 @@ export interface ChatOptions {
   /** From the configuration: run for each message. */
   readonly onMessage?: readonly string[];
   readonly background?: boolean;
+  /** The line interface, in a terminal too. */
+  readonly plain?: boolean;
   /** Of this program. */
   readonly version: string;
 }
@@ -53,13 +54,22 @@ export async function converse(options: ChatOptions, isTyped: Typed): Promise<nu
   return withPresence(options, { taken, isTyped }, async (session, context) => {
     const common = { session, clock: systemClock, context };
     if (!isTerminal) return runPlain({ ...common, input: process.stdin, output: process.stdout });
+    // Faces are loaded here: scripts do without what draws them.
+    const { historyPath } = await import("../tui/line-history.ts");
     const hasColor = (process.env.NO_COLOR ?? "") === "" && process.env.TERM !== "dumb";
     const terminal = { input: process.stdin, output: process.stdout, hasColor };
-    return new LineFace({
-      ...common,
-      ...terminal,
-      historyPath: historyPath(process.env, options.profile),
-    }).run();
+    const face = { ...common, ...terminal, historyPath: historyPath(process.env, options.profile) };
+    if (options.plain === true || process.env.TERM === "dumb") {
+      const { LineFace } = await import("../tui/line-face.ts");
+      return new LineFace(face).run();
+    }
+    const { runScreen } = await import("../tui/screen-face.ts");
+    const archive = archiveReader(options);
+    try {
+      return await runScreen({ ...face, archive });
+    } finally {
+      archive?.close();
+    }
   });
 }
 
@@ -114,6 +124,16 @@ async function withPresence(
     return await use(presence, { place: placeText(presence.settings) });
   } finally {
     await presence.close();
+  }
+}
+
+/** What was said, beside whoever writes it; undefined where the disk does not even take an empty archive. */
+function archiveReader({ dataDir, profile }: ChatOptions): ArchiveReader | undefined {
+  try {
+    return openArchiveReader(makeArchivePlace(process.env, dataDir, profile));
+  } catch {
+    // Whoever holds the presence has told why.
+    return undefined;
   }
 }
 

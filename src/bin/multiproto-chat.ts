@@ -51,6 +51,7 @@ async function main(): Promise<number> {
     .option("--interface <name>", "search on this network interface only")
     .option("--port <n>", "port of the registry", portNumber, DEFAULT_PORT)
     .option("--no-legacy", "only registries and people with keys: nothing by mp1")
+    .option("--plain", "lines instead of the full screen")
     .option("--data-dir <dir>", "where your keys are (default: ~/.local/share/multiproto)")
     .option("--encapsulation-port <n>", "its UDP port for SCTP", portNumber, DEFAULT_ENCAPSULATION_PORT)
     .option("--profile <name>", "another you: its own key, its own settings in chat.toml")

@@ -16,3 +16,12 @@ export function timeOfDayAt(clock: Clock, at: Millis): string {
 export function isoTime(at: UnixMillis): string {
   return new Date(Math.min(Math.max(at, 0), MAX_UNIX_MILLIS)).toISOString();
 }
+
+const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/** "Wed 25 Nov 2026" in local time. */
+export function dayOf(wall: UnixMillis): string {
+  const time = new Date(Math.min(Math.max(wall, 0), MAX_UNIX_MILLIS));
+  return `${DAYS[time.getDay()]} ${time.getDate()} ${MONTHS[time.getMonth()]} ${time.getFullYear()}`;
+}

@@ -160,7 +160,8 @@ export class NoticeBoard {
     const lines = noticeLines(notice, this.#context);
     if (lines.length === 0) return;
     if (lines.some(({ tone }) => tone === "alarm")) {
-      if (this.#alarms.length < MAX_ALARMS) this.#alarms = [...this.#alarms, lines];
+      const isThere = this.#alarms.some((alarm) => textOf(alarm) === textOf(lines));
+      if (!isThere && this.#alarms.length < MAX_ALARMS) this.#alarms = [...this.#alarms, lines];
       return;
     }
     this.#keep(lines);
@@ -171,4 +172,8 @@ export class NoticeBoard {
   #keep(lines: readonly Line[]): void {
     this.#log = [...this.#log, ...lines].slice(-MAX_LOG);
   }
+}
+
+function textOf(lines: readonly Line[]): string {
+  return lines.map(({ text }) => text).join("\n");
 }

@@ -37,14 +37,14 @@ export const COMMAND_HELP: readonly (readonly [string, string])[] = [
   ["TEXT", "write to the one you talk to"],
   ["//TEXT", "write a text that begins with / or is a command's name"],
   ["exit", "leave (also Ctrl-D, or Ctrl-C twice)"],
-  ["/join #ROOM", "be in a room, and talk to all who are; /part leaves it, /rooms lists them"],
+  ["/join #ROOM", "be in a room; /part leaves it, /rooms lists them"],
   ["/away [TEXT]", "you are away, and why; /back ends that"],
   ["/nick NAME", "be called NAME from now on, with the same key"],
   ["/talk NAME", "what you type goes to NAME from then on"],
-  ["/verify NAME", "your key and NAME's, to be read aloud to each other; if they agree: /trust accept NAME"],
-  ["/fingerprint [NAME]", "the digits of NAME's key, or of yours, to be read to each other"],
+  ["/verify NAME", "your key and NAME's, to be read aloud to each other"],
+  ["/fingerprint [NAME]", "the digits of NAME's key, or of yours"],
   ["/trust", "the keys that you have seen; also: /trust accept NAME [DIGITS], /trust forget NAME"],
-  ["/help", "this help; list, msg and exit also work with a / before them"],
+  ["/help", "this help; list, msg and exit work with a / as well"],
 ];
 
 /** The commands as they are completed by Tab. */

@@ -204,7 +204,9 @@ export class Deliveries {
     delivery.state = { type: "queued" };
     // Sent in an earlier life: what became of it was told then.
     if (outcome === "known") this.#remove(delivery);
-    this.#proceed(now, keyOf(delivery.to));
+    const key = keyOf(delivery.to);
+    if (this.#deadlines.at(key, "retry") === undefined) this.#proceed(now, key);
+    else this.#tellBehind(key, this.#queues.get(key)?.[0]?.told ?? "offline");
   }
 
   /** Sends on what can be sent of a queue, waits with it, or gives it up. */
@@ -222,7 +224,7 @@ export class Deliveries {
         // By mp1 what goes before must be through.
         if (route.type === "mp1" && queue[0] === next) this.#mark(now, next, route.place);
         if (route.type === "wait") {
-          this.#tellWaiting(next, route.why);
+          this.#tellBehind(key, route.why);
           this.#deadlines.set(key, "wait", next.until);
         }
         return;
@@ -353,6 +355,12 @@ export class Deliveries {
     const waited = delivery.patience !== "once";
     const message = { messageId, to, text, why, destination, partsDelivered, parts, uncertain, waited };
     this.#tell({ type: "undelivered", message });
+  }
+
+  /** The first that waits, and those that wait for it to go. */
+  #tellBehind(key: string, why: WaitingReason): void {
+    for (const delivery of this.#queues.get(key) ?? [])
+      if (delivery.state.type === "queued") this.#tellWaiting(delivery, why);
   }
 
   /** Once for each reason; scripts that wait for a limited time learn how it ended. */

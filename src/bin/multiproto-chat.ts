@@ -8,6 +8,7 @@ import { EXIT } from "../chat/exit-codes.ts";
 import { runList, runListen, runSend } from "../tui/scripts.ts";
 import { DEFAULT_ENCAPSULATION_PORT, DEFAULT_PORT } from "../wire/mp1-discovery.ts";
 import { count, duration, hostsAndPorts, nickname, portNumber } from "./chat-arguments.ts";
+import { addHistoryCommands } from "./chat-history.ts";
 import { type ChatOptions, converse, runWith } from "./chat-run.ts";
 import { addTrustCommands } from "./chat-trust.ts";
 
@@ -18,6 +19,7 @@ Examples:
   make && multiproto-chat send ola 'build is green'
   uptime | multiproto-chat send ola - --wait 30s   wait until she is online
   multiproto-chat listen --count 1                 print one message and end
+  multiproto-chat history search deploy --with ola what was said of it
   multiproto-chat fingerprint                      your key, to be read to others
 
 Exit codes: 0 done (send: confirmed by the peer), 1 failure, 2 usage, 5 nobody of that name,
@@ -74,6 +76,9 @@ async function main(): Promise<number> {
     .action(async ({ json = false, count }: { json?: boolean; count?: number }) => {
       code = await runWith(program.opts<ChatOptions>(), (context) => runListen(context, { json, count }));
     });
+  addHistoryCommands(program, (ended) => {
+    code = ended;
+  });
   addTrustCommands(program, (ended) => {
     code = ended;
   });

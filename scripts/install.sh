@@ -140,6 +140,8 @@ configure() {
 install_units() {
   install -D -m 644 systemd/multiproto.service /usr/lib/systemd/system/multiproto.service
   install -D -m 644 systemd/multiproto.socket /usr/lib/systemd/system/multiproto.socket
+  # For users who want to be online without an open chat: systemctl --user enable --now multiproto-chat
+  install -D -m 644 systemd/user/multiproto-chat.service /usr/lib/systemd/user/multiproto-chat.service
 }
 
 start_registry() {

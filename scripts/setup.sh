@@ -121,19 +121,21 @@ build_native() {
 }
 
 # Makes a program one file with all that it imports. Looking up and reading some thirty modules is most of the time that
-# a short command takes (docs/decisions/0005-one-file-for-multiprotoctl.md).
+# a short command takes (docs/decisions/0005-one-file-for-multiprotoctl.md). After the file: more for esbuild.
 bundle() {
-  PATH=$project/node_modules/.bin:$PATH quietly node_modules/.bin/node node_modules/esbuild/bin/esbuild "$1" \
-    --bundle --platform=node --format=esm --target=node26 --legal-comments=eof --allow-overwrite --outfile="$1" \
+  local file=$1
+  shift
+  PATH=$project/node_modules/.bin:$PATH quietly node_modules/.bin/node node_modules/esbuild/bin/esbuild "$file" "$@" \
+    --bundle --platform=node --format=esm --target=node26 --legal-comments=eof --allow-overwrite --outfile="$file" \
     --banner:js='import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' || {
     tell_quiet_log
-    fail "cannot make one file of $(basename "$1") (above)" "run scripts/setup.sh again; if it stays: rm -rf node_modules first"
+    fail "cannot make one file of $(basename "$file") (above)" "run scripts/setup.sh again; if it stays: rm -rf node_modules first"
   }
 }
 
 ensure_dist() {
   local stamp=dist/.inputs inputs staged=node_modules/.multiproto-dist
-  inputs=$(hash_of src scripts/setup.sh tsconfig.json tsconfig.build.json package-lock.json)
+  inputs=$(hash_of src scripts/setup.sh scripts/bundle tsconfig.json tsconfig.build.json package-lock.json)
   if [ "$(cat "$stamp" 2>/dev/null)" = "$inputs" ]; then
     note "up to date"
     return
@@ -144,6 +146,11 @@ ensure_dist() {
     fail "the TypeScript compiler found errors (above)" "correct them, or return to a released version: git status"
   }
   bundle "$staged/bin/multiprotoctl.js"
+  # Ink and React are some three hundred modules. Its devtools are no part of the product; what it counts and takes apart
+  # again with every key, it remembers (docs/decisions/0018-full-screen-face.md).
+  bundle "$staged/tui/screen-view.js" --define:process.env.NODE_ENV='"production"' --external:./devtools.js \
+    --alias:string-width=./scripts/bundle/string-width.mjs \
+    --alias:@alcalzone/ansi-tokenize=./scripts/bundle/ansi-tokenize.mjs
   echo "$inputs" >"$staged/.inputs"
   rm -rf dist
   mv "$staged" dist

@@ -64,7 +64,7 @@ tap_number() { awk -v word="$2" '$1 == "#" && $2 == word { n = $3 } END { print 
 
 # run_node_tests TIER: the tier's files by node:test; a tier without tests and a run without a report are failures.
 run_node_tests() {
-  local tier=$1 tap=$reports/$1.tap files parallel=1 begin=$SECONDS good bad
+  local tier=$1 tap=$reports/$1.tap files parallel=1 minutes=30 begin=$SECONDS good bad
   mapfile -t files < <(tier_files "$tier")
   if [ "${#files[@]}" -eq 0 ]; then
     echo "no tests found for the tier $tier"
@@ -73,13 +73,14 @@ run_node_tests() {
   fi
   case $tier in
     unit | attack) parallel=2 ;;
+    install) minutes=60 ;;
     fuzz)
       parallel=2
       export FUZZ_ROUNDS=$fuzz_rounds PAIR_SEEDS=$pair_seeds LIVENESS_MINUTES=$liveness_minutes
       export MIRROR_SEEDS=$mirror_seeds
       ;;
   esac
-  "$node" --test --test-concurrency=$parallel --test-timeout=1800000 \
+  "$node" --test --test-concurrency=$parallel --test-timeout=$((minutes * 60000)) \
     --test-reporter=spec --test-reporter-destination=stdout --test-reporter=tap --test-reporter-destination="$tap" \
     "${files[@]}"
   local status=$?

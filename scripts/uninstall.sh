@@ -35,6 +35,7 @@ main() {
   echo "[2/3] removing programs and units"
   rm -f /usr/bin/multiprotod /usr/bin/multiprotoctl /usr/bin/multiproto-chat
   rm -f /usr/lib/systemd/system/multiproto.service /usr/lib/systemd/system/multiproto.socket
+  rm -f /usr/lib/systemd/user/multiproto-chat.service
   rm -f /usr/lib/sysusers.d/multiproto.conf /usr/lib/tmpfiles.d/multiproto.conf
   rm -rf /usr/lib/multiproto /usr/lib/multiproto.new /usr/lib/multiproto.old /run/multiproto
   if [ -d /run/systemd/system ]; then

@@ -26,10 +26,14 @@ const ROOMS: Readonly<Record<string, { readonly mayImport: readonly string[]; re
     mayImport: ["base", "wire", "sctp", "roster", "registry", "peer", "chat"],
     reason: "runs the cores on real sockets",
   },
-  control: { mayImport: ["base"], reason: "the control plane knows its methods, not who implements them" },
+  control: {
+    mayImport: ["base", "wire", "chat"],
+    reason:
+      "knows methods, not who implements them; of chat and wire the values that cross a presence's socket",
+  },
   service: {
-    mayImport: ["base", "wire", "sctp", "roster", "registry", "store", "io", "control"],
-    reason: "the daemon's life: it puts the shells together",
+    mayImport: ["base", "wire", "sctp", "roster", "registry", "chat", "store", "io", "control"],
+    reason: "the life of the daemon and of a user's presence: it puts the shells together",
   },
   ctl: {
     mayImport: ["base", "control"],
@@ -63,13 +67,16 @@ const PACKAGES: Readonly<Record<string, { readonly only: RegExp; readonly reason
   "systemd-notify": { only: /^service\/notify\.ts$/, reason: "one place talks to the service manager" },
   pino: { only: /^service\/log\.ts$/, reason: "one place formats log lines" },
   "raw-socket": { only: /^io\/sctp-raw\.ts$/, reason: "native and optional" },
-  "smol-toml": { only: /^service\/configuration\.ts$/, reason: "one place reads the configuration" },
+  "smol-toml": { only: /^service\/toml\.ts$/, reason: "one place reads configuration files" },
   cborg: { only: /^wire\/mp2-cbor\.ts$/, reason: "one place decides which CBOR is ours" },
   pkijs: {
     only: /^io\/certificate\.ts$/,
     reason: "loaded lazily, to make a certificate and for nothing else",
   },
   asn1js: { only: /^io\/certificate\.ts$/, reason: "the values that pkijs is built of" },
+  ink: { only: /^tui\/.*\.tsx$/, reason: "views alone know what draws them" },
+  react: { only: /^tui\/.*\.tsx$/, reason: "views alone know what draws them" },
+  "string-width": { only: /^tui\/width\.ts$/, reason: "one place counts columns, as ink does" },
   commander: { only: /^(bin|ctl)\//, reason: "argv ends where programs begin" },
 };
 
@@ -172,6 +179,20 @@ test("each package is imported where it belongs, and really is", () => {
     assert.ok(users.length > 0, `${name} is not used`);
     for (const { path } of users) assert.match(path, only, `${path} imports ${name}: ${reason}`);
   }
+});
+
+test("views are loaded by the full-screen face alone, when it starts", () => {
+  for (const { path, code } of SOURCES) {
+    if (/^import (?!type\b)[^;]*\.tsx"/m.test(code))
+      assert.match(path, /\.tsx$/, `${path} loads ink at its start`);
+    if (/\bimport\("[^"]*\.tsx"\)/.test(code)) assert.equal(path, "tui/screen-face.ts");
+  }
+});
+
+test("JSX stands in views alone", () => {
+  const views = SOURCES.filter(({ path }) => path.endsWith(".tsx"));
+  assert.ok(views.length > 0);
+  for (const { path } of views) assert.match(path, /^tui\//, `${path}: only src/tui has views`);
 });
 
 test("no other package is imported at all", () => {

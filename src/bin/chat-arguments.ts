@@ -1,19 +1,8 @@
-import { isIPv6 } from "node:net";
 import { InvalidArgumentError } from "commander";
+import { MAX_HOSTS, type NamedHost, parseHost } from "../service/chat-configuration.ts";
 import { type Nickname, parseNickname } from "../wire/nickname.ts";
 
 /** The arguments of multiproto-chat: text becomes a value, or an error that commander shows. */
-
-/** A registry that the user named. */
-export interface NamedHost {
-  readonly typed: string;
-  /** Name or address, without brackets. */
-  readonly host: string;
-  readonly port: number | undefined;
-}
-
-/** More are not asked: each hello goes to all of them. */
-const MAX_HOSTS = 8;
 
 export function nickname(text: string): Nickname {
   const parsed = parseNickname(text);
@@ -28,14 +17,9 @@ export function hostsAndPorts(text: string, before: readonly NamedHost[] = []): 
 }
 
 function hostAndPort(text: string): NamedHost {
-  const wrong = () => new InvalidArgumentError("expected HOST, HOST:PORT or [IPV6]:PORT");
-  const bare = text.replace(/%[\w.-]+$/, "");
-  if (isIPv6(bare)) return { typed: text, host: text, port: undefined };
-  const [, inBrackets, plain, port] = /^(?:\[([^\]]+)\]|([\w.-]+))(?::(\d+))?$/.exec(text) ?? [];
-  const host = inBrackets ?? plain;
-  if (host === undefined) throw wrong();
-  if (inBrackets !== undefined && !isIPv6(inBrackets.replace(/%[\w.-]+$/, ""))) throw wrong();
-  return { typed: text, host, port: port === undefined ? undefined : portNumber(port) };
+  const host = parseHost(text);
+  if (host === undefined) throw new InvalidArgumentError("expected HOST, HOST:PORT or [IPV6]:PORT");
+  return host;
 }
 
 export function portNumber(text: string): number {

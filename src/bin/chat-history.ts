@@ -13,12 +13,20 @@ import {
   tellForgotten,
 } from "../tui/history-scripts.ts";
 import { count, moment } from "./chat-arguments.ts";
+import type { ChatOptions } from "./chat-run.ts";
 
 const SHOWN = 50;
 
 /** Adds `history` to multiproto-chat; `ended` takes the exit code. */
-export function addHistoryCommands(program: Command, ended: (code: number) => void): void {
-  const path = (): string => archivePath(process.env, program.opts<{ dataDir?: string }>().dataDir);
+export function addHistoryCommands(
+  program: Command,
+  options: () => Pick<ChatOptions, "dataDir" | "profile">,
+  ended: (code: number) => void,
+): void {
+  const path = (): string => {
+    const { dataDir, profile } = options();
+    return archivePath(process.env, dataDir, profile);
+  };
   const withReader = async (
     json: boolean,
     run: (context: HistoryContext) => number | Promise<number>,

@@ -1,23 +1,28 @@
 import { userInfo } from "node:os";
 import { escapeText } from "../base/text.ts";
-import type { WhenTaken } from "../chat/settings.ts";
+import type { ArchiveReader } from "../chat/archive.ts";
+import { EXIT } from "../chat/exit-codes.ts";
+import type { PresenceSettings, WhenTaken } from "../chat/settings.ts";
 import { makeArchivePlace } from "../io/archive-path.ts";
 import type { RegistryPlace } from "../io/chat-hello.ts";
 import { ChatShell } from "../io/chat-shell.ts";
 import { systemClock } from "../io/clock.ts";
+import type { Identity } from "../io/identity.ts";
 import { usableLinks } from "../io/interfaces.ts";
+import { MessageHook } from "../io/message-hook.ts";
 import { dataDirectory, Profile } from "../io/profile.ts";
 import { systemRandom } from "../io/random.ts";
 import { createSctpEndpoint, WATCHED_SCTP_SETTINGS } from "../sctp/index.ts";
-import { MemoryArchive } from "../store/archive-memory.ts";
-import { type OpenedArchive, openArchive } from "../store/sqlite-archive.ts";
-import { LineFace } from "../tui/line-face.ts";
-import { historyPath } from "../tui/line-history.ts";
+import { type NamedHost, retentionMillis } from "../service/chat-configuration.ts";
+import { type HeldShell, Presence } from "../service/presence.ts";
+import { openArchive, openArchiveReader } from "../store/sqlite-archive.ts";
+import { runBackground } from "../tui/background.ts";
+import { jsonLine } from "../tui/json.ts";
 import { runPlain } from "../tui/line-plain.ts";
+import { messageReport } from "../tui/reports.ts";
 import type { ScriptContext } from "../tui/scripts.ts";
 import type { SearchContext } from "../tui/wording.ts";
-import { type Nickname, parseNickname } from "../wire/nickname.ts";
-import type { NamedHost } from "./chat-arguments.ts";
+import { foldNickname, type Nickname, parseNickname } from "../wire/nickname.ts";
 
 /** The options of multiproto-chat that all its commands share. */
 export interface ChatOptions {
@@ -27,30 +32,65 @@ export interface ChatOptions {
   readonly port: number;
   readonly encapsulationPort: number;
   readonly dataDir?: string;
+  readonly profile?: string;
   readonly legacy: boolean;
+  /** From the configuration: run for each message. */
+  readonly onMessage?: readonly string[];
+  /** From the configuration: what was said is kept so long, as "90d". */
+  readonly retention?: string;
+  readonly background?: boolean;
+  /** The line interface, in a terminal too. */
+  readonly plain?: boolean;
+  /** Of this program. */
+  readonly version: string;
 }
 
+/** What of the options the user typed, and so means. */
+export type Typed = (option: keyof ChatOptions) => boolean;
+
 /** People: in a terminal with editing, else the same commands line by line. */
-export async function converse(options: ChatOptions): Promise<number> {
+export async function converse(options: ChatOptions, isTyped: Typed): Promise<number> {
   const isTerminal = process.stdin.isTTY && process.stdout.isTTY;
-  return withShell(options, isTerminal ? "ask" : whenTaken(options), async (shell, context) => {
-    const common = { session: shell, clock: systemClock, context };
+  if (options.background === true) return runWith(options, isTyped, runBackground);
+  const taken = isTerminal ? "ask" : whenTaken(options);
+  return withPresence(options, { taken, isTyped }, async (session, context) => {
+    const common = { session, clock: systemClock, context };
     if (!isTerminal) return runPlain({ ...common, input: process.stdin, output: process.stdout });
+    // Faces are loaded here: scripts do without what draws them.
+    const { historyPath } = await import("../tui/line-history.ts");
     const hasColor = (process.env.NO_COLOR ?? "") === "" && process.env.TERM !== "dumb";
     const terminal = { input: process.stdin, output: process.stdout, hasColor };
-    return new LineFace({ ...common, ...terminal, historyPath: historyPath(process.env) }).run();
+    const face = { ...common, ...terminal, historyPath: historyPath(process.env, options.profile) };
+    if (options.plain === true || process.env.TERM === "dumb") {
+      const { LineFace } = await import("../tui/line-face.ts");
+      return new LineFace(face).run();
+    }
+    const { runScreen } = await import("../tui/screen-face.ts");
+    const archive = archiveReader(options);
+    try {
+      return await runScreen({ ...face, archive });
+    } finally {
+      archive?.close();
+    }
   });
 }
 
 /** Scripts: one thing to do. */
 export function runWith(
   options: ChatOptions,
+  isTyped: Typed,
   run: (context: ScriptContext) => Promise<number>,
 ): Promise<number> {
   const streams = { output: process.stdout, errors: process.stderr };
-  return withShell(options, whenTaken(options), (shell, search) =>
-    run({ session: shell, clock: systemClock, search, ...streams }),
+  return withPresence(options, { taken: whenTaken(options), isTyped }, (session, search) =>
+    run({ session, clock: systemClock, search, ...streams }),
   );
+}
+
+/** The profile that the options name, and where its presence listens. */
+export function openProfile({ dataDir, profile: name }: Pick<ChatOptions, "dataDir" | "profile">) {
+  const profile = Profile.open(dataDirectory(process.env, dataDir, name));
+  return { profile, socketPath: profile.presenceSocket(process.env) };
 }
 
 /** Without a name of one's own choice any free one will do. */
@@ -58,27 +98,101 @@ function whenTaken(options: ChatOptions): WhenTaken {
   return options.nick === undefined ? "suggestion" : "end";
 }
 
-async function withShell(
+async function withPresence(
   options: ChatOptions,
-  taken: WhenTaken,
-  use: (shell: ChatShell, context: SearchContext) => Promise<number>,
+  { taken, isTyped }: { taken: WhenTaken; isTyped: Typed },
+  use: (session: Presence, context: SearchContext) => Promise<number>,
 ): Promise<number> {
-  const profile = Profile.open(dataDirectory(process.env, options.dataDir));
-  const { identity, slot } = await profile.takeIdentity();
-  const { archive, troubles } = archiveOf(options, slot.number);
+  const wanted = settingsOf(options, taken);
+  const { onMessage: command } = options;
+  const hook = command && new MessageHook({ command, onTrouble: (text) => presence.trouble(text) });
+  const presence: Presence = await Presence.open({
+    ...openProfile(options),
+    settings: wanted,
+    version: options.version,
+    clock: systemClock,
+    random: systemRandom,
+    openShell: (...held) => openShell(options, ...held),
+    onMessage: (message) => hook?.run(`${jsonLine(messageReport(message, systemClock.wall()))}\n`),
+  });
   try {
-    const registry = place(options);
+    const difference = presence.isHolder ? undefined : differenceOf(presence, wanted, isTyped);
+    if (difference !== undefined) {
+      process.stderr.write(`multiproto-chat: ${difference.text}\n`);
+      return difference.code;
+    }
+    leaveOnSignals(presence);
+    return await use(presence, { place: placeText(presence.settings) });
+  } finally {
+    await presence.close();
+  }
+}
+
+/** What was said, beside whoever writes it; undefined where the disk does not even take an empty archive. */
+function archiveReader({ dataDir, profile }: ChatOptions): ArchiveReader | undefined {
+  try {
+    return openArchiveReader(makeArchivePlace(process.env, dataDir, profile));
+  } catch {
+    // Whoever holds the presence has told why.
+    return undefined;
+  }
+}
+
+function settingsOf(options: ChatOptions, taken: WhenTaken): PresenceSettings {
+  const { nick, registry = [], port, encapsulationPort, legacy } = options;
+  return {
+    nickname: nick ?? loginName(),
+    whenTaken: taken,
+    legacy,
+    registries: registry.map((named) => ({ ...named, port: named.port ?? port })),
+    interfaces: options.interface === undefined ? [] : [options.interface],
+    port,
+    encapsulationPort,
+  };
+}
+
+/** What the user typed and the presence, which another program began, is not. */
+function differenceOf(
+  presence: Presence,
+  wanted: PresenceSettings,
+  isTyped: Typed,
+): { readonly text: string; readonly code: number } | undefined {
+  const { nickname } = presence.snapshot;
+  if (isTyped("nick") && foldNickname(nickname) !== foldNickname(wanted.nickname)) {
+    const here = `you are already here as ${escapeText(nickname)}`;
+    return { text: `${here} (/nick changes that; another person: --data-dir DIR)`, code: EXIT.nameTaken };
+  }
+  const of = { registry: "registries", interface: "interfaces", port: "port", legacy: "legacy" } as const;
+  for (const [option, setting] of Object.entries(of) as [keyof typeof of, keyof PresenceSettings][]) {
+    const isSame = JSON.stringify(wanted[setting]) === JSON.stringify(presence.settings[setting]);
+    if (isSame || !isTyped(option)) continue;
+    const text = `--${option === "legacy" ? "no-legacy" : option} differs from how you are online already`;
+    return { text: `${text} (end that: multiproto-chat quit; or use --data-dir DIR)`, code: EXIT.failure };
+  }
+  return undefined;
+}
+
+async function openShell(
+  { dataDir, profile: name, retention = "" }: ChatOptions,
+  identity: Identity,
+  settings: PresenceSettings,
+  profile: Profile,
+): Promise<HeldShell> {
+  const { nickname, whenTaken: taken, legacy, registries, interfaces, port, encapsulationPort } = settings;
+  const path = makeArchivePlace(process.env, dataDir, name);
+  const { archive, troubles } = openArchive({ path, clock: systemClock });
+  const kept = retentionMillis(retention);
+  try {
+    for (const text of troubles) process.stderr.write(`multiproto-chat: ${escapeText(text)}\n`);
     const shell = await ChatShell.open({
       settings: {
-        nickname: options.nick ?? loginName(),
-        whenTaken: taken,
-        legacy: options.legacy,
-        hosts: registry.type === "hosts" ? registry.registries.map(({ typed }) => typed) : [],
+        ...{ nickname, whenTaken: taken, legacy, hosts: registries.map(({ typed }) => typed) },
+        ...(kept !== undefined && { retentionMillis: kept }),
       },
-      registry,
-      interfaces: interfaces(options),
-      registryPort: options.port,
-      encapsulationPort: options.encapsulationPort,
+      registry: placeOf(settings),
+      interfaces,
+      registryPort: port,
+      encapsulationPort,
       identity,
       pins: profile.pins,
       archive,
@@ -86,24 +200,11 @@ async function withShell(
       random: systemRandom,
       createEndpoint,
     });
-    leaveOnSignals(shell);
-    try {
-      for (const text of troubles) process.stderr.write(`multiproto-chat: ${escapeText(text)}\n`);
-      return await use(shell, { place: placeText(registry) });
-    } finally {
-      await shell.close();
-    }
-  } finally {
+    return { shell, close: () => shell.close().finally(() => archive.close()) };
+  } catch (error) {
     archive.close();
-    slot.release();
+    throw error;
   }
-}
-
-/** The first program of a user keeps what is said; what others beside it send is their own. */
-function archiveOf(options: ChatOptions, slot: number): OpenedArchive {
-  const { wall } = systemClock;
-  if (slot > 1) return { archive: new MemoryArchive({ wall }), troubles: [] };
-  return openArchive({ path: makeArchivePlace(process.env, options.dataDir), clock: systemClock });
 }
 
 function createEndpoint(localPort: number) {
@@ -111,18 +212,13 @@ function createEndpoint(localPort: number) {
   return createSctpEndpoint({ localPort, settings: WATCHED_SCTP_SETTINGS, random: systemRandom, now });
 }
 
-function interfaces(options: ChatOptions): readonly string[] {
-  return options.interface === undefined ? [] : [options.interface];
+function placeOf({ registries, interfaces, port }: PresenceSettings): RegistryPlace {
+  if (registries.length > 0) return { type: "hosts", registries };
+  return { type: "multicast", port, links: () => usableLinks(interfaces) };
 }
 
-function place(options: ChatOptions): RegistryPlace {
-  const { registry = [], port } = options;
-  if (registry.length === 0)
-    return { type: "multicast", port, links: () => usableLinks(interfaces(options)) };
-  return { type: "hosts", registries: registry.map((named) => ({ ...named, port: named.port ?? port })) };
-}
-
-function placeText(registry: RegistryPlace): string {
+function placeText(settings: PresenceSettings): string {
+  const registry = placeOf(settings);
   if (registry.type === "hosts") {
     const hosts = registry.registries.map(({ host, port }) => {
       const shown = escapeText(host, 256);
@@ -135,13 +231,13 @@ function placeText(registry: RegistryPlace): string {
 }
 
 /** A second signal ends at once. */
-function leaveOnSignals(shell: ChatShell): void {
+function leaveOnSignals(presence: Presence): void {
   const signals = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
   for (const [signal, code] of Object.entries(signals)) {
     process.once(signal, () => {
       process.once(signal, () => process.exit(code));
       process.exitCode = code;
-      shell.leave();
+      presence.leave();
     });
   }
 }

@@ -1,6 +1,5 @@
 import { type Command, Option } from "commander";
 import { systemClock } from "../io/clock.ts";
-import { dataDirectory, Profile } from "../io/profile.ts";
 import {
   runFingerprint,
   runTrustAccept,
@@ -9,6 +8,7 @@ import {
   type TrustContext,
 } from "../tui/trust.ts";
 import type { Whose } from "../tui/trust-changes.ts";
+import { type ChatOptions, openProfile } from "./chat-run.ts";
 
 interface WhoseOptions {
   readonly json?: boolean;
@@ -16,10 +16,13 @@ interface WhoseOptions {
 }
 
 /** Adds `fingerprint` and `trust` to multiproto-chat; `ended` takes the exit code. */
-export function addTrustCommands(program: Command, ended: (code: number) => void): void {
+export function addTrustCommands(
+  program: Command,
+  options: () => ChatOptions,
+  ended: (code: number) => void,
+): void {
   const context = (json = false): TrustContext => {
-    const { dataDir } = program.opts<{ dataDir?: string }>();
-    const profile = Profile.open(dataDirectory(process.env, dataDir));
+    const { profile } = openProfile(options());
     return { profile, clock: systemClock, output: process.stdout, errors: process.stderr, json };
   };
   program

@@ -1,16 +1,18 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
-import { text as readAll } from "node:stream/consumers";
-import { Command, CommanderError } from "commander";
+import { Argument, Command, CommanderError } from "commander";
 import { errorCode, errorText } from "../base/errors.ts";
 import { escapeText } from "../base/text.ts";
 import { EXIT } from "../chat/exit-codes.ts";
-import { runList, runListen, runSend } from "../tui/scripts.ts";
 import { DEFAULT_ENCAPSULATION_PORT, DEFAULT_PORT } from "../wire/mp1-discovery.ts";
-import { count, duration, hostsAndPorts, nickname, portNumber } from "./chat-arguments.ts";
+import { hostsAndPorts, nickname, portNumber } from "./chat-arguments.ts";
+import { addConfigCommands, withConfiguration } from "./chat-config.ts";
 import { addHistoryCommands } from "./chat-history.ts";
-import { type ChatOptions, converse, runWith } from "./chat-run.ts";
+import { addPresenceCommands } from "./chat-presence.ts";
+import { type ChatOptions, converse, type Typed } from "./chat-run.ts";
+import { addScriptCommands } from "./chat-scripts.ts";
 import { addTrustCommands } from "./chat-trust.ts";
+import { completionScript, SHELLS, type Shell } from "./completion.ts";
 
 const EXAMPLES = `
 Examples:
@@ -18,17 +20,28 @@ Examples:
   multiproto-chat list --json                      who is there
   make && multiproto-chat send ola 'build is green'
   uptime | multiproto-chat send ola - --wait 30s   wait until she is online
+  multiproto-chat wait --online ola                until she is there
   multiproto-chat listen --count 1                 print one message and end
   multiproto-chat history search deploy --with ola what was said of it
+  multiproto-chat --background                     stay online with no face; also: status, quit
   multiproto-chat fingerprint                      your key, to be read to others
 
 Exit codes: 0 done (send: confirmed by the peer), 1 failure, 2 usage, 5 nobody of that name,
   6 not confirmed in time, 7 nickname taken, 8 refused or not confirmed by the peer, 9 no registry found,
-  10 another key than the one that you know`;
+  10 another key than the one that you know, 11 kept for somebody who is offline, 12 status, quit: not running`;
 
 async function main(): Promise<number> {
   let code: number = EXIT.ok;
-  const program = new Command("multiproto-chat")
+  const ended = (with_: number): void => {
+    code = with_;
+  };
+  const program = new Command("multiproto-chat");
+  const isTyped: Typed = (option) => program.getOptionValueSource(option) === "cli";
+  const options = (): ChatOptions => {
+    const given = { ...program.opts<Omit<ChatOptions, "version">>(), version: version() };
+    return withConfiguration(given, isTyped);
+  };
+  program
     .description("Chat with the people on this network, peer to peer.")
     .version(version())
     .option("--nick <name>", "nickname (default: your login name)", nickname)
@@ -40,48 +53,25 @@ async function main(): Promise<number> {
     .option("--interface <name>", "search on this network interface only")
     .option("--port <n>", "port of the registry", portNumber, DEFAULT_PORT)
     .option("--no-legacy", "only registries and people with keys: nothing by mp1")
+    .option("--plain", "lines instead of the full screen")
     .option("--data-dir <dir>", "where your keys are (default: ~/.local/share/multiproto)")
     .option("--encapsulation-port <n>", "its UDP port for SCTP", portNumber, DEFAULT_ENCAPSULATION_PORT)
+    .option("--profile <name>", "another you: its own key, its own settings in chat.toml")
+    .option("--background", "be online without a face, for your other programs")
     .addHelpText("after", EXAMPLES)
     .exitOverride()
-    .action(async () => {
-      code = await converse(program.opts<ChatOptions>());
-    });
+    .action(async () => ended(await converse(options(), isTyped)));
+  addScriptCommands(program, { options, isTyped, ended });
+  addPresenceCommands(program, { options, ended });
+  addConfigCommands(program, ended);
+  addHistoryCommands(program, options, ended);
+  addTrustCommands(program, options, ended);
   program
-    .command("list")
-    .description("print who is there")
-    .option("--json", "as JSON")
-    .addHelpText("after", "\nExample: multiproto-chat list --json | jq -r '.clients[].nickname'")
-    .action(async ({ json = false }: { json?: boolean }) => {
-      code = await runWith(program.opts<ChatOptions>(), (context) => runList(context, { json }));
-    });
-  program
-    .command("send")
-    .description("send one message; ends with 0 only when the other machine confirmed it")
-    .argument("<name>", "nickname, or ADDRESS:PORT as listed")
-    .argument("[text]", "the text, or - to read it from standard input", "-")
-    .option("--wait <time>", "wait so long for NAME to be online and to confirm, as 30s or 5m", duration, 0)
-    .addHelpText("after", "\nExample: make && multiproto-chat send ola 'build is green' --wait 30s")
-    .action(async (to: string, words: string, { wait }: { wait: number }) => {
-      const text = words === "-" ? await readAll(process.stdin) : words;
-      const options = { to, text, waitMillis: wait };
-      code = await runWith(program.opts<ChatOptions>(), (context) => runSend(context, options));
-    });
-  program
-    .command("listen")
-    .description("print messages as they come")
-    .option("--json", "one JSON object a line")
-    .option("--count <n>", "end after so many messages", count)
-    .addHelpText("after", "\nExample: multiproto-chat --nick bot listen --json --count 1")
-    .action(async ({ json = false, count }: { json?: boolean; count?: number }) => {
-      code = await runWith(program.opts<ChatOptions>(), (context) => runListen(context, { json, count }));
-    });
-  addHistoryCommands(program, (ended) => {
-    code = ended;
-  });
-  addTrustCommands(program, (ended) => {
-    code = ended;
-  });
+    .command("completion")
+    .description("print the completion script of a shell")
+    .addArgument(new Argument("<shell>").choices(SHELLS))
+    .addHelpText("after", "\nExample: source <(multiproto-chat completion bash)")
+    .action((shell: Shell) => void process.stdout.write(completionScript(program, shell)));
   await program.parseAsync();
   return code;
 }

@@ -17,6 +17,11 @@ export function conversationWith(nickname: string): ConversationKey {
   return `@${foldNickname(nickname)}`;
 }
 
+/** What a conversation is called in which somebody of that name has written. */
+export function conversationTitle(key: ConversationKey, writer: string): string {
+  return key.startsWith("#") ? key : writer;
+}
+
 interface Archived {
   /** Order in the archive; never used twice. */
   readonly seq: number;

@@ -14,6 +14,10 @@ export type Command =
   | { readonly type: "nick"; readonly name: string }
   /** Of NAME, or ours. */
   | { readonly type: "fingerprint"; readonly name: string | undefined }
+  /** Both keys, to be compared. */
+  | { readonly type: "verify"; readonly name: string }
+  /** Bare text goes to NAME from then on. */
+  | { readonly type: "talk"; readonly name: string }
   | { readonly type: "join"; readonly room: RoomName }
   /** That room, or the one that one talks to. */
   | { readonly type: "part"; readonly room: RoomName | undefined }
@@ -36,6 +40,8 @@ export const COMMAND_HELP: readonly (readonly [string, string])[] = [
   ["/join #ROOM", "be in a room, and talk to all who are; /part leaves it, /rooms lists them"],
   ["/away [TEXT]", "you are away, and why; /back ends that"],
   ["/nick NAME", "be called NAME from now on, with the same key"],
+  ["/talk NAME", "what you type goes to NAME from then on"],
+  ["/verify NAME", "your key and NAME's, to be read aloud to each other; if they agree: /trust accept NAME"],
   ["/fingerprint [NAME]", "the digits of NAME's key, or of yours, to be read to each other"],
   ["/trust", "the keys that you have seen; also: /trust accept NAME [DIGITS], /trust forget NAME"],
   ["/help", "this help; list, msg and exit also work with a / before them"],
@@ -54,7 +60,9 @@ export const COMMAND_NAMES: readonly string[] = [
   "/nick",
   "/part",
   "/rooms",
+  "/talk",
   "/trust",
+  "/verify",
   "exit",
   "list",
   "msg",
@@ -90,6 +98,11 @@ function parseSlashed(word: string, rest: string): Command {
       return { type: "away", text: rest.trim() };
     case "back":
       return { type: "back" };
+    case "talk":
+    case "verify":
+      return rest.trim() === ""
+        ? { type: "wrong", text: `usage: /${word} NAME` }
+        : { type: word, name: rest.trim() };
     case "nick":
       return rest.trim() === ""
         ? { type: "wrong", text: "usage: /nick NAME" }

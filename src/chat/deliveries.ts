@@ -79,6 +79,14 @@ export class Deliveries {
 
   /** Queues `text` for a nickname or ADDRESS:PORT; the end is a notice with the id. */
   send(now: Millis, id: MessageId, to: string, text: string, { waitMillis, reply }: SendOptions): void {
+    // Another program of the user asks again, since the one that it had asked has ended.
+    const asked = this.#all.get(id);
+    if (asked !== undefined) {
+      const { told } = asked;
+      asked.told = undefined;
+      if (told !== undefined) this.#tellWaiting(asked, told);
+      return;
+    }
     const patience = patienceOf(to, waitMillis);
     const time = Math.floor(this.#options.unixAt(now));
     const wait = { once: SEND_MILLIS, limited: waitMillis ?? 0, lasting: OUTBOX_MILLIS }[patience];
@@ -179,12 +187,12 @@ export class Deliveries {
     }
   }
 
-  #obstacle({ id, to, text, patience }: Delivery): UndeliveredReason | undefined {
+  #obstacle({ to, text, patience }: Delivery): UndeliveredReason | undefined {
     const { peers, isKnown, archiving } = this.#options;
     if (text.trim() === "") return "empty";
     const queue = this.#queues.get(keyOf(to)) ?? [];
     const isFull = queue.length >= BOUNDS.queuedPerPeer || this.#all.size >= BOUNDS.queued;
-    if (isFull || archiving.isFull || this.#all.has(id)) return "queue-full";
+    if (isFull || archiving.isFull) return "queue-full";
     const isFound = patience !== "lasting" || peers.find(to) !== undefined || isKnown(to);
     return isFound ? undefined : "unknown-name";
   }
@@ -202,8 +210,11 @@ export class Deliveries {
     delivery.isKept = outcome === "stored";
     if (delivery.state.type !== "storing") return;
     delivery.state = { type: "queued" };
-    // Sent in an earlier life: what became of it was told then.
-    if (outcome === "known") this.#remove(delivery);
+    if (outcome === "known") {
+      // Sent in an earlier life, and what became of it is not known to whoever asks again.
+      this.#tellUndelivered(delivery, "not-confirmed", true);
+      this.#remove(delivery);
+    }
     const key = keyOf(delivery.to);
     if (this.#deadlines.at(key, "retry") === undefined) this.#proceed(now, key);
     else this.#tellBehind(key, this.#queues.get(key)?.[0]?.told ?? "offline");

@@ -14,4 +14,8 @@ export const EXIT = {
   registryNotFound: 9,
   /** Another key than the pinned one, of the peer or of the registry: perhaps an attack. */
   keyChanged: 10,
+  /** `send`: kept for somebody who is offline, and sent when they are back. */
+  queued: 11,
+  /** `status`, `quit`: no program holds the presence. */
+  notRunning: 12,
 } as const;

@@ -4,6 +4,7 @@ import { isIpv4, type RosterItem } from "../wire/mp1-roster.ts";
 import { foldNickname, type Nickname } from "../wire/nickname.ts";
 import type { Protocol, Source } from "./events.ts";
 import type { Peer, Trust } from "./notices.ts";
+import { inRosterOrder } from "./roster-order.ts";
 
 export interface PresenceChanges {
   readonly online: readonly Nickname[];
@@ -109,11 +110,7 @@ export class KnownPeers {
 
   /** Online first, then by name. */
   list(): readonly Peer[] {
-    const compare = new Intl.Collator("en").compare;
-    const entries = [...this.#current().values()].map((entry) => this.#judged(entry));
-    return entries.sort(
-      (left, right) => Number(right.online) - Number(left.online) || compare(left.nickname, right.nickname),
-    );
+    return inRosterOrder([...this.#current().values()].map((entry) => this.#judged(entry)));
   }
 
   /** What differs from what the user was told; told from now on. */

@@ -85,7 +85,9 @@ export type EndReason =
   | "kicked"
   | "banned"
   /** Another program registered with our key. */
-  | "superseded";
+  | "superseded"
+  /** This machine does not let it go on; the notice before says why. */
+  | "failed";
 
 /** What a person or a script is told. Texts in it come from the network as they are: whoever shows them escapes them. */
 export type ChatNotice =

@@ -6,7 +6,11 @@ import type { ChatNotice, ChatSnapshot } from "./notices.ts";
 import type { PinSubject, Pins } from "./pins.ts";
 
 /** What a face is told: by the core, or by the system that it runs on. */
-export type SessionNotice = ChatNotice | { readonly type: "trouble"; readonly text: string };
+export type SessionNotice =
+  | ChatNotice
+  | { readonly type: "trouble"; readonly text: string }
+  /** The program that held the presence has ended, and another one holds it: this one, or not. */
+  | { readonly type: "presence-moved"; readonly here: boolean };
 
 /** How a message is sent. */
 export interface SendOptions {

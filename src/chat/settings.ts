@@ -22,6 +22,28 @@ export interface ChatSettings {
 /** What to do about a nickname that somebody else holds. */
 export type WhenTaken = "ask" | "suggestion" | "end";
 
+/** A registry that the user named. */
+export interface NamedRegistry {
+  /** As typed, which is what its key is pinned to. */
+  readonly typed: string;
+  readonly host: string;
+  readonly port: number;
+}
+
+/** All that a presence is made of beside its key: whoever takes it over from another program goes on with the same. */
+export interface PresenceSettings {
+  readonly nickname: Nickname;
+  readonly whenTaken: WhenTaken;
+  readonly legacy: boolean;
+  /** None: whichever answers on this network. */
+  readonly registries: readonly NamedRegistry[];
+  /** Names of the interfaces to use; none: all that look like a LAN. */
+  readonly interfaces: readonly string[];
+  /** The registry's ports, where nobody says them: for mp1, and for SCTP in UDP. */
+  readonly port: number;
+  readonly encapsulationPort: number;
+}
+
 /** Who we are; the key itself stays with the shell's TLS. */
 export interface ChatIdentity {
   readonly fingerprint: Fingerprint;

@@ -3,7 +3,31 @@ import { lstatSync, unlinkSync } from "node:fs";
 import { createConnection, type Server } from "node:net";
 import { errorCode, errorText, SystemError } from "../base/errors.ts";
 
-export type ListenAt = { readonly fd: number } | { readonly path: string };
+export type ListenAt =
+  | { readonly fd: number }
+  /** `mode`: of the socket, 0660 unless it says otherwise. */
+  | { readonly path: string; readonly mode?: number };
+
+/** What to do about a socket that cannot be had, in the words of whoever listens. */
+export interface ListenWords {
+  /** "another registry is running on it". */
+  readonly taken: string;
+  /** "see: multiprotoctl status". */
+  readonly look: string;
+  /** "choose another --runtime-dir". */
+  readonly elsewhere: string;
+  /** Whose the directory should be: "does the directory belong to the user that runs the registry?". */
+  readonly denied: string;
+}
+
+const REGISTRY_WORDS: ListenWords = {
+  taken: "another registry is running on it",
+  look: "see: multiprotoctl status",
+  elsewhere: "choose another --runtime-dir",
+  denied: "does the directory belong to the user that runs the registry?",
+};
+
+const DEFAULT_MODE = 0o660;
 
 /** sockaddr_un.sun_path holds 108 bytes with the closing zero (unix(7)). */
 const MAX_PATH_BYTES = 107;
@@ -13,24 +37,28 @@ const PROBE_MILLIS = 1000;
 
 /**
  * Makes `server` listen. An inherited socket keeps the owner, mode and path that its maker gave it; a path is made with
- * mode 0660 in the directory's group. Throws {@link SystemError}.
+ * the mode that it says, in the directory's group. Throws {@link SystemError}.
  */
-export async function listen(server: Server, at: ListenAt): Promise<void> {
+export async function listen(
+  server: Server,
+  at: ListenAt,
+  words: ListenWords = REGISTRY_WORDS,
+): Promise<void> {
   if ("fd" in at) {
-    await bound(server, `inherited socket ${at.fd}`, () => server.listen({ fd: at.fd }));
+    await bound(server, `inherited socket ${at.fd}`, words, () => server.listen({ fd: at.fd }));
     return;
   }
   if (Buffer.byteLength(at.path) > MAX_PATH_BYTES) {
     throw new SystemError(
-      `Cannot listen on ${at.path}: a socket's path may be ${MAX_PATH_BYTES} bytes long (choose a shorter --runtime-dir)`,
+      `Cannot listen on ${at.path}: a socket's path may be ${MAX_PATH_BYTES} bytes long (${words.elsewhere})`,
       "ENAMETOOLONG",
     );
   }
-  await clearPath(at.path);
-  await bound(server, at.path, () => {
+  await clearPath(at.path, words);
+  await bound(server, at.path, words, () => {
     // The mode comes from the umask as bind() reads it, so that there is no moment in which others could connect.
     // Node binds a path within listen(), before it returns.
-    const before = process.umask(0o117);
+    const before = process.umask(0o777 & ~(at.mode ?? DEFAULT_MODE));
     try {
       server.listen({ path: at.path });
     } finally {
@@ -39,11 +67,15 @@ export async function listen(server: Server, at: ListenAt): Promise<void> {
   });
 }
 
-function bound(server: Server, name: string, start: () => void): Promise<void> {
+function bound(server: Server, name: string, words: ListenWords, start: () => void): Promise<void> {
   return new Promise((resolve, reject) => {
     const failed = (error: Error) => {
       server.off("listening", done);
-      reject(new SystemError(`Cannot listen on ${name}: ${hint(error)}`, errorCode(error), { cause: error }));
+      reject(
+        new SystemError(`Cannot listen on ${name}: ${hint(error, words)}`, errorCode(error), {
+          cause: error,
+        }),
+      );
     };
     const done = () => {
       server.off("error", failed);
@@ -55,21 +87,21 @@ function bound(server: Server, name: string, start: () => void): Promise<void> {
   });
 }
 
-function hint(error: Error): string {
+function hint(error: Error, words: ListenWords): string {
   switch (errorCode(error)) {
     case "EADDRINUSE":
-      return "address in use (is another registry running? see: multiprotoctl status)";
+      return `address in use (${words.look})`;
     case "EACCES":
-      return "permission denied (does the directory belong to the user that runs the registry?)";
+      return `permission denied (${words.denied})`;
     case "ENOENT":
-      return "the directory does not exist (make it, or choose another --runtime-dir)";
+      return `the directory does not exist (make it, or ${words.elsewhere})`;
     default:
       return errorText(error);
   }
 }
 
-/** Removes a socket that a dead registry left behind. One that somebody answers on is never touched. */
-async function clearPath(path: string): Promise<void> {
+/** Removes a socket that a dead program left behind. One that somebody answers on is never touched. */
+async function clearPath(path: string, words: ListenWords): Promise<void> {
   const stat = lstatSync(path, { throwIfNoEntry: false });
   if (stat === undefined) return;
   if (!stat.isSocket()) {
@@ -77,8 +109,8 @@ async function clearPath(path: string): Promise<void> {
   }
   const code = await probe(path);
   if (code !== "ECONNREFUSED") {
-    const why = code === "" ? "another registry is running on it" : `it may be in use (${code})`;
-    throw new SystemError(`Cannot listen on ${path}: ${why} (see: multiprotoctl status)`, "EADDRINUSE");
+    const why = code === "" ? words.taken : `it may be in use (${code})`;
+    throw new SystemError(`Cannot listen on ${path}: ${why} (${words.look})`, "EADDRINUSE");
   }
   try {
     unlinkSync(path);

@@ -17,7 +17,8 @@ import {
   parseTargetRequest,
   type TargetRequest,
 } from "./admin-reports.ts";
-import { boolean, field, integer, oneOf, optional, type Parse, parseObject, ShapeError } from "./parse.ts";
+import { type Method, methodsOf, nothing, nothingBack } from "./method.ts";
+import { boolean, field, integer, oneOf, optional, type Parse, parseObject } from "./parse.ts";
 import {
   type ClientReport,
   type LogLevelReport,
@@ -34,11 +35,11 @@ import {
   type VersionReport,
 } from "./reports.ts";
 
-/** What the daemon does for the control plane. Throwing {@link ControlError} chooses the reply's error code. */
+/** What the daemon does for the control plane. Throwing a ControlError chooses the reply's error code. */
 export interface RegistryControl {
   readonly administration: AdministrationControl;
   clients(): readonly ClientReport[];
-  /** Refuses a bad configuration by a {@link ControlError} "configuration-refused" whose text says line and key. */
+  /** Refuses a bad configuration by a ControlError "configuration-refused" whose text says line and key. */
   reload(): Promise<ReloadReport>;
   logLevel(request: LogLevelRequest): LogLevelReport;
   /** Resolves when the registry is ready, or its start has failed; at once when that is long past. */
@@ -75,60 +76,8 @@ export interface StopRequest {
   readonly restarting: boolean;
 }
 
-/**
- * - `bad-request`: not a request, or its parameters are wrong
- * - `unknown-method`: this registry does not know the method (an older version?)
- * - `busy`: too many requests under way on this connection
- * - `configuration-refused`: the file has an error; the registry goes on with what it had
- * - `stopping`: the registry is on its way down
- * - `not-found`: nobody of that nickname or key is known
- * - `ambiguous`: the digits fit several keys
- * - `storage`: it cannot be stored, so it was not done
- * - `failed`: anything else, told by the text
- */
-export const ERROR_CODES = [
-  "bad-request",
-  "unknown-method",
-  "busy",
-  "configuration-refused",
-  "stopping",
-  "not-found",
-  "ambiguous",
-  "storage",
-  "failed",
-] as const;
-export type ControlErrorCode = (typeof ERROR_CODES)[number];
-
-/** An error as it crosses the control socket. */
-export class ControlError extends Error {
-  override readonly name = "ControlError";
-  readonly code: ControlErrorCode;
-
-  constructor(code: ControlErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.code = code;
-  }
-}
-
-export interface Method<Request, Result> {
-  readonly parseRequest: Parse<Request>;
-  readonly parseResult: Parse<Result>;
-  readonly call: (control: RegistryControl, request: Request) => Result | Promise<Result>;
-}
-
 /** The longest time that a log level may be set for. */
 const MAX_LEVEL_MILLIS = 7 * 24 * 3_600_000;
-
-const nothing: Parse<undefined> = (value, where) => {
-  if (value === undefined) return undefined;
-  if (Object.keys(parseObject(value, where)).length > 0) throw new ShapeError(`${where} must be empty`);
-  return undefined;
-};
-
-const nothingBack: Parse<null> = (value, where) => {
-  if (value !== null) throw new ShapeError(`${where} must be null`);
-  return null;
-};
 
 const parseLogLevelRequest: Parse<LogLevelRequest> = (value, where) => {
   const object = parseObject(value, where);
@@ -143,13 +92,7 @@ const parseStopRequest: Parse<StopRequest> = (value, where) => {
   return { restarting: field(object, "restarting", optional(boolean), where) ?? false };
 };
 
-function method<Request, Result>(
-  parseRequest: Parse<Request>,
-  parseResult: Parse<Result>,
-  call: (control: RegistryControl, request: Request) => Result | Promise<Result>,
-): Method<Request, Result> {
-  return { parseRequest, parseResult, call };
-}
+const method = methodsOf<RegistryControl>();
 
 export const METHODS = {
   ban: method(parseBanRequest, parseConcerned, (control, request) => control.administration.ban(request)),
@@ -182,7 +125,7 @@ type Table = typeof METHODS;
 
 /** What the method `Name` takes. */
 export type RequestOf<Name extends MethodName> =
-  Table[Name] extends Method<infer Request, infer _> ? Request : never;
+  Table[Name] extends Method<RegistryControl, infer Request, infer _> ? Request : never;
 /** What the method `Name` gives back. */
 export type ResultOf<Name extends MethodName> =
-  Table[Name] extends Method<infer _, infer Result> ? Result : never;
+  Table[Name] extends Method<RegistryControl, infer _, infer Result> ? Result : never;

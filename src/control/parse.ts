@@ -91,3 +91,39 @@ export const numberTable: Parse<Readonly<Record<string, number>>> = (value, wher
   const amount = number(-Number.MAX_VALUE, Number.MAX_VALUE);
   return Object.fromEntries(entries.map(([name, entry]) => [name, amount(entry, `${where}.${name}`)]));
 };
+
+/** One of the words of a union, all of which `table` names: a word that is added there is missing here by type. */
+export function wordOf<Word extends string>(table: Readonly<Record<Word, true>>): Parse<Word> {
+  return oneOf(Object.keys(table) as Word[]);
+}
+
+/** An object with these fields and no others. One that is undefined is left out, as in JSON. */
+export function shape<Value>(
+  fields: {
+    readonly [Name in keyof Value]-?: Parse<Value[Name]>;
+  },
+): Parse<Value> {
+  const entries = Object.entries(fields) as [string, Parse<unknown>][];
+  return (value, where) => {
+    const object = parseObject(value, where);
+    const parsed: Record<string, unknown> = {};
+    for (const [name, parse] of entries) {
+      const found = field(object, name, parse, where);
+      if (found !== undefined) parsed[name] = found;
+    }
+    return parsed as Value;
+  };
+}
+
+/** What a parser of one of the cores takes from text: a nickname, a fingerprint. */
+export function textAs<Value>(
+  limit: number,
+  wanted: string,
+  parse: (text: string) => Value | undefined,
+): Parse<Value> {
+  return (value, where) => {
+    const parsed = parse(text(limit)(value, where));
+    if (parsed === undefined) throw wrong(where, wanted);
+    return parsed;
+  };
+}

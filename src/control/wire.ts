@@ -1,15 +1,17 @@
 /**
- * What crosses the control socket: node-ipc frames (JSON, ended by a form feed) of two allow-listed events, each way
- * with its own size limit.
+ * What crosses a control socket: node-ipc frames (JSON, ended by a form feed) of allow-listed events, each way with its
+ * own size limit.
  */
 import { AssuredParser, type FrameParser } from "node-ipc/parsers";
-import { ControlError, type ControlErrorCode, ERROR_CODES } from "./methods.ts";
+import { ControlError, type ControlErrorCode, ERROR_CODES } from "./errors.ts";
 import { field, integer, type JsonObject, type Parse, parseObject, text } from "./parse.ts";
 
 export const REQUEST_EVENT = "request";
 export const REPLY_EVENT = "reply";
+/** What a server tells unasked; the registry's does not. */
+export const PUSH_EVENT = "push";
 
-/** The largest frame a client may send. */
+/** The largest frame a client of the registry may send. */
 export const MAX_REQUEST_BYTES = 64 * 1024;
 /** The largest frame the registry sends: 10,000 clients with long names fit four times over. */
 export const MAX_REPLY_BYTES = 16 * 1024 * 1024;
@@ -62,7 +64,7 @@ export const parseReply: Parse<Reply> = (value, where) => {
 };
 
 function parseReplyError(error: JsonObject): ReplyError {
-  // A newer registry may know codes that we do not: "failed" says as much as we could.
+  // A newer program may know codes that we do not: "failed" says as much as we could.
   const code = ERROR_CODES.find((known) => known === error.code) ?? "failed";
   return { code, text: field(error, "text", text(65_536), "reply.error") };
 }
@@ -72,10 +74,13 @@ export function asControlError(error: ReplyError): ControlError {
 }
 
 /**
- * A codec for frames up to `maxBytes` that lets nothing but our two events through. node-ipc hands every other name
+ * A codec for frames up to `maxBytes` that lets nothing but `events` through. node-ipc hands every other name
  * ("connect", "error", "*") to its own dispatcher, so the allow-list is a must, not a nicety.
  */
-export function frameParser(maxBytes: number): FrameParser {
+export function frameParser(
+  maxBytes: number,
+  events: readonly string[] = [REQUEST_EVENT, REPLY_EVENT],
+): FrameParser {
   return new AssuredParser({
     delimiter: "\f",
     maxMessageSize: maxBytes,
@@ -83,6 +88,6 @@ export function frameParser(maxBytes: number): FrameParser {
     maxEventNameLength: 32,
     messageTimeout: 0,
     allowReservedEvents: false,
-    allowedEvents: [REQUEST_EVENT, REPLY_EVENT],
+    allowedEvents: events,
   });
 }

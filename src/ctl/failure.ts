@@ -1,6 +1,6 @@
 import { errorText } from "../base/errors.ts";
 import { ConnectionError, NOT_PERMITTED as NOT_PERMITTED_TEXT } from "../control/client.ts";
-import { ControlError } from "../control/methods.ts";
+import { ControlError } from "../control/errors.ts";
 import {
   CONFIGURATION_REFUSED,
   FAILURE,

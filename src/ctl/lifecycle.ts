@@ -2,7 +2,7 @@
 import { setTimeout as after } from "node:timers/promises";
 import { durationText } from "../base/text.ts";
 import { ConnectionError } from "../control/client.ts";
-import { ControlError } from "../control/methods.ts";
+import { ControlError } from "../control/errors.ts";
 import type { ProcessMark } from "../control/pidfile.ts";
 import type { StartReport } from "../control/reports.ts";
 import { CommandFailure } from "./failure.ts";

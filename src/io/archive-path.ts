@@ -5,17 +5,18 @@ import { escapeText } from "../base/text.ts";
 import { makePrivateDirectory } from "./private-file.ts";
 
 /**
- * Where what was said is kept: `$XDG_STATE_HOME/multiproto/default/chat.sqlite` (XDG Base Directory Specification), or in
+ * Where what was said is kept: `$XDG_STATE_HOME/multiproto/PROFILE/chat.sqlite` (XDG Base Directory Specification), or in
  * the data directory that the user chose, since it belongs to the key there.
  */
 export function archivePath(
   environment: Readonly<Record<string, string | undefined>>,
   chosen?: string,
+  profile = "default",
 ): string {
   if (chosen !== undefined) return join(resolve(chosen), "chat.sqlite");
   const state = environment.XDG_STATE_HOME ?? "";
   const base = isAbsolute(state) ? state : join(homedir(), ".local", "state");
-  return join(base, "multiproto", "default", "chat.sqlite");
+  return join(base, "multiproto", profile, "chat.sqlite");
 }
 
 /** The same; makes the directory. Errors: {@link SystemError}. */

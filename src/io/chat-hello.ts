@@ -3,18 +3,11 @@ import { lookup } from "node:dns/promises";
 import { isIPv6 } from "node:net";
 import { errorCode, errorText, SystemError } from "../base/errors.ts";
 import type { AskedHost, Protocol } from "../chat/events.ts";
+import type { NamedRegistry } from "../chat/settings.ts";
 import { MP1_GROUP } from "../wire/mp1-discovery.ts";
 import { isIpv4 } from "../wire/mp1-roster.ts";
 import { MP2_GROUP_IPV4, MP2_GROUP_IPV6 } from "../wire/mp2-values.ts";
 import type { Link } from "./interfaces.ts";
-
-/** A registry that the user named. */
-export interface NamedRegistry {
-  /** As typed, which is what its key is pinned to. */
-  readonly typed: string;
-  readonly host: string;
-  readonly port: number;
-}
 
 /** Where to ask for the registry: the groups on every usable interface, or some hosts. */
 export type RegistryPlace =

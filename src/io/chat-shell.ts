@@ -45,6 +45,7 @@ export class ChatShell implements ChatSession {
   readonly #alarm: Alarm;
   readonly #changes: GatheredChanges;
   readonly #listeners = new Set<(notice: SessionNotice) => void>();
+  readonly #changeListeners = new Set<() => void>();
   #pumping = false;
   #pumpAsked = false;
   #closed = false;
@@ -122,6 +123,11 @@ export class ChatShell implements ChatSession {
   onNotice(listener: (notice: SessionNotice) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
+  }
+
+  /** After whatever may have changed the snapshot. */
+  onChange(listener: () => void): void {
+    this.#changeListeners.add(listener);
   }
 
   start(): void {
@@ -222,7 +228,9 @@ export class ChatShell implements ChatSession {
     } finally {
       this.#pumping = false;
     }
-    if (!this.#closed) this.#alarm.set(this.#client.nextDeadline());
+    if (this.#closed) return;
+    this.#alarm.set(this.#client.nextDeadline());
+    for (const listener of this.#changeListeners) listener();
   }
 
   #performAll(): void {

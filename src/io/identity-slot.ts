@@ -2,35 +2,29 @@ import { createServer, type Server } from "node:net";
 import { errorCode, errorText, SystemError } from "../base/errors.ts";
 import { sha256 } from "../base/hash.ts";
 
-/** A held slot: which one, and what gives it back. The end of the process does so as well, however it ends. */
+/** Being the one program that holds the presence of a data directory, and what gives that back. So does the end of the process, however it ends. */
 export interface HeldSlot {
-  readonly number: number;
   release(): void;
 }
 
-/** Programs of one user at one time; each has a key of its own, since one key has one session. */
-const SLOTS = 64;
-
 /**
- * Holds the first free slot of `directory`, from 1 on. What holds it is an abstract Unix socket (unix(7)), which the
- * kernel removes with the process: no lock file outlives a killed program. The name is of the directory's inode, so
- * that all ways to write its path are one. Not seen are programs with the same directory on another machine or in
- * another network namespace: they have the same key, and the registry keeps the newest.
- *
- * Errors: {@link SystemError} "EBUSY" when all are held.
+ * Holds the slot of `directory`; undefined when another program does. What holds it is an abstract Unix socket (unix(7)),
+ * which the kernel removes with the process: no lock file outlives a killed program. The name is of the directory's
+ * inode, so that all ways to write its path are one. Not seen are programs with the same directory on another machine or
+ * in another network namespace: they have the same key, and the registry keeps the newest.
  */
-export async function holdSlot(directory: { readonly dev: number; readonly ino: number }): Promise<HeldSlot> {
-  for (let number = 1; number <= SLOTS; number += 1) {
-    const server = await listenAbstract(slotName(directory, number));
-    if (server !== undefined) return { number, release: () => server.close() };
-  }
-  const why = `${SLOTS} programs of yours run already (see: ss -lx)`;
-  throw new SystemError(`Cannot start another multiproto-chat: ${why}`, "EBUSY");
+export async function holdSlot(directory: {
+  readonly dev: number;
+  readonly ino: number;
+}): Promise<HeldSlot | undefined> {
+  const server = await listenAbstract(slotName(directory));
+  return server === undefined ? undefined : { release: () => server.close() };
 }
 
-function slotName({ dev, ino }: { readonly dev: number; readonly ino: number }, number: number): string {
+function slotName({ dev, ino }: { readonly dev: number; readonly ino: number }): string {
   const place = Buffer.from(sha256(Buffer.from(`${process.geteuid?.() ?? 0} ${dev} ${ino}`)));
-  return `\0multiproto-chat ${place.toString("hex", 0, 8)} ${number}`;
+  // The number is from when each program beside another one had a slot of its own: such a one is seen by this.
+  return `\0multiproto-chat ${place.toString("hex", 0, 8)} 1`;
 }
 
 /** Undefined when somebody else has that name. Whoever connects is turned away. */

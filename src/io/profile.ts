@@ -1,28 +1,21 @@
-import { readdirSync, type Stats, statSync } from "node:fs";
+import { realpathSync, type Stats, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
 import { errorCode, errorText, SystemError } from "../base/errors.ts";
+import { sha256 } from "../base/hash.ts";
 import { escapeText } from "../base/text.ts";
 import type { Identity } from "./identity.ts";
-import { openIdentity, readIdentity } from "./identity-file.ts";
+import { openIdentity } from "./identity-file.ts";
 import { type HeldSlot, holdSlot } from "./identity-slot.ts";
 import { PinFile } from "./pin-file.ts";
 import { makePrivateDirectory } from "./private-file.ts";
 
 const OTHERS_WRITE = 0o022;
-const IDENTITY_NAME = /^identity(?:-([1-9][0-9]?))?\.pem$/;
 
-/** An identity file of a profile. */
-export interface OwnIdentity {
-  /** 1 is the one that others know the user by; the rest are of programs that run beside it. */
-  readonly slot: number;
-  readonly identity: Identity;
-}
+/** The longest that a socket's path may be: sockaddr_un.sun_path with its closing zero (unix(7)). */
+const MAX_SOCKET_PATH_BYTES = 107;
 
-/**
- * Where a user's keys and pins are: `identity.pem`, `identity-2.pem`, … (one for each program that runs at one time) and
- * `trusted-keys.N`.
- */
+/** Where a user's key and pins are: `identity.pem` and `trusted-keys.N`. */
 export class Profile {
   readonly directory: string;
   readonly pins: PinFile;
@@ -56,44 +49,66 @@ export class Profile {
     return new Profile(directory, status);
   }
 
-  /** An identity that no other running program uses, and the slot that keeps it so. It is made when there is none. */
-  async takeIdentity(): Promise<{ readonly identity: Identity; readonly slot: HeldSlot }> {
+  /**
+   * The right to be the program that uses the identity, which is made when there is none; undefined when another program
+   * does.
+   */
+  async takeIdentity(): Promise<{ readonly identity: Identity; readonly slot: HeldSlot } | undefined> {
     const slot = await holdSlot(this.#status);
+    if (slot === undefined) return undefined;
     try {
-      return { slot, identity: await openIdentity(this.#identityPath(slot.number)) };
+      return { slot, identity: await this.identity() };
     } catch (error) {
       slot.release();
       throw error;
     }
   }
 
-  /** The user's first identity, made when there is none, and those of programs beside it, in order. */
-  async identities(): Promise<readonly OwnIdentity[]> {
-    const first = await openIdentity(this.#identityPath(1));
-    const others = readdirSync(this.directory)
-      .flatMap((name) => IDENTITY_NAME.exec(name)?.[1] ?? [])
-      .map(Number)
-      .sort((left, right) => left - right)
-      .flatMap((slot) => {
-        const identity = readIdentity(this.#identityPath(slot));
-        return identity === undefined ? [] : [{ slot, identity }];
-      });
-    return [{ slot: 1, identity: first }, ...others];
+  /** Made when there is none. */
+  identity(): Promise<Identity> {
+    return openIdentity(join(this.directory, "identity.pem"));
   }
 
-  #identityPath(slot: number): string {
-    return join(this.directory, slot === 1 ? "identity.pem" : `identity-${slot}.pem`);
+  /**
+   * Where the program that holds the presence of this directory listens: in `$XDG_RUNTIME_DIR/multiproto`, which is made
+   * when it is missing, or in the data directory where there is none of ours.
+   */
+  presenceSocket(environment: Environment): string {
+    const place = Buffer.from(sha256(Buffer.from(realpathSync(this.directory)))).toString("hex", 0, 8);
+    const runtime = environment.XDG_RUNTIME_DIR ?? "";
+    const directory = join(runtime, "multiproto");
+    const path = join(directory, `chat-${place}.sock`);
+    const fits = isAbsolute(runtime) && Buffer.byteLength(path) <= MAX_SOCKET_PATH_BYTES;
+    return fits && isOurs(directory) ? path : join(this.directory, "chat.sock");
   }
 }
 
-/** `$XDG_DATA_HOME/multiproto` (XDG Base Directory Specification), or what the user chose instead. */
-export function dataDirectory(
-  environment: Readonly<Record<string, string | undefined>>,
-  chosen?: string,
-): string {
+/** Whether the directory is the user's alone; makes it. */
+function isOurs(directory: string): boolean {
+  try {
+    makePrivateDirectory(directory);
+    const status = statSync(directory);
+    return status.uid === process.geteuid?.() && (status.mode & OTHERS_WRITE) === 0;
+  } catch {
+    // Another user's, as after `sudo`, or none at all.
+    return false;
+  }
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** `$XDG_CONFIG_HOME/multiproto/chat.toml`, by default in `~/.config`. */
+export function configurationFile(environment: Environment): string {
+  const home = environment.XDG_CONFIG_HOME ?? "";
+  return join(isAbsolute(home) ? home : join(homedir(), ".config"), "multiproto", "chat.toml");
+}
+
+/** `$XDG_DATA_HOME/multiproto` (XDG Base Directory Specification), its part for a profile, or what the user chose instead. */
+export function dataDirectory(environment: Environment, chosen?: string, profile?: string): string {
   if (chosen !== undefined) return resolve(chosen);
   const data = environment.XDG_DATA_HOME ?? "";
-  return join(isAbsolute(data) ? data : join(homedir(), ".local", "share"), "multiproto");
+  const all = join(isAbsolute(data) ? data : join(homedir(), ".local", "share"), "multiproto");
+  return profile === undefined ? all : join(all, "profiles", profile);
 }
 
 function unusable(path: string, code: string, why: string): SystemError {

@@ -8,7 +8,8 @@ import type {
   ForgetRequest,
   TargetRequest,
 } from "../control/admin-reports.ts";
-import { type AdministrationControl, ControlError, type ControlErrorCode } from "../control/methods.ts";
+import { ControlError, type ControlErrorCode } from "../control/errors.ts";
+import type { AdministrationControl } from "../control/methods.ts";
 import type { RegistryShell } from "../io/registry-shell.ts";
 import type { AdminCommand, AdminFailure, AdminResult } from "../registry/admin.ts";
 import type { Configuration } from "./configuration.ts";

@@ -1,12 +1,21 @@
-import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
-import { parse as parseToml, TomlError } from "smol-toml";
-import { errorCode, errorText, SystemError } from "../base/errors.ts";
+import { errorText } from "../base/errors.ts";
 import type { LogLevel } from "../base/log.ts";
-import { escapeText } from "../base/text.ts";
 import type { RegistryNetwork } from "../io/registry-sockets.ts";
 import { DEFAULT_ENCAPSULATION_PORT, DEFAULT_PORT } from "../wire/mp1-discovery.ts";
 import { MAX_REALM_CHARACTERS, parseRealm, type Realm } from "../wire/mp2-values.ts";
+import {
+  duration,
+  interfaceNames,
+  oneOf,
+  type ParseValue,
+  port,
+  readToml,
+  refusal,
+  suggestion,
+  tomlTable,
+  trueOrFalse,
+} from "./toml.ts";
 
 /** The registry's configuration: /etc/multiproto/multiproto.toml, parsed once into this. */
 export interface Configuration {
@@ -14,19 +23,6 @@ export interface Configuration {
   readonly log: { readonly level: LogLevel; readonly format: "text" | "json" };
   readonly presence: { readonly heartbeatMillis: number; readonly lostAfterMillis: number };
 }
-
-/** A refused configuration; its text names file, line, key and what would do. Exit code 78 (EX_CONFIG). */
-export class ConfigurationError extends SystemError {
-  constructor(message: string) {
-    super(message, "ECONFIG");
-  }
-}
-
-/** A file larger than this is not a configuration. */
-const MAX_FILE_BYTES = 65_536;
-
-/** Parses one value; throws an Error that says what is wanted. */
-type ParseValue = (value: unknown) => unknown;
 
 /** Every key there is, with its default. */
 const KEYS = {
@@ -76,16 +72,7 @@ export function parseConfiguration(text: string, file: string): Configuration {
  * Errors: {@link ConfigurationError}.
  */
 export function readConfiguration(file: string, required: boolean): Configuration {
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8");
-  } catch (error) {
-    if (errorCode(error) === "ENOENT" && !required) return parseConfiguration("", file);
-    throw new ConfigurationError(`Cannot read ${file}: ${errorText(error)}`);
-  }
-  if (text.length > MAX_FILE_BYTES)
-    throw new ConfigurationError(`${file} is longer than ${MAX_FILE_BYTES} bytes`);
-  return parseConfiguration(text, file);
+  return parseConfiguration(readToml(file, required), file);
 }
 
 /** Names of the keys in which two configurations differ. */
@@ -151,85 +138,6 @@ function isKey(key: string): key is Key {
   return Object.hasOwn(KEYS, key);
 }
 
-function tomlTable(text: string, file: string): Readonly<Record<string, unknown>> {
-  try {
-    return parseToml(text);
-  } catch (error) {
-    if (!(error instanceof TomlError)) throw error;
-    const why = error.message.split("\n")[0]?.replace(/^Invalid TOML document: /, "") ?? "not TOML";
-    throw new ConfigurationError(`${file}, line ${error.line}: ${escapeText(why)}`);
-  }
-}
-
-function refusal(
-  text: string,
-  file: string,
-  section: string,
-  name: string | undefined,
-  why: string,
-): ConfigurationError {
-  const line = lineOf(text, section, name);
-  const key = name === undefined ? section : `${section}.${name}`;
-  return new ConfigurationError(
-    `${file}${line === 0 ? "" : `, line ${line}`}: ${escapeText(key, 100)}: ${why}`,
-  );
-}
-
-/** The line of a key, 1-based; 0 when it is not written in the plain way. The parser keeps no positions of values. */
-function lineOf(text: string, section: string, name: string | undefined): number {
-  let current = "";
-  for (const [index, line] of text.split("\n").entries()) {
-    const header = /^\s*\[\s*"?([^\]"]+?)"?\s*\]/.exec(line)?.[1];
-    if (header !== undefined) current = header;
-    const key = /^\s*"?([\w-]+)"?\s*[=.]/.exec(line)?.[1];
-    if (name === undefined ? header === section || key === section : current === section && key === name)
-      return index + 1;
-  }
-  return 0;
-}
-
-/** " (did you mean X?)" for the nearest of `known`, or the list of all. */
-function suggestion(wrong: string, known: readonly string[]): string {
-  const nearest = known
-    .map((name) => ({ name, distance: editDistance(wrong, name) }))
-    .sort((a, b) => a.distance - b.distance)[0];
-  if (nearest !== undefined && nearest.distance <= Math.max(2, nearest.name.length / 3)) {
-    return ` (did you mean ${nearest.name}?)`;
-  }
-  return ` (there are: ${known.join(", ")})`;
-}
-
-/** Levenshtein distance; words longer than 64 are cut. */
-function editDistance(one: string, other: string): number {
-  let row = Array.from({ length: other.slice(0, 64).length + 1 }, (_, index) => index);
-  for (const [index, character] of [...one.slice(0, 64)].entries()) {
-    const next = [index + 1];
-    for (let column = 1; column < row.length; column += 1) {
-      const change = (row[column - 1] ?? 0) + (character === other[column - 1] ? 0 : 1);
-      next.push(Math.min(change, (row[column] ?? 0) + 1, (next[column - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row.at(-1) ?? 0;
-}
-
-function interfaceNames(value: unknown): readonly string[] {
-  const wanted = 'a list of interface names, as in ["eth0"]';
-  if (!Array.isArray(value) || value.length > 64) throw new Error(`wants ${wanted}`);
-  for (const name of value) {
-    if (typeof name !== "string" || !/^[\w.:@-]{1,32}$/.test(name)) throw new Error(`wants ${wanted}`);
-  }
-  return value as readonly string[];
-}
-
-function port(value: unknown): number {
-  const number = typeof value === "bigint" ? Number(value) : value;
-  if (typeof number !== "number" || !Number.isInteger(number) || number < 1 || number > 65_535) {
-    throw new Error("wants a port number from 1 to 65535");
-  }
-  return number;
-}
-
 function realm(value: unknown): Realm {
   const parsed = typeof value === "string" ? parseRealm(value.trim().normalize("NFC")) : undefined;
   if (parsed !== undefined) return parsed;
@@ -240,34 +148,4 @@ function realm(value: unknown): Realm {
 export function realmOfHost(host: string): Realm {
   const name = (host.split(".")[0] ?? "").replace(/[^\w-]/g, "").slice(0, MAX_REALM_CHARACTERS);
   return parseRealm(name) ?? ("multiproto" as Realm);
-}
-
-function trueOrFalse(value: unknown): boolean {
-  if (typeof value !== "boolean") throw new Error("wants true or false");
-  return value;
-}
-
-function oneOf<Choice extends string>(...choices: readonly Choice[]): (value: unknown) => Choice {
-  return (value) => {
-    const chosen = choices.find((choice) => choice === value);
-    if (chosen === undefined) {
-      const near =
-        typeof value === "string" ? suggestion(value, choices) : ` (there are: ${choices.join(", ")})`;
-      throw new Error(`wants one of a few words${near}`);
-    }
-    return chosen;
-  };
-}
-
-/** "500ms", "4s", "2m" within [min, max] milliseconds. */
-function duration(min: number, max: number): (value: unknown) => number {
-  const wanted = `wants a duration from "${min}ms" to "${max / 1000}s", as in "4s" or "500ms"`;
-  const units: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000 };
-  return (value) => {
-    const match = typeof value === "string" ? /^(\d{1,6}(?:\.\d{1,3})?)\s*(ms|s|m)$/.exec(value) : null;
-    const millis =
-      match === null ? Number.NaN : Math.round(Number(match[1]) * (units[match[2] ?? ""] ?? Number.NaN));
-    if (!(millis >= min && millis <= max)) throw new Error(wanted);
-    return millis;
-  };
 }

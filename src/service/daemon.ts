@@ -3,12 +3,8 @@ import { join } from "node:path";
 import type { Clock, Millis, Random } from "../base/clock.ts";
 import { errorText, MisuseError, SystemError } from "../base/errors.ts";
 import { durationText } from "../base/text.ts";
-import {
-  ControlError,
-  type LogLevelRequest,
-  type RegistryControl,
-  type StopRequest,
-} from "../control/methods.ts";
+import { ControlError } from "../control/errors.ts";
+import type { LogLevelRequest, RegistryControl, StopRequest } from "../control/methods.ts";
 import { removePidFile, writePidFile } from "../control/pidfile.ts";
 import {
   type ClientReport,
@@ -23,7 +19,7 @@ import { type ControlServer, createControlServer } from "../control/server.ts";
 import { RegistryShell } from "../io/registry-shell.ts";
 import type { Farewell } from "../registry/settings.ts";
 import { Administration, type Serving } from "./administration.ts";
-import { type Configuration, ConfigurationError, changedKeys, readConfiguration } from "./configuration.ts";
+import { type Configuration, changedKeys, readConfiguration } from "./configuration.ts";
 import type { Places } from "./environment.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import type { ServiceLog } from "./log.ts";
@@ -34,6 +30,7 @@ import { RunHistory } from "./run-history.ts";
 import { isRestartKey, registrySettings, sctpSettings } from "./settings.ts";
 import { type OpenState, openState, StateFault } from "./state.ts";
 import { Supervision } from "./supervision.ts";
+import { ConfigurationError } from "./toml.ts";
 
 export interface DaemonOptions {
   readonly places: Places;

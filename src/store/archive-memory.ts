@@ -10,6 +10,7 @@ import {
   type CommitResult,
   type ConversationKey,
   type ConversationSummary,
+  conversationTitle,
   type IncomingRecord,
   type KeptState,
 } from "../chat/archive.ts";
@@ -187,7 +188,7 @@ export class MemoryArchive implements ArchiveStore {
     const { messageId, fingerprint, from: peer, time, reply, ...rest } = message;
     if (messageId !== undefined && fingerprint !== undefined && !this.#isNew(fingerprint, messageId, at))
       return false;
-    this.#titles.set(conversation, peer);
+    this.#titles.set(conversation, conversationTitle(conversation, peer));
     const { text, address, standing } = rest;
     const record = { conversation, peer, text, address, standing, messageId, fingerprint, reply };
     this.#add({ ...record, direction: "in", state: "unread", time: time ?? at, at });

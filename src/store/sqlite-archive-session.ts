@@ -2,12 +2,13 @@ import { statSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import type { UnixMillis } from "../base/clock.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
-import type {
-  ArchiveChange,
-  ConversationKey,
-  IncomingRecord,
-  KeptState,
-  OutgoingRecord,
+import {
+  type ArchiveChange,
+  type ConversationKey,
+  conversationTitle,
+  type IncomingRecord,
+  type KeptState,
+  type OutgoingRecord,
 } from "../chat/archive.ts";
 import type { MessageId } from "../wire/mp2-values.ts";
 import { SqliteArchiveReader } from "./sqlite-archive-reader.ts";
@@ -169,7 +170,7 @@ export class SqliteArchiveSession {
     if (messageId !== undefined && fingerprint !== undefined) {
       if (!this.#isNew(hexBytes(fingerprint), hexBytes(messageId), record.at)) return false;
     }
-    this.#statements.nameConversation.run(record.conversation, from);
+    this.#statements.nameConversation.run(record.conversation, conversationTitle(record.conversation, from));
     this.#statements.add.run({ key: record.conversation, ...incomingRow(record) });
     return true;
   }

@@ -1,18 +1,16 @@
 import type { Clock } from "../base/clock.ts";
-import { fingerprintText } from "../base/fingerprint.ts";
-import { COMMAND_HELP, type Command, parseCommand, parseRoom } from "../chat/commands.ts";
+import { parseCommand, parseRoom } from "../chat/commands.ts";
 import { parseDestination } from "../chat/known-peers.ts";
 import type { Peer, ReceivedMessage } from "../chat/notices.ts";
 import type { ChatSession, SessionNotice } from "../chat/session.ts";
-import { type MessageId, parseStatusText } from "../wire/mp2-values.ts";
-import { foldNickname, parseNickname } from "../wire/nickname.ts";
-import { bad, type Line, messageText, nameText, plain, quiet } from "./lines.ts";
-import { timeOfDay, timeOfDayAt } from "./time.ts";
-import { acceptKey, forgetKey, type TrustChange } from "./trust-changes.ts";
+import type { MessageId, RoomName } from "../wire/mp2-values.ts";
+import { foldNickname } from "../wire/nickname.ts";
+import { Answers, type AnswersSession } from "./answers.ts";
+import { bad, type Line, messageText, nameText, quiet } from "./lines.ts";
+import { timeOfDay } from "./time.ts";
 import { noticeLines, type SearchContext } from "./wording.ts";
-import { firstContactLines, MARKS_HELP, peerKeyLines, rosterLines, senderText } from "./wording-peers.ts";
-import { joinedLines, roomsLines, roomText } from "./wording-rooms.ts";
-import { pinLines, pinName } from "./wording-trust.ts";
+import { firstContactLines, senderText } from "./wording-peers.ts";
+import { roomText } from "./wording-rooms.ts";
 
 /** What a line led to. */
 export type Entered =
@@ -22,28 +20,18 @@ export type Entered =
   | { readonly type: "leave" };
 
 /** What of the client a conversation needs. */
-export type ConversationSession = Pick<
-  ChatSession,
-  | "snapshot"
-  | "pins"
-  | "fingerprint"
-  | "send"
-  | "rename"
-  | "setStatus"
-  | "join"
-  | "part"
-  | "markRead"
-  | "accept"
-  | "forget"
->;
+export type ConversationSession = AnswersSession & Pick<ChatSession, "send" | "markRead">;
 
 /** What both line interfaces share: commands in, lines out, and who one is talking to. */
 export class Conversation {
   readonly #session: ConversationSession;
   readonly #clock: Clock;
   readonly #context: SearchContext;
+  readonly #answers: Answers;
   #partner: string | undefined;
   #undelivered = 0;
+  /** Under way from here; other programs of the user may have messages of their own. */
+  readonly #own = new Set<MessageId>();
   /** The last message to each peer, which "has read it" is about. */
   readonly #lastSent = new Map<string, MessageId>();
   /** Shown, and not yet told to be read: by the sender's folded name. */
@@ -53,6 +41,7 @@ export class Conversation {
     this.#session = options.session;
     this.#clock = options.clock;
     this.#context = options.context;
+    this.#answers = new Answers(options);
   }
 
   /** Whom bare text goes to: the last one written to, else who wrote first, else the only one online. */
@@ -89,8 +78,14 @@ export class Conversation {
         return this.#send(command.to, command.text);
       case "say":
         return this.#say(command.text);
+      case "talk":
+        return this.#talk(command.name);
+      case "join":
+        return this.#join(command.room);
+      case "part":
+        return this.#part(command.room);
       default:
-        return { type: "lines", lines: this.#answer(command) };
+        return { type: "lines", lines: this.#answers.to(command) };
     }
   }
 
@@ -100,11 +95,12 @@ export class Conversation {
       case "online":
         return [
           ...noticeLines(notice, this.#context),
-          ...(notice.again ? [] : [...this.#roster(), this.#invitation()]),
+          ...(notice.again ? [] : [...this.#answers.roster(), this.#invitation()]),
         ];
       case "received":
         return this.#received(notice.message);
       case "delivered":
+        this.#own.delete(notice.messageId);
         return [{ tone: "sent", text: `${this.#sentHead(notice.to)}: ${messageText(notice.text)} ✓` }];
       case "read":
         // Of several at once the last one says it all.
@@ -116,7 +112,7 @@ export class Conversation {
           ...noticeLines(notice, this.#context),
         ];
       case "undelivered":
-        this.#undelivered += 1;
+        if (this.#own.delete(notice.message.messageId)) this.#undelivered += 1;
         return [
           { tone: "sent", text: `${this.#sentHead(notice.message.to)}: ${messageText(notice.message.text)}` },
           ...noticeLines(notice, this.#context),
@@ -144,42 +140,18 @@ export class Conversation {
     ];
   }
 
-  #answer(
-    command: Exclude<Command, { type: "exit" } | { type: "message" } | { type: "say" }>,
-  ): readonly Line[] {
-    switch (command.type) {
-      case "list":
-        return this.#roster();
-      case "help":
-        return helpLines();
-      case "away":
-        return this.#away(command.text);
-      case "back":
-        this.#session.setStatus(false, undefined);
-        return [quiet("you are back")];
-      case "nick":
-        return this.#rename(command.name);
-      case "join":
-      case "part":
-      case "rooms":
-        return this.#room(command);
-      case "fingerprint":
-        return this.#fingerprint(command.name);
-      case "trust-list":
-      case "trust-accept":
-      case "trust-forget":
-        return this.#trust(command);
-      case "wrong":
-        return [bad(messageText(command.text))];
-      case "nothing":
-        return [];
-    }
-  }
-
   #say(text: string): Entered {
     const to = this.partner;
     if (to !== undefined) return this.#send(to, text);
     return { type: "lines", lines: [bad("not sent: to whom? write: msg NAME TEXT")] };
+  }
+
+  #talk(name: string): Entered {
+    const listed = this.#listed(name);
+    if (listed === undefined)
+      return { type: "lines", lines: [bad(`nobody here is called ${nameText(name)}`)] };
+    this.#partner = listed.nickname;
+    return { type: "lines", lines: [this.#invitation()] };
   }
 
   #send(to: string, text: string): Entered {
@@ -188,84 +160,27 @@ export class Conversation {
     if (listed !== undefined) this.#partner = listed.nickname;
     else if (parseDestination(to) !== undefined || parseRoom(to) !== undefined) this.#partner = to;
     const id = this.#session.send(to, text);
+    this.#own.add(id);
     this.#lastSent.set(foldNickname(to), id);
     return { type: "sent", to, id };
+  }
+
+  #join(room: RoomName): Entered {
+    const { isThere, lines } = this.#answers.join(room);
+    if (isThere) this.#partner = `#${room}`;
+    return { type: "lines", lines };
+  }
+
+  #part(named: RoomName | undefined): Entered {
+    const room = named ?? parseRoom(this.#partner ?? "");
+    const { isThere, lines } = this.#answers.part(room);
+    if (!isThere && this.#partner === `#${room}`) this.#partner = undefined;
+    return { type: "lines", lines };
   }
 
   #listed(name: string): Peer | undefined {
     const key = foldNickname(name);
     return this.#session.snapshot.roster.find((item) => foldNickname(item.nickname) === key);
-  }
-
-  #roster(): readonly Line[] {
-    const { snapshot } = this.#session;
-    const lostAt = snapshot.registryLostAt;
-    return rosterLines(snapshot, lostAt === undefined ? undefined : timeOfDayAt(this.#clock, lostAt));
-  }
-
-  #away(text: string): readonly Line[] {
-    const status = text === "" ? undefined : parseStatusText(text.normalize("NFC").replace(/\s+/gu, " "));
-    if (text !== "" && status === undefined)
-      return [bad("not set: that text has more than 128 characters, or some that cannot be shown")];
-    this.#session.setStatus(true, status);
-    return [quiet(`you are away${status === undefined ? "" : `: ${messageText(status)}`}; /back ends that`)];
-  }
-
-  #room(command: Extract<Command, { type: "join" | "part" | "rooms" }>): readonly Line[] {
-    if (command.type === "rooms") return roomsLines(this.#session.snapshot);
-    if (command.type === "join") {
-      if (!this.#session.join(command.room))
-        return [bad("not joined: you are in 16 rooms already (/part #ROOM)")];
-      this.#partner = `#${command.room}`;
-      return joinedLines(this.#session.snapshot, command.room);
-    }
-    const room = command.room ?? parseRoom(this.#partner ?? "");
-    if (room === undefined || !this.#session.part(room)) return [bad("you are not in that room; see /rooms")];
-    if (this.#partner === `#${room}`) this.#partner = undefined;
-    return [quiet(`you left #${messageText(room)}`)];
-  }
-
-  #rename(name: string): readonly Line[] {
-    const parsed = parseNickname(name);
-    if (!parsed.ok) return [bad(parsed.text)];
-    if (this.#session.rename(parsed.nickname)) return [quiet(`asking for the name ${nameText(name)} …`)];
-    return [bad("the name cannot be changed here (leave, and come with: --nick NAME)")];
-  }
-
-  #fingerprint(name: string | undefined): readonly Line[] {
-    if (name === undefined) {
-      const digits = fingerprintText(this.#session.fingerprint);
-      return [plain(`you: ${digits}`), quiet("others see this by: /fingerprint and your name")];
-    }
-    const listed = this.#listed(name);
-    if (listed !== undefined) return peerKeyLines(listed);
-    const pin = this.#session.pins.find({ kind: "peer", name });
-    return pin === undefined ? [bad(`nobody here is called ${nameText(name)}`)] : pinLines(pin);
-  }
-
-  #trust(
-    command: Extract<Command, { type: "trust-list" | "trust-accept" | "trust-forget" }>,
-  ): readonly Line[] {
-    const { pins } = this.#session;
-    if (command.type === "trust-list") {
-      const lines = pins.list().flatMap(pinLines);
-      return lines.length === 0 ? [quiet("no key has been seen yet")] : lines;
-    }
-    const { name } = command;
-    if (command.type === "trust-forget") return this.#forget(forgetKey(pins, name, undefined));
-    const { spoken } = command;
-    const listed = this.#listed(name)?.fingerprint;
-    const at = this.#clock.wall();
-    const change = acceptKey(pins, { name, whose: listed && "peer", spoken, at, listed });
-    if (!change.ok) return [bad(change.text)];
-    this.#session.accept(change.subject, change.fingerprint);
-    return [quiet(`accepted: ${pinName(change.subject)} ${fingerprintText(change.fingerprint)}`)];
-  }
-
-  #forget(change: TrustChange): readonly Line[] {
-    if (!change.ok) return [bad(change.text)];
-    this.#session.forget(change.subject);
-    return [quiet(`forgotten: ${pinName(change.subject)}; the next key is taken as the first`)];
   }
 
   #invitation(): Line {
@@ -278,12 +193,4 @@ export class Conversation {
   #sentHead(to: string): string {
     return `${timeOfDay(this.#clock.wall())} to ${messageText(to)}`;
   }
-}
-
-function helpLines(): readonly Line[] {
-  const width = Math.max(...COMMAND_HELP.map(([usage]) => usage.length));
-  const commands = COMMAND_HELP.map(([usage, meaning]) => `${usage.padEnd(width)}  ${meaning}`);
-  const keys = "Tab completes commands and names, Up and Down bring back what was typed.";
-  const confirmed = "What you wrote appears with ✓ once the other machine confirmed it.";
-  return [...commands, ...MARKS_HELP, confirmed, keys].map(plain);
 }

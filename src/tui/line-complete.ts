@@ -10,7 +10,10 @@ export interface Completion {
 
 /** Completes a command at the start of the line, a name after those that take one. Names in the order given. */
 export function complete(before: string, names: readonly string[]): Completion {
-  const message = /^(\s*(?:\/?msg|\/part|\/fingerprint|\/trust\s+(?:accept|forget))\s+)(\S*)$/u.exec(before);
+  const message =
+    /^(\s*(?:\/?msg|\/part|\/fingerprint|\/talk|\/verify|\/trust\s+(?:accept|forget))\s+)(\S*)$/u.exec(
+      before,
+    );
   if (message !== null) {
     const [, head = "", word = ""] = message;
     const key = foldNickname(word);

@@ -1,10 +1,10 @@
 import { graphemes } from "./width.ts";
 
 /**
- * One line under a person's fingers: text, cursor, history. Pure: keys go in, what happened comes out.
+ * What is under a person's fingers: text, cursor, history. Pure: keys go in, what happened comes out.
  */
 
-/** Longest line, UTF-16 units; a longer paste is cut with a warning. */
+/** Longest text, UTF-16 units; a longer paste is cut with a warning. */
 export const MAX_LINE = 16_384;
 export const MAX_HISTORY = 1_000;
 
@@ -32,10 +32,11 @@ const CHANGED: EditorEffect = { type: "changed" };
 const NONE: EditorEffect = { type: "none" };
 
 /** Acts instead of shows; joiners stay, as some scripts and emoji are written with them. */
-const ACTING = /(?![\u200C\u200D])[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}]/gu;
+const ACTING = /(?!\u200C|\u200D|\n)[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}]/gu;
 
 export class LineEditor {
   readonly #history: string[];
+  readonly #keepsLines: boolean;
   #before = "";
   #after = "";
   /** Index into history while leafing through it; the length means: not leafing. */
@@ -44,8 +45,9 @@ export class LineEditor {
   #killed = "";
   #pasted: string | undefined;
 
-  /** `history`: oldest first. */
-  constructor(history: readonly string[] = []) {
+  /** `history`: oldest first. `keepsLines`: the text may have several lines; else their breaks become spaces. */
+  constructor(history: readonly string[] = [], { keepsLines = false }: { keepsLines?: boolean } = {}) {
+    this.#keepsLines = keepsLines;
     this.#history = history.slice(-MAX_HISTORY);
     this.#leaf = this.#history.length;
   }
@@ -62,9 +64,21 @@ export class LineEditor {
     return this.#after;
   }
 
+  /** As a paste, at the cursor. */
+  insert(text: string): EditorEffect {
+    return this.#insert(text);
+  }
+
   /** Replaces the text before the cursor, as completion does. */
   replaceBefore(text: string): void {
     this.#before = text;
+  }
+
+  /** A text that was put aside. */
+  restore({ before, after }: { readonly before: string; readonly after: string }): void {
+    this.clear();
+    this.#before = before;
+    this.#after = after;
   }
 
   clear(): void {
@@ -108,13 +122,13 @@ export class LineEditor {
       case "right":
         return this.#move(firstGrapheme(this.#after).length);
       case "home":
-        return this.#move(-this.#before.length);
+        return this.#move(-lineBefore(this.#before));
       case "end":
-        return this.#move(this.#after.length);
+        return this.#move(lineAfter(this.#after));
       case "up":
-        return this.#leafTo(this.#leaf - 1);
+        return this.#upwards();
       case "down":
-        return this.#leafTo(this.#leaf + 1);
+        return this.#downwards();
       default:
         return key.text === undefined ? NONE : this.#insert(key.text);
     }
@@ -123,9 +137,9 @@ export class LineEditor {
   #control(name: string): EditorEffect {
     switch (name) {
       case "a":
-        return this.#move(-this.#before.length);
+        return this.#move(-lineBefore(this.#before));
       case "e":
-        return this.#move(this.#after.length);
+        return this.#move(lineAfter(this.#after));
       case "b":
         return this.#move(-lastGrapheme(this.#before).length);
       case "f":
@@ -139,9 +153,9 @@ export class LineEditor {
       case "w":
         return this.#kill("before", wordBefore(this.#before));
       case "u":
-        return this.#kill("before", this.#before.length);
+        return this.#kill("before", lineBefore(this.#before));
       case "k":
-        return this.#kill("after", this.#after.length);
+        return this.#kill("after", lineAfter(this.#after));
       case "y":
         return this.#insert(this.#killed);
       case "p":
@@ -178,10 +192,28 @@ export class LineEditor {
   }
 
   #insert(text: string): EditorEffect {
-    const clean = text.replace(/[\r\n\t\u2028\u2029]+/g, " ").replace(ACTING, "");
+    const lines = this.#keepsLines
+      ? text.replace(/\r\n?|[\u2028\u2029]/g, "\n").replace(/\t/g, "    ")
+      : text.replace(/[\r\n\t\u2028\u2029]+/g, " ");
+    const clean = lines.replace(ACTING, "");
     const room = MAX_LINE - this.line.length;
     this.#before += clean.slice(0, room).replace(/[\uD800-\uDBFF]$/, "");
     return clean.length > room ? { type: "cut" } : CHANGED;
+  }
+
+  /** A line up or, from the first one, back in history. */
+  #upwards(): EditorEffect {
+    const column = lineBefore(this.#before);
+    if (column === this.#before.length) return this.#leafTo(this.#leaf - 1);
+    const above = lineBefore(this.#before.slice(0, this.#before.length - column - 1));
+    return this.#move(-(column + 1 + Math.max(0, above - column)));
+  }
+
+  #downwards(): EditorEffect {
+    const rest = lineAfter(this.#after);
+    if (rest === this.#after.length) return this.#leafTo(this.#leaf + 1);
+    const below = lineAfter(this.#after.slice(rest + 1));
+    return this.#move(rest + 1 + Math.min(lineBefore(this.#before), below));
   }
 
   #submit(): EditorEffect {
@@ -244,6 +276,16 @@ function lastGrapheme(text: string): string {
 
 function firstGrapheme(text: string): string {
   return graphemes(text.slice(0, 64))[0] ?? "";
+}
+
+/** UTF-16 units from the start of the cursor's line to the cursor; to its end. */
+function lineBefore(text: string): number {
+  return text.length - text.lastIndexOf("\n") - 1;
+}
+
+function lineAfter(text: string): number {
+  const end = text.indexOf("\n");
+  return end < 0 ? text.length : end;
 }
 
 function wordBefore(text: string): number {

@@ -4,10 +4,10 @@ import { dirname, join } from "node:path";
 import { MAX_HISTORY } from "./line-editor.ts";
 
 /** XDG Base Directory Specification: state that is kept, but is neither data nor configuration. */
-export function historyPath(environment: Readonly<Record<string, string | undefined>>): string {
+export function historyPath(environment: Readonly<Record<string, string | undefined>>, profile = ""): string {
   const state = environment.XDG_STATE_HOME;
   const base = state?.startsWith("/") === true ? state : join(homedir(), ".local", "state");
-  return join(base, "multiproto", "chat-history");
+  return join(base, "multiproto", profile, "chat-history");
 }
 
 /**

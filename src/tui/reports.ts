@@ -1,8 +1,9 @@
 import type { UnixMillis } from "../base/clock.ts";
 import type { ChatSnapshot, Peer, ReceivedMessage, Trust } from "../chat/notices.ts";
+import type { MessageId } from "../wire/mp2-values.ts";
 import { isoTime } from "./time.ts";
 
-/** The JSON of `list` and `listen`; docs/chat.md says what each field means. */
+/** The JSON of `list`, `send` and `listen`; docs/chat.md says what each field means. */
 
 /** A key proves it, and it is the one that we know from before. */
 const IS_VERIFIED: Readonly<Record<Trust, boolean>> = {
@@ -43,6 +44,19 @@ function clientReport(peer: Peer): object {
     status: status ?? null,
     lastSeen: lastSeen === undefined ? null : isoTime(lastSeen),
   };
+}
+
+/** What became of a message that `send` sent. */
+export interface SendOutcome {
+  readonly id: MessageId | undefined;
+  readonly to: string;
+  readonly outcome: "delivered" | "queued" | "failed";
+  /** Of one that failed or waits. */
+  readonly why: string | undefined;
+}
+
+export function sendReport({ why, ...outcome }: SendOutcome): object {
+  return { type: "sent", ...outcome, why: why ?? null };
 }
 
 export function messageReport(message: ReceivedMessage, wall: UnixMillis): object {

@@ -19,19 +19,12 @@ export interface TrustContext {
   readonly json: boolean;
 }
 
-/** Prints who we are: the key that others know us by on the first line. */
+/** Prints who we are: the key that others know us by. */
 export async function runFingerprint({ profile, output, json }: TrustContext): Promise<number> {
-  const identities = (await profile.identities()).map(({ slot, identity: { fingerprint } }) => ({
-    slot,
-    fingerprint,
-    digits: fingerprintText(fingerprint),
-  }));
-  if (json) {
-    output.write(`${jsonLine({ type: "fingerprint", identities })}\n`);
-    return EXIT.ok;
-  }
-  for (const { slot, digits } of identities)
-    output.write(slot === 1 ? `${digits}\n` : `${digits}  (of your program number ${slot} at one time)\n`);
+  const { fingerprint } = await profile.identity();
+  const digits = fingerprintText(fingerprint);
+  const report = { type: "fingerprint", identities: [{ slot: 1, fingerprint, digits }] };
+  output.write(`${json ? jsonLine(report) : digits}\n`);
   return EXIT.ok;
 }
 

@@ -1,4 +1,4 @@
-import { fingerprintText } from "../base/fingerprint.ts";
+import { type Fingerprint, fingerprintText } from "../base/fingerprint.ts";
 import { escapeText } from "../base/text.ts";
 import type { ChatNotice, ChatSnapshot, Peer, ReceivedMessage, Trust } from "../chat/notices.ts";
 import type { Pin } from "../chat/pins.ts";
@@ -64,7 +64,7 @@ function detail({ state, status, reason, lastSeen }: Peer): string {
   return [reason === undefined ? "" : OFFLINE_TEXT[reason], when].filter(Boolean).join(" ");
 }
 
-const OFFLINE_TEXT: Readonly<Record<Exclude<Peer["reason"], undefined>, string>> = {
+export const OFFLINE_TEXT: Readonly<Record<Exclude<Peer["reason"], undefined>, string>> = {
   left: "left",
   lost: "lost",
   superseded: "elsewhere",
@@ -118,4 +118,18 @@ export function peerKeyLines(peer: Peer): readonly Line[] {
     unverified: "no key",
   };
   return [digits, peer.trust === "changed" ? bad(meaning.changed) : quiet(meaning[peer.trust])];
+}
+
+/** /verify NAME: both keys, to be read aloud. */
+export function verifyLines(peer: Peer, own: Fingerprint): readonly Line[] {
+  const name = nameText(peer.nickname);
+  if (peer.fingerprint === undefined) return peerKeyLines(peer);
+  return [
+    quiet(`Read these digits to ${name}, by telephone or face to face, not by this chat:`),
+    plain(`  you:  ${fingerprintText(own)}`),
+    quiet(`and let ${name} read you these (there: /verify and your name):`),
+    plain(`  ${name}:  ${fingerprintText(peer.fingerprint)}`),
+    quiet(`If both agree: /trust accept ${name}. If not: somebody is in between; write nothing secret.`),
+    ...peerKeyLines(peer).slice(1),
+  ];
 }

@@ -24,12 +24,16 @@ export function postedLines({ room, text, reached }: Notice<"room-delivered">): 
   return [{ tone: "sent", text: `to ${roomText(room)}: ${messageText(text)} ✓ (${reached.length})` }];
 }
 
-export function unpostedLines({ room, text, why, missed }: Notice<"room-undelivered">): readonly Line[] {
-  const said: Line = { tone: "sent", text: `to ${roomText(room)}: ${messageText(text)}` };
-  return [said, bad(`${why === "not-reached" ? "" : "not sent: "}${unpostedText(why, room, missed)}`)];
+export function unpostedLines(notice: Notice<"room-undelivered">): readonly Line[] {
+  const said: Line = { tone: "sent", text: `to ${roomText(notice.room)}: ${messageText(notice.text)}` };
+  return [said, bad(unpostedText(notice))];
 }
 
-function unpostedText(why: RoomUndeliveredReason, room: RoomName, missed: readonly Nickname[]): string {
+export function unpostedText({ why, room, missed }: Notice<"room-undelivered">): string {
+  return `${why === "not-reached" ? "" : "not sent: "}${reasonText(why, room, missed)}`;
+}
+
+function reasonText(why: RoomUndeliveredReason, room: RoomName, missed: readonly Nickname[]): string {
   switch (why) {
     case "not-in-room":
       return `you are not in that room (/join ${roomText(room)})`;

@@ -51,6 +51,8 @@ export function noticeLines(notice: SessionNotice, context: SearchContext): read
       return [quiet(waitingText(notice))];
     case "undelivered":
       return [bad(undeliveredText(notice.message))];
+    case "presence-moved":
+      return notice.here ? [quiet("the program that held your presence has ended; this one goes on")] : [];
     case "ended":
       return endedLines(notice);
     default:

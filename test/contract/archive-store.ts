@@ -118,6 +118,18 @@ export function archiveContract(name: string, make: (owner: Owner) => { open: ()
       archive.close();
     });
 
+    test("a room is called by its own name, whoever spoke there last", (t) => {
+      const archive = make(t).open();
+      const said = received(1, "ola", "hello all");
+      const mine = sent(2, "#lab", "hello ola");
+      assert.ok(said.type === "received" && mine.type === "sent");
+      stored(archive, { ...said, message: { ...said.message, conversation: "#lab" } });
+      stored(archive, { ...mine, message: { ...mine.message, conversation: "#lab" } });
+      const [lab] = archive.conversations();
+      assert.deepEqual([lab?.key, lab?.title, lab?.last.text], ["#lab", "#lab", "hello ola"]);
+      archive.close();
+    });
+
     test("what is known by its id is told and not stored again; another sender's same id is another message", (t) => {
       const place = make(t);
       const archive = place.open();

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ControlError, METHODS } from "../../src/control/methods.ts";
+import { ControlError } from "../../src/control/errors.ts";
+import { METHODS } from "../../src/control/methods.ts";
 import { CONCERNED, client, FINGERPRINT, STATUS } from "./fake-control.ts";
 import { rig } from "./harness.ts";
 

@@ -3,7 +3,7 @@
  * behaviour is the JSON in its first argument; it prints "up" when it listens.
  */
 import { appendFileSync } from "node:fs";
-import { ControlError, type ControlErrorCode } from "../../src/control/methods.ts";
+import { ControlError, type ControlErrorCode } from "../../src/control/errors.ts";
 import { removePidFile, writePidFile } from "../../src/control/pidfile.ts";
 import { type ControlServer, createControlServer } from "../../src/control/server.ts";
 import { client, FakeControl, FINGERPRINT, STATUS } from "../control/fake-control.ts";

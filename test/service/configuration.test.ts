@@ -5,12 +5,12 @@ import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
 import {
-  ConfigurationError,
   changedKeys,
   parseConfiguration,
   readConfiguration,
   realmOfHost,
 } from "../../src/service/configuration.ts";
+import { ConfigurationError } from "../../src/service/toml.ts";
 
 const parse = (text: string) => parseConfiguration(text, "x.toml");
 

@@ -23,7 +23,7 @@ export interface ShellPlace {
   readonly encapsulationPort?: number;
   readonly legacy?: boolean;
   readonly whenTaken?: WhenTaken;
-  /** Kept from one shell to the next: the same key and pins. */
+  /** Kept from one shell to the next of that nickname: the same key and pins. */
   readonly directory?: string;
   readonly archive?: ArchiveStore;
 }
@@ -49,8 +49,10 @@ export class TestShell {
   static async open(owner: Owner, place: ShellPlace): Promise<TestShell> {
     const parsed = parseNickname(place.nickname);
     if (!parsed.ok) throw new Error(parsed.text);
-    const profile = Profile.open(place.directory ?? scratchDirectory(owner));
-    const { identity, slot } = await profile.takeIdentity();
+    const profile = Profile.open(join(place.directory ?? scratchDirectory(owner), place.nickname));
+    const taken = await profile.takeIdentity();
+    if (taken === undefined) throw new Error(`another shell holds ${profile.directory}`);
+    const { identity, slot } = taken;
     const watched = new Watched();
     const shell = await ChatShell.open({
       settings: {

@@ -50,7 +50,7 @@ async function add(index: number): Promise<void> {
   const parsed = parseNickname(`${prefix}${index}`);
   if (!parsed.ok) throw new Error(parsed.text);
   const profile = Profile.open(join(directory, String(index)));
-  const { identity } = await profile.takeIdentity();
+  const identity = await profile.identity();
   const shell = await ChatShell.open({
     settings: { nickname: parsed.nickname, whenTaken: "end", legacy: true, hosts: [] },
     registry: { type: "multicast", port: PORT, links: () => usableLinks() },

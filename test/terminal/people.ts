@@ -10,8 +10,27 @@ export class People {
     this.#registry = registry;
   }
 
-  async chat(nick: string, columns = 80, rows = 24): Promise<Terminal> {
-    const command = this.#registry.client(nick, "--nick", nick);
+  /** In the line interface. */
+  chat(nick: string, columns = 80, rows = 24): Promise<Terminal> {
+    return this.#open(this.#registry.client(nick, "--plain", "--nick", nick), columns, rows);
+  }
+
+  /** On the full screen. */
+  screen(
+    nick: string,
+    columns = 80,
+    rows = 24,
+    environment: Readonly<Record<string, string>> = {},
+  ): Promise<Terminal> {
+    const client = this.#registry.client(nick, "--nick", nick);
+    return this.#open({ ...client, environment: { ...client.environment, ...environment } }, columns, rows);
+  }
+
+  run(command: Parameters<typeof Terminal.run>[0], columns = 80, rows = 24): Promise<Terminal> {
+    return this.#open(command, columns, rows);
+  }
+
+  async #open(command: Parameters<typeof Terminal.run>[0], columns: number, rows: number): Promise<Terminal> {
     const terminal = await Terminal.run(command, { columns, rows });
     this.#terminals.push(terminal);
     return terminal;

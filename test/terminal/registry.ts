@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { Running } from "../lab/command.ts";
 
 const PROJECT = new URL("../..", import.meta.url).pathname;
+/** Node takes TypeScript as it is, but no .tsx. */
+const TSX = join(PROJECT, "scripts/tsx.mjs");
 const NODE = join(PROJECT, "node_modules/.bin/node");
 
 /** A real registry of this checkout on ports of its own, and the command line of clients for it. */
@@ -21,10 +23,12 @@ export class Registry {
     this.#daemon = this.#start();
   }
 
-  static async start(): Promise<Registry> {
+  /** `realm`: what it calls itself; without it the name of this host. */
+  static async start({ realm }: { realm?: string } = {}): Promise<Registry> {
     const directory = await mkdtemp(join(tmpdir(), "multiproto-test-"));
     const [port, encapsulationPort] = [await freePort(), await freePort()];
-    const config = `[network]\nport = ${port}\nencapsulation-port = ${encapsulationPort}\n`;
+    const named = realm === undefined ? "" : `realm = "${realm}"\n`;
+    const config = `[network]\n${named}port = ${port}\nencapsulation-port = ${encapsulationPort}\n`;
     await writeFile(join(directory, "multiproto.toml"), config);
     const registry = new Registry({ port, encapsulationPort, directory });
     await registry.#ready();
@@ -40,7 +44,7 @@ export class Registry {
     const ports = ["--port", `${this.port}`, "--encapsulation-port", `${this.encapsulationPort}`];
     const files = join(this.directory, profile);
     const environment = { XDG_STATE_HOME: files, XDG_DATA_HOME: join(files, "data"), LC_ALL: "C.UTF-8" };
-    return { argv: [NODE, program, ...ports, ...rest], environment };
+    return { argv: [NODE, "--import", TSX, program, ...ports, ...rest], environment };
   }
 
   /** Runs a client that is no terminal program, with the files of its `--nick`. */

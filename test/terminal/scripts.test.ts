@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createServer, type Server } from "node:net";
 import { after, before, test } from "node:test";
 import { EXIT } from "../../src/chat/exit-codes.ts";
-import { type Running, until } from "../lab/command.ts";
+import { Running, until } from "../lab/command.ts";
 import { Mp1Client } from "../support/mp1-client.ts";
 import { Registry } from "./registry.ts";
 
@@ -71,7 +71,7 @@ test("another key than the known one: nothing is sent, both are shown, and the e
   const pinned = await registry.run("--nick", "adam", "trust", "accept", "rex", "--kind", "peer", other)
     .finished;
   assert.equal(pinned.code, EXIT.ok, pinned.stderr);
-  const refused = await registry.run("--nick", "adam", "send", "rex", "secret").finished;
+  const refused = await registry.run("--nick", "adam", "send", "rex", "secret", "--no-queue").finished;
   assert.equal(refused.code, EXIT.keyChanged, refused.stderr);
   assert.match(refused.stderr, /^!!! WARNING: the registry lists rex with ANOTHER KEY/m);
   assert.match(refused.stderr, /^not delivered: rex has another key than the one you know/m);
@@ -101,12 +101,13 @@ test("a client without a key is marked, and with --no-legacy it gets nothing", a
   await old.join();
   const sent = await registry.run("--nick", "adam", "list").finished;
   assert.match(sent.stdout, /^old\* .* online +unverified$/m);
-  const refused = await registry.run("--nick", "adam", "--no-legacy", "send", "old", "hi").finished;
+  const refused = await registry.run("--nick", "adam", "--no-legacy", "send", "old", "hi", "--no-queue")
+    .finished;
   assert.equal(refused.code, EXIT.notConfirmed);
   assert.match(refused.stderr, /old's client has no key \(mp1\), and such are switched off here/);
 });
 
-test("two scripts of one user at once: the second takes another name by itself", async () => {
+test("several scripts of one user at once are one presence", async () => {
   const { running, at } = await listener("tom");
   const own = registry.run("listen");
   await own.output(() => true, "started");
@@ -138,11 +139,6 @@ test("every failure has its exit code and says why", async () => {
     [["send", "nobody", "hi", "--wait", "300ms"], EXIT.unknownName, /nobody here is called nobody/],
     [["send", "127.0.0.1:50099", "hi"], EXIT.notConfirmed, /refused the connection/],
     [["send", "held", "  "], EXIT.usage, /no text/],
-    [
-      ["--nick", "held", "list"],
-      EXIT.nameTaken,
-      /held is taken, held by the key [\d ]{47} at [\d.]+ \(free: --nick held~2\)/,
-    ],
     [["--nick", "a b", "list"], EXIT.usage, /no white space/],
     [["--port", "70000", "list"], EXIT.usage, /port from 1 to 65535/],
     [["listen", "--count", "0"], EXIT.usage, /whole number/],
@@ -155,6 +151,10 @@ test("every failure has its exit code and says why", async () => {
     assert.equal(ended.code, code, `${words.join(" ")}: ${ended.stderr}`);
     assert.match(ended.stderr, text);
   }
+  const { argv, environment } = registry.client("stranger", "--nick", "held", "list");
+  const taken = await new Running(argv, { environment }).finished;
+  assert.equal(taken.code, EXIT.nameTaken, taken.stderr);
+  assert.match(taken.stderr, /held is taken, held by the key [\d ]{47} at [\d.]+ \(free: --nick held~2\)/);
   await holder.stop();
 });
 

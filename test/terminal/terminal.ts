@@ -52,6 +52,11 @@ export class Terminal {
     return (await must([...this.#tmux, "capture-pane", "-p"])).trimEnd();
   }
 
+  /** With colours and weights, as escape sequences. */
+  async painted(): Promise<string> {
+    return must([...this.#tmux, "capture-pane", "-p", "-e"]);
+  }
+
   /** With what scrolled out above. */
   async everything(): Promise<string> {
     return (await must([...this.#tmux, "capture-pane", "-p", "-J", "-S", "-"])).trimEnd();
@@ -63,7 +68,7 @@ export class Terminal {
   }
 
   /** Waits until the screen shows it: a pattern as it stands there, a text however it is broken into rows. */
-  async shows(what: RegExp | string, timeoutMillis = 10_000): Promise<string> {
+  async shows(what: RegExp | string, timeoutMillis = 30_000): Promise<string> {
     let last = "";
     const look = async (): Promise<string | undefined> => {
       last = await this.screen();

@@ -36,7 +36,7 @@ test("what was said, for people: one safe line a message, the oldest first, mark
   assert.equal(runHistory(all, { key: undefined, since: undefined, limit: 50 }), EXIT.ok);
   const lines = all.printed().trimEnd().split("\n");
   assert.match(lines[0] ?? "", /^2026-\d\d-\d\d \d\d:\d\d to ola: good morning \(not delivered\)$/);
-  assert.match(lines[1] ?? "", / ola: hi \\x1b\[31m red\\u\{202e\} two$/);
+  assert.match(lines[1] ?? "", / ola: hi \\x1b\[31m red\\u\{202e\} {2}two$/);
   assert.match(lines[2] ?? "", / bob\*: old client$/);
   const last = context(archive());
   runHistory(last, { key: undefined, since: undefined, limit: 1 });

@@ -10,6 +10,7 @@ const TABLE: readonly [string, string, readonly string[]][] = [
   ["/fingerprint e", "/fingerprint eve ", []],
   ["/trust accept e", "/trust accept eve ", []],
   ["/trust e", "/trust e", []],
+  ["/verify e", "/verify eve ", []],
   ["m", "msg ", []],
   [
     "/",
@@ -26,7 +27,9 @@ const TABLE: readonly [string, string, readonly string[]][] = [
       "/nick",
       "/part",
       "/rooms",
+      "/talk",
       "/trust",
+      "/verify",
     ],
   ],
   ["msg e", "msg eve ", []],

@@ -1,0 +1,41 @@
+import type { Command } from "commander";
+import { EXIT } from "../chat/exit-codes.ts";
+import { askHolder } from "../control/chat-client.ts";
+import { ConnectionError } from "../control/request-client.ts";
+import { printStatus } from "../tui/status.ts";
+import { type ChatOptions, openProfile } from "./chat-run.ts";
+
+/** Adds `status` and `quit`, which are about the program that holds the presence; `ended` takes the exit code. */
+export function addPresenceCommands(
+  program: Command,
+  { options, ended }: { readonly options: () => ChatOptions; readonly ended: (code: number) => void },
+): void {
+  program
+    .command("status")
+    .description("print which program holds your presence, and how it stands")
+    .option("--json", "as JSON")
+    .action(async ({ json = false }: { json?: boolean }) => {
+      const { socketPath } = openProfile(options());
+      const holder = await ifRunning(() => askHolder(socketPath, "holder"));
+      ended(printStatus(holder, { json, output: process.stdout }));
+    });
+  program
+    .command("quit")
+    .description("end your presence, in all programs of yours")
+    .action(async () => {
+      const { socketPath } = openProfile(options());
+      const answer = await ifRunning(() => askHolder(socketPath, "quit"));
+      if (answer === undefined) process.stderr.write("not running: no program holds your presence\n");
+      ended(answer === undefined ? EXIT.notRunning : EXIT.ok);
+    });
+}
+
+/** Undefined when no program holds the presence. */
+async function ifRunning<Answer>(ask: () => Promise<Answer>): Promise<Answer | undefined> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (error instanceof ConnectionError && error.reason === "not-running") return undefined;
+    throw error;
+  }
+}

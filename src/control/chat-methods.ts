@@ -1,0 +1,91 @@
+/**
+ * Everything that can be asked of the program that holds a user's presence: one entry a method, sorted by name (a test
+ * keeps it so). Server and client both read this table.
+ */
+
+import type { ChatSession } from "../chat/session.ts";
+import {
+  type AcceptRequest,
+  type AttachReport,
+  type HolderReport,
+  type MarkReadRequest,
+  parseAcceptRequest,
+  parseAttach,
+  parseAttachRequest,
+  parseForgetRequest,
+  parseHolder,
+  parseMarkReadRequest,
+  parseRenameRequest,
+  parseRoomRequest,
+  parseSendRequest,
+  parseStatusRequest,
+  parseTypingRequest,
+  type SendRequest,
+  type StatusRequest,
+} from "./chat-reports.ts";
+import { type Method, methodsOf, nothing, nothingBack } from "./method.ts";
+import { boolean } from "./parse.ts";
+
+/** The holder as one connected program sees it. */
+export interface Holder {
+  /** From now on it is told everything. Throws ControlError "other-version". */
+  attach(version: string): AttachReport;
+  holder(): HolderReport;
+  /** The presence ends, for everybody who is attached. */
+  quit(): void;
+  /** Throws ControlError unless the program has attached. */
+  readonly session: Pick<
+    ChatSession,
+    "rename" | "setStatus" | "join" | "part" | "markRead" | "typing" | "accept" | "forget"
+  >;
+  send(request: SendRequest): void;
+}
+
+const method = methodsOf<Holder>();
+
+export const CHAT_METHODS = {
+  accept: method(parseAcceptRequest, nothingBack, ({ session }, request: AcceptRequest) => {
+    session.accept(request.subject, request.fingerprint);
+    return null;
+  }),
+  attach: method(
+    parseAttachRequest,
+    parseAttach,
+    (holder, { version }): AttachReport => holder.attach(version),
+  ),
+  forget: method(parseForgetRequest, nothingBack, ({ session }, { subject }) => {
+    session.forget(subject);
+    return null;
+  }),
+  holder: method(nothing, parseHolder, (holder): HolderReport => holder.holder()),
+  join: method(parseRoomRequest, boolean, ({ session }, { room }) => session.join(room)),
+  "mark-read": method(parseMarkReadRequest, nothingBack, ({ session }, { from, ids }: MarkReadRequest) => {
+    session.markRead(from, ids);
+    return null;
+  }),
+  part: method(parseRoomRequest, boolean, ({ session }, { room }) => session.part(room)),
+  quit: method(nothing, nothingBack, (holder) => {
+    holder.quit();
+    return null;
+  }),
+  rename: method(parseRenameRequest, boolean, ({ session }, { nickname }) => session.rename(nickname)),
+  send: method(parseSendRequest, nothingBack, (holder, request: SendRequest) => {
+    holder.send(request);
+    return null;
+  }),
+  "set-status": method(parseStatusRequest, nothingBack, ({ session }, { away, status }: StatusRequest) => {
+    session.setStatus(away, status);
+    return null;
+  }),
+  typing: method(parseTypingRequest, nothingBack, ({ session }, { to, active }) => {
+    session.typing(to, active);
+    return null;
+  }),
+} as const;
+
+export type ChatMethodName = keyof typeof CHAT_METHODS;
+type Table = typeof CHAT_METHODS;
+export type ChatRequestOf<Name extends ChatMethodName> =
+  Table[Name] extends Method<Holder, infer Request, infer _> ? Request : never;
+export type ChatResultOf<Name extends ChatMethodName> =
+  Table[Name] extends Method<Holder, infer _, infer Result> ? Result : never;

@@ -1,0 +1,555 @@
+import type { Clock, Millis, Random } from "../base/clock.ts";
+import { errorCode, errorText, SystemError } from "../base/errors.ts";
+import type { Fingerprint } from "../base/fingerprint.ts";
+import type { ChatSnapshot, ReceivedMessage } from "../chat/notices.ts";
+import type { PinSubject, Pins } from "../chat/pins.ts";
+import type { SendOptions, SessionNotice } from "../chat/session.ts";
+import type { PresenceSettings } from "../chat/settings.ts";
+import { PresenceLink } from "../control/chat-client.ts";
+import type { ChatMethodName, ChatRequestOf } from "../control/chat-methods.ts";
+import { type HeldSession, PresenceServer } from "../control/chat-server.ts";
+import { MAX_TEXT_LENGTH } from "../control/chat-values.ts";
+import { ConnectionError } from "../control/request-client.ts";
+import type { ChatShell } from "../io/chat-shell.ts";
+import type { Identity } from "../io/identity.ts";
+import type { HeldSlot } from "../io/identity-slot.ts";
+import type { Profile } from "../io/profile.ts";
+import {
+  MAX_ROOMS,
+  MESSAGE_ID_BYTES,
+  type MessageId,
+  type RoomName,
+  type StatusText,
+} from "../wire/mp2-values.ts";
+import type { Nickname } from "../wire/nickname.ts";
+
+/** Between two looks for who holds the presence; each is a connect(2) and a bind(2). */
+const LOOK_MILLIS: Millis = 25;
+/** A holder that starts opens some sockets, and makes a key the first time; one that ends closes them. */
+const SETTLE_MILLIS: Millis = 10_000;
+/** Before others take over: the confirmation of what came just now goes out, and whoever leaves for the same reason leaves. */
+const HANDOVER_MILLIS: Millis = 100;
+/** After a takeover the former snapshot is shown until we are registered, but for so long at most. */
+const RESUME_MILLIS: Millis = 8_000;
+
+export interface PresenceOptions {
+  readonly profile: Profile;
+  readonly socketPath: string;
+  /** For when this program is the first; whoever holds the presence already has settings of its own. */
+  readonly settings: PresenceSettings;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** For messages that come while this program holds the presence: of all programs one hears each. */
+  readonly onMessage?: (message: ReceivedMessage) => void;
+  readonly openShell: (
+    identity: Identity,
+    settings: PresenceSettings,
+    profile: Profile,
+  ) => Promise<HeldShell>;
+}
+
+/** The shell of a holder, and what closes it with all that it stands on. */
+export interface HeldShell {
+  readonly shell: ChatShell;
+  close(): Promise<void>;
+}
+
+/**
+ * Where the presence is, seen from here:
+ *
+ *     attached ── holder gone ──> seeking ── slot was free ──> holding
+ *        ^                           │
+ *        └────── another was faster ─┘
+ *
+ * "ended" is reached from everywhere: by leaving, by the end of the presence, or when it cannot be had.
+ */
+type Place =
+  | {
+      readonly type: "holding";
+      readonly shell: ChatShell;
+      readonly closeShell: () => Promise<void>;
+      readonly server: PresenceServer;
+      readonly slot: HeldSlot;
+    }
+  | { readonly type: "attached"; readonly link: PresenceLink }
+  | { readonly type: "seeking" }
+  | { readonly type: "ended" };
+
+type Found = Extract<Place, { type: "holding" | "attached" }>;
+
+/** Sent, and neither delivered nor given up: a new holder is told again. */
+interface Unsettled {
+  readonly to: string;
+  readonly text: string;
+  readonly options: SendOptions;
+  readonly at: Millis;
+}
+
+/** What the user had before the holder ended. */
+interface Former {
+  readonly snapshot: ChatSnapshot;
+  readonly pins: Pins;
+}
+
+/** Messages of other programs that wait until we are registered after a takeover; beyond that they go at once. */
+const MAX_DEFERRED = 10_000;
+
+/**
+ * The user's presence, held by this program or by another one. Which of them does changes nothing for whoever uses it.
+ */
+export class Presence implements HeldSession {
+  readonly #options: PresenceOptions;
+  readonly #listeners = new Set<(notice: SessionNotice) => void>();
+  readonly #unsettled = new Map<MessageId, Unsettled>();
+  #place: Place = { type: "seeking" };
+  #settings: PresenceSettings;
+  #fingerprint: Fingerprint;
+  /** Shown for a while after a takeover. */
+  #former: Former | undefined;
+  /** From a takeover on until we are registered, what is sent waits here: before that nobody is known. */
+  #deferred: Map<MessageId, () => void> | undefined;
+  /** Of other programs, under way: what comes again from one that was cut off is not sent again. */
+  readonly #foreign = new Set<MessageId>();
+  #wasOnline = false;
+  #isLeaving = false;
+  #closing: Promise<void> | undefined;
+
+  private constructor(options: PresenceOptions) {
+    this.#options = options;
+    this.#settings = options.settings;
+    this.#fingerprint = "" as Fingerprint;
+  }
+
+  /**
+   * Attaches to the program that holds the presence, or holds it from now on. Errors: {@link SystemError} when neither
+   * can be, ControlError "other-version".
+   */
+  static async open(options: PresenceOptions): Promise<Presence> {
+    const presence = new Presence(options);
+    presence.#arrive(await presence.#find());
+    presence.#lookAtLink();
+    return presence;
+  }
+
+  /** Of the presence, whoever began it. */
+  get settings(): PresenceSettings {
+    return this.#settings;
+  }
+
+  /** Whether this program is the one that others see. */
+  get isHolder(): boolean {
+    return this.#place.type === "holding";
+  }
+
+  get snapshot(): ChatSnapshot {
+    const former = this.#former;
+    if (former !== undefined) return former.snapshot;
+    if (this.#place.type === "holding") return this.#place.shell.snapshot;
+    if (this.#place.type === "attached") return this.#place.link.snapshot;
+    throw new Error("unreachable: without a holder there is what was before");
+  }
+
+  get pins(): Pins {
+    if (this.#place.type === "holding") return this.#place.shell.pins;
+    if (this.#place.type === "attached") return this.#place.link.pins;
+    return this.#former?.pins ?? this.#options.profile.pins.read();
+  }
+
+  get fingerprint(): Fingerprint {
+    return this.#fingerprint;
+  }
+
+  /** Of this program. */
+  get pending(): number {
+    return this.#unsettled.size;
+  }
+
+  onNotice(listener: (notice: SessionNotice) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** Whoever attaches is told what there is as if it happened now. */
+  start(): void {
+    if (this.#place.type === "holding") {
+      this.#place.shell.start();
+      return;
+    }
+    queueMicrotask(() => {
+      const { registry, nickname } = this.snapshot;
+      if (registry === undefined) this.#tell({ type: "searching" });
+      else
+        this.#hear({
+          type: "online",
+          nickname,
+          registry: registry.address,
+          standing: registry,
+          again: false,
+        });
+    });
+  }
+
+  send(to: string, text: string, options: SendOptions = {}, id?: MessageId): MessageId {
+    const messageId = id ?? this.#newId();
+    // Another program's message is that program's to send again.
+    if (id !== undefined) {
+      if (this.#foreign.has(id)) return id;
+      this.#foreign.add(id);
+    } else this.#unsettled.set(messageId, { to, text, options, at: this.#options.clock.now() });
+    if (text.length > MAX_TEXT_LENGTH || to.length > MAX_TEXT_LENGTH) {
+      queueMicrotask(() => this.#hear(tooLong(messageId, to, text)));
+      return messageId;
+    }
+    const submit = () => this.#submit(messageId, to, text, options);
+    if (this.#deferred !== undefined && this.#deferred.size < MAX_DEFERRED)
+      this.#deferred.set(messageId, submit);
+    else submit();
+    return messageId;
+  }
+
+  rename(nickname: Nickname): boolean {
+    if (this.#place.type === "holding") return this.#place.shell.rename(nickname);
+    if (this.snapshot.registry?.protocol === "mp1") return false;
+    void this.#ask("rename", { nickname }).then((can) => {
+      if (can === false) this.#tell({ type: "trouble", text: "the name cannot be changed now" });
+    });
+    return true;
+  }
+
+  setStatus(away: boolean, status: StatusText | undefined): void {
+    if (this.#place.type === "holding") this.#place.shell.setStatus(away, status);
+    else void this.#ask("set-status", { away, status });
+  }
+
+  join(room: RoomName): boolean {
+    if (this.#place.type === "holding") return this.#place.shell.join(room);
+    void this.#ask("join", { room });
+    const { rooms } = this.snapshot;
+    return rooms.includes(room) || rooms.length < MAX_ROOMS;
+  }
+
+  part(room: RoomName): boolean {
+    if (this.#place.type === "holding") return this.#place.shell.part(room);
+    void this.#ask("part", { room });
+    return this.snapshot.rooms.includes(room);
+  }
+
+  markRead(from: string, ids: readonly MessageId[]): void {
+    if (this.#place.type === "holding") this.#place.shell.markRead(from, ids);
+    else void this.#ask("mark-read", { from, ids });
+  }
+
+  typing(to: string, active: boolean): void {
+    if (this.#place.type === "holding") this.#place.shell.typing(to, active);
+    else void this.#ask("typing", { to, active });
+  }
+
+  accept(subject: PinSubject, fingerprint: Fingerprint): void {
+    if (this.#place.type === "holding") this.#place.shell.accept(subject, fingerprint);
+    else void this.#ask("accept", { subject, fingerprint });
+  }
+
+  forget(subject: PinSubject): void {
+    if (this.#place.type === "holding") this.#place.shell.forget(subject);
+    else void this.#ask("forget", { subject });
+  }
+
+  /** What a person has to know of this program's surroundings. */
+  trouble(text: string): void {
+    this.#tell({ type: "trouble", text });
+  }
+
+  /** Ends this program's part. The presence itself only when nobody else is attached. */
+  leave(): void {
+    const place = this.#place;
+    if (this.#isLeaving || place.type === "ended") return;
+    this.#isLeaving = true;
+    if (place.type === "holding" && place.server.attached > 0)
+      setTimeout(() => this.#leaveNow(), HANDOVER_MILLIS);
+    else this.#leaveNow();
+  }
+
+  #leaveNow(): void {
+    const place = this.#place;
+    if (place.type === "ended") return;
+    if (place.type === "holding" && place.server.attached === 0) {
+      // Whoever comes now finds nobody, and waits for the key.
+      void place.server.close();
+      place.shell.leave();
+      return;
+    }
+    for (const [messageId, { to, text, options }] of [...this.#unsettled]) {
+      const isKept = options.waitMillis === undefined;
+      const left = { type: "waiting", messageId, to, text, why: "left", destination: undefined } as const;
+      this.#tell(isKept ? left : undelivered(messageId, to, text, "left"));
+    }
+    this.#unsettled.clear();
+    void this.close();
+    queueMicrotask(() => this.#tell({ type: "ended", reason: "left", text: undefined }));
+  }
+
+  /** Ends the presence for all programs; "ended" follows. */
+  quit(): void {
+    if (this.#place.type === "holding") this.#place.shell.leave();
+    else void this.#ask("quit", undefined);
+  }
+
+  /** Closes everything at once; {@link leave} first. Whoever is attached takes the presence over. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const place = this.#place;
+    this.#former ??= this.#formerOf(place);
+    this.#place = { type: "ended" };
+    if (place.type === "attached" || place.type === "holding") await closeFound(place);
+  }
+
+  /** Attached or holding, whichever can be. */
+  async #find(): Promise<Found> {
+    const { clock, socketPath } = this.#options;
+    const until = clock.now() + SETTLE_MILLIS;
+    for (;;) {
+      const found = (await this.#attach()) ?? (await this.#hold());
+      if (found !== undefined) return found;
+      if (clock.now() > until) {
+        const why = `another multiproto-chat uses your key and cannot be reached at ${socketPath}`;
+        throw new SystemError(
+          `Cannot share your presence: ${why} (see: ss -lxp | grep multiproto-chat)`,
+          "EBUSY",
+        );
+      }
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MILLIS));
+    }
+  }
+
+  /** Undefined when nobody listens. */
+  async #attach(): Promise<Found | undefined> {
+    const { socketPath: path, version, clock } = this.#options;
+    try {
+      const link = await PresenceLink.attach({
+        ...{ path, version, clock },
+        onNotice: (notice) => this.#hear(notice),
+        onClosed: () => this.#lookAtLink(),
+      });
+      return { type: "attached", link };
+    } catch (error) {
+      if (!(error instanceof ConnectionError)) throw error;
+      // It is about to end, or to begin.
+      if (error.reason === "not-running" || error.reason === "closed") return undefined;
+      const what = "Cannot share your presence: the program that holds it does not answer";
+      throw new SystemError(
+        `${what} (${error.message}; find and end it: ss -lxp | grep multiproto-chat)`,
+        "EBUSY",
+      );
+    }
+  }
+
+  /** Undefined when another program holds the key, or answers on the socket. */
+  async #hold(): Promise<Found | undefined> {
+    const { profile, socketPath: path, version, clock, openShell } = this.#options;
+    const taken = await profile.takeIdentity();
+    if (taken === undefined) return undefined;
+    const { identity, slot } = taken;
+    let held: HeldShell | undefined;
+    try {
+      held = await openShell(identity, this.#settings, profile);
+      const { shell: opened, close: closeShell } = held;
+      const server = await PresenceServer.open({
+        ...{ path, version, clock, session: this, pid: process.pid },
+        standing: () => opened.snapshot,
+        settings: () => ({ ...this.#settings, nickname: this.snapshot.nickname }),
+        onQuit: () => opened.leave(),
+      });
+      opened.onNotice((notice) => this.#hear(notice));
+      opened.onChange(() => server.changed());
+      return { type: "holding", shell: opened, closeShell, server, slot };
+    } catch (error) {
+      slot.release();
+      await held?.close();
+      // In another network namespace, where our slot is not seen.
+      if (errorCode(error) === "EADDRINUSE" && held !== undefined) return undefined;
+      throw error;
+    }
+  }
+
+  #arrive(found: Found): void {
+    this.#place = found;
+    if (found.type === "holding") this.#fingerprint = found.shell.fingerprint;
+    else {
+      this.#settings = found.link.report.settings;
+      this.#fingerprint = found.link.report.fingerprint;
+    }
+  }
+
+  /** It may have ended before we came to use it. */
+  #lookAtLink(): void {
+    const why = this.#place.type === "attached" ? this.#place.link.endedBy : undefined;
+    if (why?.reason === "protocol") this.#fail(why);
+    else if (why !== undefined) void this.#takeOver();
+  }
+
+  /** The holder has ended: one of those who were attached goes on in its place. */
+  async #takeOver(): Promise<void> {
+    this.#former ??= this.#formerOf(this.#place);
+    this.#deferred ??= new Map();
+    const nickname = this.#former?.snapshot.nickname ?? this.#settings.nickname;
+    this.#settings = { ...this.#settings, nickname, whenTaken: "suggestion" };
+    this.#place = { type: "seeking" };
+    try {
+      const found = await this.#find();
+      if (this.#isSeeking()) this.#resume(found);
+      else await closeFound(found);
+    } catch (error) {
+      if (this.#isSeeking()) this.#fail(error);
+    }
+  }
+
+  /** Left meanwhile? */
+  #isSeeking(): boolean {
+    return this.#place.type === "seeking";
+  }
+
+  #fail(error: unknown): void {
+    void this.close();
+    this.#tell({ type: "trouble", text: errorText(error) });
+    this.#tell({ type: "ended", reason: "failed", text: undefined });
+  }
+
+  #resume(found: Found): void {
+    const former = this.#former?.snapshot;
+    this.#arrive(found);
+    this.#tell({ type: "presence-moved", here: found.type === "holding" });
+    if (found.type === "attached") {
+      this.#former = undefined;
+      this.#sendAgain();
+      this.#lookAtLink();
+      return;
+    }
+    const { away, status, rooms = [] } = former ?? {};
+    for (const room of rooms) found.shell.join(room);
+    if (away === true || status !== undefined) found.shell.setStatus(away === true, status as StatusText);
+    found.shell.start();
+    setTimeout(() => this.#forgetFormer(), RESUME_MILLIS).unref();
+  }
+
+  /** What was before does not count any more: we are registered, or it takes too long. */
+  #forgetFormer(): void {
+    if (this.#place.type !== "holding" || this.#former === undefined) return;
+    this.#former = undefined;
+    this.#place.server.changed();
+  }
+
+  #formerOf(place: Place): Former | undefined {
+    if (place.type !== "attached" && place.type !== "holding") return undefined;
+    return { snapshot: this.snapshot, pins: this.pins };
+  }
+
+  /** All that is not settled, to the new holder. */
+  #sendAgain(): void {
+    const deferred = [...(this.#deferred ?? [])].filter(([id]) => !this.#unsettled.has(id));
+    this.#deferred = undefined;
+    for (const [messageId, { to, text, options, at }] of this.#unsettled) {
+      const { waitMillis } = options;
+      const passed = this.#options.clock.now() - at;
+      const left = waitMillis === undefined ? {} : { waitMillis: Math.max(1, waitMillis - passed) };
+      this.#submit(messageId, to, text, { ...options, ...left });
+    }
+    for (const [, submit] of deferred) submit();
+  }
+
+  #submit(messageId: MessageId, to: string, text: string, options: SendOptions): void {
+    if (this.#place.type === "holding") this.#place.shell.send(to, text, options, messageId);
+    else {
+      const { waitMillis, reply } = options;
+      void this.#ask("send", { messageId, to, text, waitMillis, reply });
+    }
+  }
+
+  /** A request to the holder. One that ends before it answers is followed by another holder; nothing else fails. */
+  async #ask<Name extends ChatMethodName>(name: Name, params: ChatRequestOf<Name>) {
+    if (this.#place.type !== "attached") return undefined;
+    try {
+      return await this.#place.link.request(name, params);
+    } catch (error) {
+      if (!(error instanceof ConnectionError && error.reason === "closed"))
+        this.#tell({ type: "trouble", text: errorText(error) });
+      return undefined;
+    }
+  }
+
+  /** A notice of the core or of the holder. */
+  #hear(notice: SessionNotice): void {
+    const shown = this.#resuming(notice);
+    if (shown === undefined) return;
+    if (shown.type === "delivered" || shown.type === "room-delivered" || shown.type === "room-undelivered")
+      this.#settle(shown.messageId);
+    else if (shown.type === "undelivered") this.#settle(shown.message.messageId);
+    // From here on it is kept by the holder, and by whoever holds after it.
+    else if (shown.type === "waiting") this.#settle(shown.messageId);
+    else if (shown.type === "online") this.#wasOnline = true;
+    if (this.#place.type === "holding") {
+      this.#place.server.tell(shown);
+      if (shown.type === "received") this.#options.onMessage?.(shown.message);
+    }
+    if (shown.type === "ended") void this.close();
+    this.#tell(shown);
+  }
+
+  #settle(messageId: MessageId): void {
+    this.#unsettled.delete(messageId);
+    this.#foreign.delete(messageId);
+  }
+
+  /** After a takeover nobody has to hear that we search and are online: they have been told before. */
+  #resuming(notice: SessionNotice): SessionNotice | undefined {
+    if (this.#deferred === undefined || this.#place.type !== "holding") return notice;
+    if (notice.type === "searching") return undefined;
+    if (notice.type !== "online") return notice;
+    const isNews = !this.#wasOnline || this.#former?.snapshot.nickname !== notice.nickname;
+    this.#forgetFormer();
+    queueMicrotask(() => this.#sendAgain());
+    return isNews ? { ...notice, again: this.#wasOnline } : undefined;
+  }
+
+  #tell(notice: SessionNotice): void {
+    for (const listener of [...this.#listeners]) listener(notice);
+  }
+
+  #newId(): MessageId {
+    return Buffer.from(this.#options.random.bytes(MESSAGE_ID_BYTES)).toString("hex") as MessageId;
+  }
+}
+
+async function closeFound(found: Found): Promise<void> {
+  if (found.type === "attached") {
+    found.link.close();
+    return;
+  }
+  const closing = found.closeShell();
+  found.slot.release();
+  await Promise.all([closing, found.server.close()]);
+}
+
+function tooLong(messageId: MessageId, to: string, text: string): SessionNotice {
+  return undelivered(messageId, to.slice(0, MAX_TEXT_LENGTH), text.slice(0, MAX_TEXT_LENGTH), "too-long");
+}
+
+function undelivered(
+  messageId: MessageId,
+  to: string,
+  text: string,
+  why: "too-long" | "left",
+): SessionNotice {
+  const tried = {
+    destination: undefined,
+    partsDelivered: 0,
+    parts: 0,
+    uncertain: why === "left",
+    waited: false,
+  };
+  return { type: "undelivered", message: { messageId, to, text, why, ...tried } };
+}

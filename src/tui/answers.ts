@@ -1,0 +1,154 @@
+import type { Clock } from "../base/clock.ts";
+import { fingerprintText } from "../base/fingerprint.ts";
+import { COMMAND_HELP, type Command } from "../chat/commands.ts";
+import type { Peer } from "../chat/notices.ts";
+import type { ChatSession } from "../chat/session.ts";
+import { parseStatusText, type RoomName } from "../wire/mp2-values.ts";
+import { foldNickname, parseNickname } from "../wire/nickname.ts";
+import { bad, type Line, messageText, nameText, plain, quiet } from "./lines.ts";
+import { timeOfDayAt } from "./time.ts";
+import { acceptKey, forgetKey, type TrustChange } from "./trust-changes.ts";
+import { MARKS_HELP, peerKeyLines, rosterLines, verifyLines } from "./wording-peers.ts";
+import { joinedLines, roomsLines, roomText } from "./wording-rooms.ts";
+import { pinLines, pinName } from "./wording-trust.ts";
+
+/** The commands that every face carries out alike, and answers in lines. */
+export type AnsweredCommand = Exclude<
+  Command,
+  { type: "exit" | "message" | "say" | "talk" | "join" | "part" }
+>;
+
+/** What of the session they need. */
+export type AnswersSession = Pick<
+  ChatSession,
+  "snapshot" | "pins" | "fingerprint" | "rename" | "setStatus" | "join" | "part" | "accept" | "forget"
+>;
+
+export class Answers {
+  readonly #session: AnswersSession;
+  readonly #clock: Clock;
+
+  constructor(options: { session: AnswersSession; clock: Clock }) {
+    this.#session = options.session;
+    this.#clock = options.clock;
+  }
+
+  to(command: AnsweredCommand): readonly Line[] {
+    switch (command.type) {
+      case "list":
+        return this.roster();
+      case "help":
+        return helpLines();
+      case "away":
+        return this.#away(command.text);
+      case "back":
+        this.#session.setStatus(false, undefined);
+        return [quiet("you are back")];
+      case "nick":
+        return this.#rename(command.name);
+      case "fingerprint":
+        return this.#fingerprint(command.name);
+      case "rooms":
+        return roomsLines(this.#session.snapshot);
+      case "verify":
+        return this.#verify(command.name);
+      case "trust-list":
+      case "trust-accept":
+      case "trust-forget":
+        return this.#trust(command);
+      case "wrong":
+        return [bad(messageText(command.text))];
+      case "nothing":
+        return [];
+    }
+  }
+
+  join(room: RoomName): { readonly isThere: boolean; readonly lines: readonly Line[] } {
+    const isThere = this.#session.join(room);
+    if (!isThere) return { isThere, lines: [bad("not joined: you are in 16 rooms already (/part #ROOM)")] };
+    return { isThere, lines: joinedLines(this.#session.snapshot, room) };
+  }
+
+  part(room: RoomName | undefined): { readonly isThere: boolean; readonly lines: readonly Line[] } {
+    if (room === undefined || !this.#session.part(room))
+      return { isThere: true, lines: [bad("you are not in that room; see /rooms")] };
+    return { isThere: false, lines: [quiet(`you left ${roomText(room)}`)] };
+  }
+
+  /** Who is there. */
+  roster(): readonly Line[] {
+    const { snapshot } = this.#session;
+    const lostAt = snapshot.registryLostAt;
+    return rosterLines(snapshot, lostAt === undefined ? undefined : timeOfDayAt(this.#clock, lostAt));
+  }
+
+  #away(text: string): readonly Line[] {
+    const status = text === "" ? undefined : parseStatusText(text.normalize("NFC").replace(/\s+/gu, " "));
+    if (text !== "" && status === undefined)
+      return [bad("not set: that text has more than 128 characters, or some that cannot be shown")];
+    this.#session.setStatus(true, status);
+    return [quiet(`you are away${status === undefined ? "" : `: ${messageText(status)}`}; /back ends that`)];
+  }
+
+  #rename(name: string): readonly Line[] {
+    const parsed = parseNickname(name);
+    if (!parsed.ok) return [bad(parsed.text)];
+    if (this.#session.rename(parsed.nickname)) return [quiet(`asking for the name ${nameText(name)} …`)];
+    return [bad("the name cannot be changed here (leave, and come with: --nick NAME)")];
+  }
+
+  #fingerprint(name: string | undefined): readonly Line[] {
+    if (name === undefined) {
+      const digits = fingerprintText(this.#session.fingerprint);
+      return [plain(`you: ${digits}`), quiet("others see this by: /fingerprint and your name")];
+    }
+    const listed = this.#listed(name);
+    if (listed !== undefined) return peerKeyLines(listed);
+    const pin = this.#session.pins.find({ kind: "peer", name });
+    return pin === undefined ? [bad(`nobody here is called ${nameText(name)}`)] : pinLines(pin);
+  }
+
+  #trust(
+    command: Extract<Command, { type: "trust-list" | "trust-accept" | "trust-forget" }>,
+  ): readonly Line[] {
+    const { pins } = this.#session;
+    if (command.type === "trust-list") {
+      const lines = pins.list().flatMap(pinLines);
+      return lines.length === 0 ? [quiet("no key has been seen yet")] : lines;
+    }
+    const { name } = command;
+    if (command.type === "trust-forget") return this.#forget(forgetKey(pins, name, undefined));
+    const { spoken } = command;
+    const listed = this.#listed(name)?.fingerprint;
+    const at = this.#clock.wall();
+    const change = acceptKey(pins, { name, whose: listed && "peer", spoken, at, listed });
+    if (!change.ok) return [bad(change.text)];
+    this.#session.accept(change.subject, change.fingerprint);
+    return [quiet(`accepted: ${pinName(change.subject)} ${fingerprintText(change.fingerprint)}`)];
+  }
+
+  #forget(change: TrustChange): readonly Line[] {
+    if (!change.ok) return [bad(change.text)];
+    this.#session.forget(change.subject);
+    return [quiet(`forgotten: ${pinName(change.subject)}; the next key is taken as the first`)];
+  }
+
+  #verify(name: string): readonly Line[] {
+    const listed = this.#listed(name);
+    if (listed === undefined) return [bad(`nobody here is called ${nameText(name)}`)];
+    return verifyLines(listed, this.#session.fingerprint);
+  }
+
+  #listed(name: string): Peer | undefined {
+    const key = foldNickname(name);
+    return this.#session.snapshot.roster.find((item) => foldNickname(item.nickname) === key);
+  }
+}
+
+function helpLines(): readonly Line[] {
+  const width = Math.max(...COMMAND_HELP.map(([usage]) => usage.length));
+  const commands = COMMAND_HELP.map(([usage, meaning]) => `${usage.padEnd(width)}  ${meaning}`);
+  const keys = "Tab completes commands and names, Up and Down bring back what was typed.";
+  const confirmed = "What you wrote appears with ✓ once the other machine confirmed it.";
+  return [...commands, ...MARKS_HELP, confirmed, keys].map(plain);
+}

@@ -1,0 +1,77 @@
+import { cutToWidth, padToWidth } from "./screen-wrap.ts";
+import { textWidth } from "./width.ts";
+
+/** What stands on a row, and how it looks. Looks only stress what the words say: without colours nothing is lost. */
+
+export type Style = "plain" | "quiet" | "strong" | "name" | "own" | "good" | "bad" | "alarm" | "here" | "hit";
+
+export interface Span {
+  readonly text: string;
+  readonly style: Style;
+}
+
+export type Row = readonly Span[];
+
+/** Without colours: weight and inversion, which are none. */
+const PLAIN_LOOK: Readonly<Record<Style, string>> = {
+  plain: "",
+  quiet: "2",
+  strong: "1",
+  name: "1",
+  own: "",
+  good: "",
+  bad: "1",
+  alarm: "1;7",
+  here: "7",
+  hit: "1;4",
+};
+
+/** The terminal's own foreground and background, which are right in light and dark, and few of its base colours. */
+const COLOR_LOOK: Readonly<Record<Style, string>> = {
+  ...PLAIN_LOOK,
+  name: "1;36",
+  own: "36",
+  good: "32",
+  bad: "31",
+  alarm: "1;7;31",
+};
+
+export function span(text: string, style: Style = "plain"): Span {
+  return { text, style };
+}
+
+export function rowWidth(row: Row): number {
+  return row.reduce((width, { text }) => width + textWidth(text), 0);
+}
+
+/** Exactly `columns` wide: cut, or filled with spaces. */
+export function fitRow(row: Row, columns: number, fill: Style = "plain"): Row {
+  const fitted: Span[] = [];
+  let left = columns;
+  for (const { text, style } of row) {
+    if (left <= 0) break;
+    const cut = cutToWidth(text, left);
+    fitted.push({ text: cut, style });
+    left -= textWidth(cut);
+    if (cut !== text) break;
+  }
+  if (left > 0) fitted.push({ text: padToWidth("", left), style: fill });
+  return fitted;
+}
+
+/** `left` and `right` at both ends; of two that do not fit `left` is cut. */
+export function spreadRow(left: Row, right: Row, columns: number, fill: Style = "plain"): Row {
+  const rightWidth = Math.min(rowWidth(right), columns);
+  return [...fitRow(left, columns - rightWidth, fill), ...fitRow(right, rightWidth, fill)];
+}
+
+/** As a terminal takes it. */
+export function paintRow(row: Row, hasColor: boolean): string {
+  const looks = hasColor ? COLOR_LOOK : PLAIN_LOOK;
+  let painted = "";
+  for (const { text, style } of row) {
+    const look = looks[style];
+    painted += look === "" || text === "" ? text : `\x1b[${look}m${text}\x1b[0m`;
+  }
+  return painted;
+}

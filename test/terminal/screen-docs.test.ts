@@ -1,0 +1,95 @@
+import assert from "node:assert/strict";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { People } from "./people.ts";
+import { Registry } from "./registry.ts";
+import type { Terminal } from "./terminal.ts";
+
+/**
+ * docs/screens are what the real program shows. `SCREENS=write` writes them anew; without it they must be what the program
+ * shows, but for times, keys, ports and addresses.
+ */
+
+const DIRECTORY = new URL("../../docs/screens", import.meta.url).pathname;
+
+/** Of equal length, so that nothing else moves. */
+function lasting(screen: string): string {
+  const same = screen
+    // An address is longer or shorter, and the words after it break elsewhere.
+    .replace(
+      /first time at the registry office at [\d.]+; remembered: its key(?:\s+\d{5}){8}/g,
+      `first time at the registry office at 10.0.0.1; remembered: its key 04521\n  ${Array(7).fill("04521").join(" ")}`,
+    )
+    .replace(/\b\d\d:\d\d\b/g, "12:03")
+    .replace(/─* (?:Sun|Mon|Tue|Wed|Thu|Fri|Sat) \d+ \w{3} \d{4} ─*/g, (rule) => {
+      const day = " Wed 25 Nov 2026 ";
+      const left = Math.floor((rule.length - day.length) / 2);
+      return `${"─".repeat(left)}${day}${"─".repeat(rule.length - day.length - left)}`;
+    })
+    .replace(/\b\d{5}\b/g, "04521");
+  // Where it was found stands in lines of its own, which are as long as the names of this machine's interfaces.
+  return same
+    .replace(
+      /^( *)looking for a registry by multicast on .*$/gm,
+      "$1looking for a registry by multicast on eth0 (port 10001) …",
+    )
+    .replace(/registry office at [\d.]+/g, "registry office at 10.0.0.1")
+    .replace(/[ \t]+$/gm, "");
+}
+
+async function isDocumented(name: string, terminal: Terminal): Promise<void> {
+  const path = join(DIRECTORY, `${name}.txt`);
+  const screen = `${lasting(await terminal.screen())}\n`;
+  if (process.env.SCREENS === "write") await writeFile(path, screen);
+  assert.equal(screen, lasting(await readFile(path, "utf8")), `${path}: SCREENS=write makes it anew`);
+}
+
+test("the screens in docs are what the program shows, from the first one to an answer", async () => {
+  const registry = await Registry.start({ realm: "office" });
+  const people = new People(registry);
+  try {
+    const adam = await people.screen("adam");
+    await adam.shows("You are online as adam, and nobody else is there yet");
+    await adam.shows("online as adam (registry office");
+    await isDocumented("first-screen", adam);
+    const ola = await people.screen("ola");
+    await adam.shows("Type a message and press Enter: it goes to ola");
+    await isDocumented("somebody-is-here", adam);
+    await ola.shows("it goes to adam");
+    await ola.type("good morning 👋 did the build pass?");
+    await ola.keys("Enter");
+    await adam.shows("you are in touch with ola");
+    await adam.type(
+      "yes, all green since ten minutes ago; the slow test was the one that waited for a timer instead of an event",
+    );
+    await adam.keys("Enter");
+    await adam.shows(/an event ✓/);
+    await ola.type("t");
+    await adam.shows(/an event ✓✓/);
+    await ola.keys("BSpace", "M-r");
+    await ola.shows("answer adam>");
+    await ola.type("I see. Thanks!");
+    await ola.keys("Enter");
+    await adam.shows("Thanks!");
+    await adam.keys("M-r");
+    await adam.shows("answer ola>");
+    await adam.keys("Escape");
+    await adam.shows(/^to ola>$/m);
+    await isDocumented("conversation-80x24", adam);
+    await adam.resize(200, 60);
+    await adam.shows("│ 1 online, 0 offline");
+    await adam.resize(130, 30);
+    await adam.shows(/▸ 1 ● ola[\s\S]*│ ● ola/);
+    await isDocumented("conversation-130x30", adam);
+    await adam.keys("F1");
+    await adam.shows("── Help");
+    await adam.resize(80, 60);
+    await adam.shows("SIGNS");
+    await isDocumented("help", adam);
+    await people.leave(ola);
+  } finally {
+    await people.dispose();
+    await registry.dispose();
+  }
+});

@@ -8,9 +8,9 @@ trap - ERR
 cd "$project" || exit 1
 node=$project/node_modules/.bin/node
 
-ci_tiers=(check unit lan attack interop chat systemd)
+ci_tiers=(check unit crash lan attack interop chat systemd)
 all_tiers=("${ci_tiers[@]}" bench install sim fuzz mutants)
-usage="usage: scripts/test.sh [check|unit|lan|attack|interop|chat|systemd|bench|install|sim|fuzz|mutants|all]"
+usage="usage: scripts/test.sh [check|unit|crash|lan|attack|interop|chat|systemd|bench|install|sim|fuzz|mutants|all]"
 
 # The fuzz tier runs what the unit tier runs, longer; who sets these wants it otherwise.
 fuzz_rounds=${FUZZ_ROUNDS:-4000}
@@ -37,7 +37,7 @@ tier_packages() {
 tier_files() {
   case $1 in
     unit)
-      find test -name '*.test.ts' -not -path 'test/lan/*' -not -path 'test/attack/*' -not -path 'test/interop/*' -not -path 'test/systemd/*' \
+      find test -name '*.test.ts' -not -path 'test/crash/*' -not -path 'test/lan/*' -not -path 'test/attack/*' -not -path 'test/interop/*' -not -path 'test/systemd/*' \
         -not -path 'test/terminal/*' -not -path 'test/install/*' -not -path 'test/bench/*' -not -path 'test/mutants/*' -not -path test/architecture.test.ts
       ;;
     chat) find test/terminal -name '*.test.ts' ;;
@@ -151,7 +151,7 @@ run_tier() {
 case ${1:-ci} in
   ci) tiers=("${ci_tiers[@]}") ;;
   all) tiers=("${all_tiers[@]}") ;;
-  check | unit | lan | attack | interop | chat | systemd | bench | install | sim | fuzz | mutants) tiers=("$1") ;;
+  check | unit | crash | lan | attack | interop | chat | systemd | bench | install | sim | fuzz | mutants) tiers=("$1") ;;
   -h | --help)
     echo "$usage"
     exit 0

@@ -43,3 +43,16 @@ export function duration(text: string): number {
     throw new InvalidArgumentError("expected a time like 30s, 5m or 1h");
   return millis;
 }
+
+/** "2h", "30d": so long ago; "2026-11-25", "2026-11-25T23:05": then, here. */
+export function moment(text: string, now: number = Date.now()): number {
+  const units: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
+  const [, digits, unit = ""] = /^(\d{1,5})([mhd])$/.exec(text) ?? [];
+  if (digits !== undefined) return now - Number(digits) * (units[unit] ?? 0);
+  const isDate = /^\d{4}-\d\d-\d\d(T[\d:.]+(Z|[+-]\d\d:\d\d)?)?$/.test(text);
+  // A date alone is UTC to Date.
+  const at = isDate ? new Date(text.includes("T") ? text : `${text}T00:00`).getTime() : Number.NaN;
+  if (Number.isNaN(at))
+    throw new InvalidArgumentError("expected a time like 2h, 30d, 2026-11-25 or 2026-11-25T23:05");
+  return at;
+}

@@ -15,6 +15,7 @@ export function withConfiguration(options: ChatOptions, isTyped: Typed): ChatOpt
     encapsulationPort: file.encapsulationPort,
     legacy: file.legacy,
     onMessage: file.onMessage,
+    retention: file.retention,
   };
   const counts = Object.entries(said).filter(
     ([name, value]) => value !== undefined && !isTyped(name as keyof ChatOptions),

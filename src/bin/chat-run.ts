@@ -13,7 +13,7 @@ import { MessageHook } from "../io/message-hook.ts";
 import { dataDirectory, Profile } from "../io/profile.ts";
 import { systemRandom } from "../io/random.ts";
 import { createSctpEndpoint, WATCHED_SCTP_SETTINGS } from "../sctp/index.ts";
-import type { NamedHost } from "../service/chat-configuration.ts";
+import { type NamedHost, retentionMillis } from "../service/chat-configuration.ts";
 import { type HeldShell, Presence } from "../service/presence.ts";
 import { openArchive, openArchiveReader } from "../store/sqlite-archive.ts";
 import { runBackground } from "../tui/background.ts";
@@ -36,6 +36,8 @@ export interface ChatOptions {
   readonly legacy: boolean;
   /** From the configuration: run for each message. */
   readonly onMessage?: readonly string[];
+  /** From the configuration: what was said is kept so long, as "90d". */
+  readonly retention?: string;
   readonly background?: boolean;
   /** The line interface, in a terminal too. */
   readonly plain?: boolean;
@@ -110,8 +112,7 @@ async function withPresence(
     version: options.version,
     clock: systemClock,
     random: systemRandom,
-    openShell: (...held) =>
-      openShell(makeArchivePlace(process.env, options.dataDir, options.profile), ...held),
+    openShell: (...held) => openShell(options, ...held),
     onMessage: (message) => hook?.run(`${jsonLine(messageReport(message, systemClock.wall()))}\n`),
   });
   try {
@@ -172,17 +173,22 @@ function differenceOf(
 }
 
 async function openShell(
-  archivePath: string,
+  { dataDir, profile: name, retention = "" }: ChatOptions,
   identity: Identity,
   settings: PresenceSettings,
   profile: Profile,
 ): Promise<HeldShell> {
   const { nickname, whenTaken: taken, legacy, registries, interfaces, port, encapsulationPort } = settings;
-  const { archive, troubles } = openArchive({ path: archivePath, clock: systemClock });
+  const path = makeArchivePlace(process.env, dataDir, name);
+  const { archive, troubles } = openArchive({ path, clock: systemClock });
+  const kept = retentionMillis(retention);
   try {
     for (const text of troubles) process.stderr.write(`multiproto-chat: ${escapeText(text)}\n`);
     const shell = await ChatShell.open({
-      settings: { nickname, whenTaken: taken, legacy, hosts: registries.map(({ typed }) => typed) },
+      settings: {
+        ...{ nickname, whenTaken: taken, legacy, hosts: registries.map(({ typed }) => typed) },
+        ...(kept !== undefined && { retentionMillis: kept }),
+      },
       registry: placeOf(settings),
       interfaces,
       registryPort: port,

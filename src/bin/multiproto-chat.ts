@@ -7,6 +7,7 @@ import { EXIT } from "../chat/exit-codes.ts";
 import { DEFAULT_ENCAPSULATION_PORT, DEFAULT_PORT } from "../wire/mp1-discovery.ts";
 import { hostsAndPorts, nickname, portNumber } from "./chat-arguments.ts";
 import { addConfigCommands, withConfiguration } from "./chat-config.ts";
+import { addHistoryCommands } from "./chat-history.ts";
 import { addPresenceCommands } from "./chat-presence.ts";
 import { type ChatOptions, converse, type Typed } from "./chat-run.ts";
 import { addScriptCommands } from "./chat-scripts.ts";
@@ -21,6 +22,7 @@ Examples:
   uptime | multiproto-chat send ola - --wait 30s   wait until she is online
   multiproto-chat wait --online ola                until she is there
   multiproto-chat listen --count 1                 print one message and end
+  multiproto-chat history search deploy --with ola what was said of it
   multiproto-chat --background                     stay online with no face; also: status, quit
   multiproto-chat fingerprint                      your key, to be read to others
 
@@ -62,6 +64,7 @@ async function main(): Promise<number> {
   addScriptCommands(program, { options, isTyped, ended });
   addPresenceCommands(program, { options, ended });
   addConfigCommands(program, ended);
+  addHistoryCommands(program, options, ended);
   addTrustCommands(program, options, ended);
   program
     .command("completion")

@@ -79,8 +79,6 @@ export class Deliveries {
 
   /** Queues `text` for a nickname or ADDRESS:PORT; the end is a notice with the id. */
   send(now: Millis, id: MessageId, to: string, text: string, { waitMillis, reply }: SendOptions): void {
-    // Given again by a program whose holder ended: it was kept, and is on its way already.
-    if (this.#queues.get(keyOf(to))?.some((delivery) => delivery.id === id) === true) return;
     // Another program of the user asks again, since the one that it had asked has ended.
     const asked = this.#all.get(id);
     if (asked !== undefined) {
@@ -217,7 +215,9 @@ export class Deliveries {
       this.#tellUndelivered(delivery, "not-confirmed", true);
       this.#remove(delivery);
     }
-    this.#proceed(now, keyOf(delivery.to));
+    const key = keyOf(delivery.to);
+    if (this.#deadlines.at(key, "retry") === undefined) this.#proceed(now, key);
+    else this.#tellBehind(key, this.#queues.get(key)?.[0]?.told ?? "offline");
   }
 
   /** Sends on what can be sent of a queue, waits with it, or gives it up. */
@@ -235,7 +235,7 @@ export class Deliveries {
         // By mp1 what goes before must be through.
         if (route.type === "mp1" && queue[0] === next) this.#mark(now, next, route.place);
         if (route.type === "wait") {
-          this.#tellWaiting(next, route.why);
+          this.#tellBehind(key, route.why);
           this.#deadlines.set(key, "wait", next.until);
         }
         return;
@@ -366,6 +366,12 @@ export class Deliveries {
     const waited = delivery.patience !== "once";
     const message = { messageId, to, text, why, destination, partsDelivered, parts, uncertain, waited };
     this.#tell({ type: "undelivered", message });
+  }
+
+  /** The first that waits, and those that wait for it to go. */
+  #tellBehind(key: string, why: WaitingReason): void {
+    for (const delivery of this.#queues.get(key) ?? [])
+      if (delivery.state.type === "queued") this.#tellWaiting(delivery, why);
   }
 
   /** Once for each reason; scripts that wait for a limited time learn how it ended. */

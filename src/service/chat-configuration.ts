@@ -28,6 +28,8 @@ export interface ChatConfiguration {
   readonly legacy: boolean | undefined;
   /** Program and arguments, run for each message that comes. */
   readonly onMessage: readonly string[] | undefined;
+  /** "90d": what was said is kept so long. */
+  readonly retention: string | undefined;
 }
 
 /** A registry that the user named. */
@@ -53,6 +55,7 @@ const KEYS = {
   "encapsulation-port": { parse: port, field: "encapsulationPort" },
   legacy: { parse: trueOrFalse, field: "legacy" },
   "on-message": { parse: command, field: "onMessage" },
+  retention: { parse: days, field: "retention" },
 } as const satisfies Readonly<Record<string, { parse: ParseValue; field: keyof ChatConfiguration }>>;
 
 type Key = keyof typeof KEYS;
@@ -158,6 +161,18 @@ function oneInterface(value: unknown): string {
   if (typeof value !== "string") throw new Error('wants the name of an interface, as in "eth0"');
   const [name = value] = interfaceNames([value]);
   return name;
+}
+
+function days(value: unknown): string {
+  if (typeof value !== "string" || retentionMillis(value) === undefined)
+    throw new Error('wants a number of days, as in "90d"; without it what was said is kept for ever');
+  return value;
+}
+
+/** Milliseconds of "90d"; undefined for anything else. */
+export function retentionMillis(text: string): number | undefined {
+  const digits = /^([1-9]\d{0,4})d$/.exec(text)?.[1];
+  return digits === undefined ? undefined : Number(digits) * 86_400_000;
 }
 
 function command(value: unknown): readonly string[] {

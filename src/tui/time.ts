@@ -17,6 +17,13 @@ export function isoTime(at: UnixMillis): string {
   return new Date(Math.min(Math.max(at, 0), MAX_UNIX_MILLIS)).toISOString();
 }
 
+/** "2026-11-25", here. */
+export function dayText(wall: UnixMillis): string {
+  const date = new Date(wall);
+  const two = (value: number): string => String(value).padStart(2, "0");
+  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+}
+
 const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 

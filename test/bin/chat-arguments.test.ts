@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { duration, hostsAndPorts } from "../../src/bin/chat-arguments.ts";
+import { duration, hostsAndPorts, moment } from "../../src/bin/chat-arguments.ts";
 
 const HOSTS: readonly [string, string, number | undefined][] = [
   ["office", "office", undefined],
@@ -43,4 +43,13 @@ test("times", () => {
   assert.deepEqual(["500ms", "30s", "5m", "1h", "2"].map(duration), [500, 30_000, 300_000, 3_600_000, 2_000]);
   for (const wrong of ["", "soon", "-1s", "1d", "200h"])
     assert.throws(() => duration(wrong), /a time like 30s/);
+});
+
+test("a moment: so long ago, or a date here", () => {
+  const now = Date.UTC(2026, 10, 25, 12);
+  assert.equal(moment("2h", now), now - 7_200_000);
+  assert.equal(moment("30d", now), now - 30 * 86_400_000);
+  assert.equal(moment("2026-11-25T10:00Z", now), Date.UTC(2026, 10, 25, 10));
+  assert.equal(moment("2026-11-25", now), new Date(2026, 10, 25).getTime());
+  for (const wrong of ["", "yesterday", "2026-13-45", "3 h", "-1d"]) assert.throws(() => moment(wrong, now));
 });

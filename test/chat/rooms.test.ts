@@ -183,3 +183,17 @@ test("a dozen members: everybody gets what everybody says, in each one's order",
     }
   }
 });
+
+test("a registry that restarts empties no room", () => {
+  const adam = new Mp2Client({ rooms: [LAB] }).online(
+    entry(OLA, { rooms: [LAB] }),
+    entry(EVE, { rooms: [LAB] }),
+  );
+  adam.ends("restart");
+  adam.pass(1_000);
+  adam.joinRegistry([entry(ADAM, { rooms: [LAB] })]);
+  adam.pass(1_000);
+  adam.put(entry(OLA, { rooms: [LAB] }), entry(EVE, { rooms: [LAB] }));
+  adam.pass(20_000);
+  assert.deepEqual(only(adam, "room"), []);
+});

@@ -7,6 +7,7 @@ import {
   parseChatConfiguration,
   parseHost,
   readChatConfiguration,
+  retentionMillis,
 } from "../../src/service/chat-configuration.ts";
 
 const FILE = `
@@ -14,6 +15,7 @@ nickname = "ola"
 registry = ["10.0.0.1", "[fe80::1%eth0]:10002"]
 legacy = false
 on-message = ["logger", "-t", "chat"]
+retention = "90d"
 
 [profile.work]
 nickname = "ola.work"
@@ -33,6 +35,7 @@ test("what the file says, and what a profile says instead", () => {
       ["fe80::1%eth0", 10_002],
     ],
   );
+  assert.equal(retentionMillis(own.retention ?? ""), 90 * 86_400_000);
   assert.deepEqual(own.onMessage, ["logger", "-t", "chat"]);
   const work = parse(FILE, "work");
   assert.deepEqual(
@@ -60,6 +63,8 @@ const WRONG: readonly (readonly [text: string, error: RegExp, profile?: string])
   ["port = 0", /port: wants a port number from 1 to 65535/],
   ['interface = ["eth0"]', /interface: wants the name of an interface/],
   ['on-message = "mail me; rm -rf /"', /on-message: wants a program and its arguments, .*no shell is run/],
+  ['retention = "2w"', /retention: wants a number of days, as in "90d"/],
+  ["retention = 90", /retention: wants a number of days/],
   ["on-message = []", /on-message: wants a program/],
   ['[profile.work]\nport = "x"', /line 2: profile\.work\.port: wants a port number/],
   ["[profile.'a b']", /a profile's name has up to 32/],

@@ -1,0 +1,50 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import type { Place } from "../support/multiprotod.ts";
+import { type Owner, Watched, within } from "../support/until.ts";
+
+const PROGRAM = fileURLToPath(new URL("../../src/bin/multiproto-chat.ts", import.meta.url));
+/** A start makes a key and a registration. */
+const MILLIS = 30_000;
+
+/** A real multiproto-chat without a terminal, and every line that it wrote. */
+export class PlainChat {
+  readonly lines: string[] = [];
+  readonly #child: ChildProcess;
+  readonly #ended: Promise<unknown>;
+  readonly #watched = new Watched();
+
+  constructor(owner: Owner, options: { place: Place; name: string; directory: string }) {
+    const { place, name, directory } = options;
+    const registry = ["--registry", `127.0.0.1:${place.port}`, "--no-legacy"];
+    this.#child = spawn(process.execPath, [PROGRAM, "--nick", name, "--data-dir", directory, ...registry], {
+      stdio: ["pipe", "pipe", "pipe"],
+      env: { PATH: process.env.PATH },
+    });
+    this.#ended = once(this.#child, "close");
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      if (stream === null) continue;
+      createInterface(stream).on("line", (line) => {
+        this.lines.push(line);
+        this.#watched.changed();
+      });
+    }
+    owner.after(() => void this.#child.kill("SIGKILL"));
+  }
+
+  says(line: string): void {
+    this.#child.stdin?.write(`${line}\n`);
+  }
+
+  shows(pattern: RegExp): Promise<string> {
+    const find = (): string | undefined => this.lines.find((line) => pattern.test(line));
+    return this.#watched.until(`${pattern} in\n${this.lines.join("\n")}`, find, MILLIS);
+  }
+
+  async leaves(): Promise<void> {
+    this.#child.stdin?.end();
+    await within("the end of the program", this.#ended);
+  }
+}

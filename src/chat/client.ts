@@ -165,7 +165,11 @@ export class ChatClient {
 
   /** The user has seen these of `from`'s messages. */
   markRead(now: Millis, from: string, messageIds: readonly MessageId[]): void {
-    this.#archiving.put(now, { type: "read-here", conversation: conversationWith(from), messageIds });
+    const room = parseRoom(from);
+    const conversation = room === undefined ? conversationWith(from) : (`#${room}` as const);
+    this.#archiving.put(now, { type: "read-here", conversation, messageIds });
+    // In a room nobody is told who has read what: it would be a message from each to each.
+    if (room !== undefined) return;
     const pinned = this.#trusted.find({ kind: "peer", name: from })?.fingerprint;
     const key = this.#peers.find(from)?.fingerprint ?? pinned;
     if (key !== undefined && messageIds.length > 0) this.#links.markRead(now, key, messageIds);

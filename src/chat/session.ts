@@ -44,7 +44,7 @@ export interface ChatSession {
   join(room: RoomName): boolean;
   /** Not in `room` any more; false when not there. */
   part(room: RoomName): boolean;
-  /** The user has seen these of `from`'s messages. */
+  /** The user has seen these of `from`'s messages, or of those in #ROOM. */
   markRead(from: string, messageIds: readonly MessageId[]): void;
   /** The user is writing to `to`, or has stopped. */
   typing(to: string, active: boolean): void;

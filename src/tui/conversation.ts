@@ -126,7 +126,7 @@ export class Conversation {
     const { room } = message;
     if (message.standing !== "mismatch") this.#partner ??= room === undefined ? message.from : `#${room}`;
     if (message.messageId !== undefined) {
-      const key = foldNickname(message.from);
+      const key = room === undefined ? foldNickname(message.from) : `#${room}`;
       this.#unread.set(key, [...(this.#unread.get(key) ?? []), message.messageId]);
     }
     const where = message.room === undefined ? "" : `${roomText(message.room)} `;

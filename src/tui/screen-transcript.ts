@@ -132,8 +132,17 @@ export class Transcript {
   settle(id: MessageId, state: EntryState): boolean {
     const index = this.#entries.findLastIndex((entry) => entry.kind === "message" && entry.id === id);
     const entry = this.#entries[index];
-    if (entry?.kind !== "message") return false;
+    if (entry?.kind !== "message") return this.#sentElsewhere(id, state);
     if (entry.state.type !== "read") this.#entries[index] = { ...entry, state };
+    return true;
+  }
+
+  /** Another program of the user has sent it: it is shown here as well. False: it is none of what comes next here. */
+  #sentElsewhere(id: MessageId, state: EntryState): boolean {
+    const kept = this.#isAtEnd ? this.#archive?.message(id) : undefined;
+    const last = this.#placeOf(this.#entries.findLast(isMessage)) ?? 0;
+    if (kept?.direction !== "out" || kept.conversation !== this.#key || kept.seq <= last) return false;
+    this.#append({ ...this.#entry(kept), state });
     return true;
   }
 

@@ -197,3 +197,19 @@ test("a registry that restarts empties no room", () => {
   adam.pass(20_000);
   assert.deepEqual(only(adam, "room"), []);
 });
+
+test("what was read in a room is known here, and told to nobody", () => {
+  const net = lan();
+  const [adam, ola] = [net.node(ADAM), net.node(OLA)];
+  adam.client.send(0, "#lab", "one");
+  net.pass(200);
+  const [got] = only(ola, "received");
+  assert.ok(got?.message.messageId !== undefined);
+  ola.client.markRead(net.now, "#lab", [got.message.messageId]);
+  net.pass(200);
+  assert.deepEqual(only(adam, "read"), []);
+  assert.deepEqual(
+    ola.archive.page("#lab", { limit: 9 }).map(({ state }) => state),
+    ["read"],
+  );
+});

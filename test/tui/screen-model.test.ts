@@ -80,6 +80,20 @@ test("marks: on its way, delivered, read, waiting in words, failed with the reas
   assert.match(kept.screen, /later ◷ waiting\n +kept for ola: it goes out when both of you are here/);
 });
 
+test("what another program of the user sends is shown here as well", () => {
+  const archive = new MemoryArchive();
+  archive.outgoing("ola", "before");
+  const scene = new ScreenScene({ roster: [peer("ola")], archive });
+  scene.type("\x1b1");
+  archive.outgoing("ola", "by a script");
+  const messageId = archive.conversations()[0]?.last.messageId;
+  assert.ok(messageId !== undefined);
+  const notice = { type: "delivered", messageId, to: "ola", text: "by a script" } as const;
+  scene.hear(notice);
+  scene.hear(notice);
+  assert.match(scene.screen, /you +before.*\n.*you +by a script ✓\n(?!.*by a script)/s);
+});
+
 test("what comes while nothing is typed opens; while something is, it is counted and a key shows it", () => {
   const scene = new ScreenScene({ roster: [peer("ola"), peer("bob")] });
   scene.hear(message("ola", "good morning"));

@@ -109,7 +109,7 @@ test("a man in the middle of Ola's connection to Eva: nothing is sent, and Ola i
   const chat = await Chat.online(scope, third, { nick: "third", port: scene.port });
   await chat.shows(/evita /);
   chat.type(`msg evita ${SECRET} again`);
-  await chat.shows(/not delivered: whoever answered at .* does not have evita's key/);
+  await chat.shows(/kept for evita, tried again by itself: whoever answered at .* does not have evita's key/);
   // Hung up on within the handshake: nothing was said to it.
   await until(
     "the attacker was connected to, and hung up on",
@@ -222,7 +222,7 @@ test("a name that its registry gives to another key: who knew it is warned, noth
   await attacker.do("attach", "evita");
   await ola.shows(/WARNING: .*evita/);
   ola.type(`msg evita ${SECRET} for the last time`);
-  await ola.shows(/not delivered: .*evita/);
+  await ola.shows(/held: evita has another key/);
   const port = (await scene.client("olaf"))?.port ?? 0;
   const { heard, reason } = await attacker.do(
     "chatAs",

@@ -82,7 +82,7 @@ test("a host whose cable is pulled: not delivered, with the reason", async () =>
   const sent = await chat(adamHost, "adam", "send", "ola", "there?", "--wait", "15s").finished;
   assert.equal(sent.code, EXIT.ok);
   await olaHost.unplug();
-  const failed = await chat(adamHost, "adam", "send", "ola", "and now?").finished;
+  const failed = await chat(adamHost, "adam", "send", "ola", "and now?", "--no-queue").finished;
   assert.ok([EXIT.notConfirmed, EXIT.timeout].includes(failed.code as never), `${failed.code}`);
   assert.match(failed.stderr, /not delivered: (no way to ola's machine|ola's machine did not answer)/);
   await olaHost.plugIn();

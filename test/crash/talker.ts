@@ -37,6 +37,7 @@ export class Talker {
   readonly #taken = new Set<number>();
   readonly errors: string[] = [];
   lives = 0;
+  #child: ChildProcess | undefined;
   #hasBegun = false;
 
   constructor(options: TalkerOptions) {
@@ -52,7 +53,13 @@ export class Talker {
     if (!existsSync(this.archive)) return [];
     const reader = openArchiveReader(this.archive);
     try {
-      return reader.page(undefined, { limit: 1_000 });
+      const all: ArchivedMessage[] = [];
+      for (let after = 0, page = reader.page(undefined, { after, limit: 1_000 }); page.length > 0; ) {
+        all.push(...page);
+        after = page.at(-1)?.seq ?? after;
+        page = reader.page(undefined, { after, limit: 1_000 });
+      }
+      return all;
     } finally {
       reader.close();
     }
@@ -64,28 +71,51 @@ export class Talker {
     );
   }
 
+  /** Of the present life. */
+  signal(signal: NodeJS.Signals): void {
+    this.#child?.kill(signal);
+  }
+
   /** Types up to `last`; killed at some moment, or ends by itself when all is confirmed. */
   async live(
     last: number,
-    isKilled: boolean,
+    other: Talker | undefined,
     until: (talker: Talker) => boolean = () => true,
   ): Promise<void> {
     const { random, partner } = this.#options;
+    const isKilled = other !== undefined;
     this.lives += 1;
     this.#hasBegun = false;
     const stored = this.numbers("out");
     for (const number of this.#taken) assert.ok(stored.includes(number), `${number} was taken and is lost`);
     let next = (stored.at(-1) ?? -1) + 1;
     const child = this.#spawn();
+    this.#child = child;
     const kill = (): void => void child.kill("SIGKILL");
     // Some before they are online; those that have nothing more to say in the end.
     const after = random.below(5) === 0 ? random.below(1_500) : LONGEST_MILLIS;
-    const timer = isKilled ? setTimeout(kill, after) : undefined;
-    const lines = 3 + random.below(MOST_LINES);
+    const timers = isKilled ? [setTimeout(kill, after)] : [];
     const laterMicros = random.below(3) * random.below(2_000);
     const awaited = new Set<number>();
     let seen = 0;
+    let isLinked = false;
+    // Most: while a burst is stored here, on the wire, stored there, acknowledged; some of the others do not read it before.
+    let bursts = random.below(4) > 0 ? 1 + random.below(4) : Infinity;
+    const lines = bursts < Infinity ? Infinity : 3 + random.below(MOST_LINES);
+    const moment = random.below(80);
+    const isHeld = random.below(4) > 0;
     const type = (): void => {
+      // Those count that somebody is there to take.
+      if (isLinked && next <= last) bursts -= 1;
+      if (isKilled && bursts === 0) {
+        if (isHeld) other.signal("SIGSTOP");
+        timers.push(
+          setTimeout(() => {
+            kill();
+            other.signal("SIGCONT");
+          }, moment),
+        );
+      }
       for (let burst = 1 + random.below(16); burst > 0 && next <= last; burst -= 1, next += 1) {
         awaited.add(next);
         child.stdin?.write(`msg ${partner} ${next}\n`);
@@ -96,6 +126,7 @@ export class Talker {
     try {
       for await (const line of createInterface(child.stdout as NodeJS.ReadableStream)) {
         this.#note(line, awaited);
+        if (line.endsWith("✓")) isLinked = true;
         if (this.#mayBegin(line) || (awaited.size === 0 && this.#hasBegun)) type();
         seen += 1;
         if (isKilled && seen === lines) {
@@ -106,8 +137,9 @@ export class Talker {
         if (!isKilled && next > last && awaited.size === 0 && until(this)) child.stdin?.end();
       }
     } finally {
-      clearTimeout(timer);
+      for (const timer of timers) clearTimeout(timer);
       if (isKilled) kill();
+      other?.signal("SIGCONT");
     }
     const [code, signal] = await within("the end of a life", ended, 60_000);
     if (isKilled) assert.equal(signal, "SIGKILL", `it ended with ${code}: ${this.errors.join("")}`);

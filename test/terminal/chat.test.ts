@@ -145,11 +145,12 @@ test("hostile text: shown, never acted on; too much: dropped; the prompt stays",
   const screen = await zoe.shows(String.raw`\x1b[2J\x1b]0;owned\x07\x1b[31mred \u{202e}revo\u{202c} \x9b2J`);
   assert.match(screen, /online as zoe/);
   assert.equal(await raw(at, `evil ${"y".repeat(1_000)}`), "OK");
-  assert.match(await zoe.shows(/y{80}/), /^> do not touch$/m);
+  // Both: the prompt is drawn after what came.
+  await zoe.shows(/y{80}[\s\S]*^> do not touch$/m);
   assert.equal(await raw(at, `evil ${"z".repeat(65_536)}`), "");
   assert.equal(await raw(at, new Uint8Array([0xff, 0xfe, 0x20, 0x41])), "");
   assert.equal(await raw(at, "evil still works"), "OK");
-  assert.match(await zoe.shows("still works"), /^> do not touch$/m);
+  await zoe.shows(/still works[\s\S]*^> do not touch$/m);
   assert.doesNotMatch(await zoe.everything(), /zzzz/);
   await people.leave(zoe);
 });

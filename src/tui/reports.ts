@@ -60,7 +60,7 @@ export function sendReport({ why, ...outcome }: SendOutcome): object {
 }
 
 export function messageReport(message: ReceivedMessage, wall: UnixMillis): object {
-  const { from, address, text, standing, fingerprint, messageId, time } = message;
+  const { from, address, text, standing, fingerprint, messageId, time, room, reply } = message;
   const trust: Trust = standing === "mismatch" ? "unverified" : standing;
   return {
     type: "message",
@@ -75,5 +75,7 @@ export function messageReport(message: ReceivedMessage, wall: UnixMillis): objec
     trust,
     id: messageId ?? null,
     written: time === undefined ? null : isoTime(time),
+    room: room ?? null,
+    reply: reply ?? null,
   };
 }

@@ -1,7 +1,7 @@
 import type { Writable } from "node:stream";
 import type { Clock, Millis } from "../base/clock.ts";
 import { EXIT } from "../chat/exit-codes.ts";
-import type { ChatNotice, Peer, Refusal, UndeliveredMessage } from "../chat/notices.ts";
+import type { ChatNotice, Peer, Refusal, RoomUndeliveredReason, UndeliveredMessage } from "../chat/notices.ts";
 import type { ChatSession, SessionNotice } from "../chat/session.ts";
 import { Alarm } from "../io/alarm.ts";
 import type { MessageId } from "../wire/mp2-values.ts";
@@ -77,7 +77,21 @@ export function runSend(context: ScriptContext, choices: SendChoices): Promise<n
       if (waitMillis === 0) late();
     } else if (notice.type === "undelivered" && notice.message.messageId === id)
       finish(failedCode(context, choices, notice));
+    else if (notice.type === "room-delivered" && notice.messageId === id)
+      finish(told(context, choices, { id, to, outcome: "delivered", why: undefined }, EXIT.ok));
+    else if (notice.type === "room-undelivered" && notice.messageId === id)
+      finish(unpostedCode(context, choices, notice));
   }).finally(() => patience.clear());
+}
+
+function unpostedCode(
+  context: ScriptContext,
+  choices: SendChoices,
+  notice: Extract<SessionNotice, { type: "room-undelivered" }>,
+): number {
+  const { messageId: id, why } = notice;
+  complain(context, choices, notice);
+  return told(context, choices, { id, to: choices.to, outcome: "failed", why }, ROOM_CODES[why]);
 }
 
 function queuedCode(
@@ -221,6 +235,15 @@ const PROBLEMS: ReadonlySet<SessionNotice["type"]> = new Set([
 function isProblem(notice: SessionNotice): boolean {
   return PROBLEMS.has(notice.type) || (notice.type === "refused" && notice.next !== "suggestion");
 }
+
+const ROOM_CODES: Readonly<Record<RoomUndeliveredReason, number>> = {
+  "not-in-room": EXIT.unknownName,
+  "nobody-there": EXIT.unknownName,
+  "not-reached": EXIT.notConfirmed,
+  "queue-full": EXIT.notConfirmed,
+  empty: EXIT.usage,
+  "too-long": EXIT.usage,
+};
 
 function exitCodeOf(message: UndeliveredMessage): number {
   switch (message.why) {

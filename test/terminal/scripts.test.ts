@@ -204,3 +204,14 @@ function silentPeer(): Promise<Server> {
   const server = createServer((socket) => socket.once("data", () => socket.end()));
   return new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(server)));
 }
+
+test("to a room that we are not in, nothing is sent, and that is said", async () => {
+  const { code, stdout, stderr } = await registry.run("--nick", "rolf", "send", "#lab", "hello", "--json")
+    .finished;
+  const { type, to, outcome, why, code: told } = JSON.parse(stdout);
+  assert.deepEqual(
+    [code, type, to, outcome, why, told],
+    [EXIT.unknownName, "sent", "#lab", "failed", "not-in-room", 5],
+  );
+  assert.match(stderr, /you are not in that room/);
+});

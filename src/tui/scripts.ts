@@ -1,7 +1,13 @@
 import type { Writable } from "node:stream";
 import type { Clock, Millis } from "../base/clock.ts";
 import { EXIT } from "../chat/exit-codes.ts";
-import type { ChatNotice, Peer, Refusal, RoomUndeliveredReason, UndeliveredMessage } from "../chat/notices.ts";
+import type {
+  ChatNotice,
+  Peer,
+  Refusal,
+  RoomUndeliveredReason,
+  UndeliveredMessage,
+} from "../chat/notices.ts";
 import type { ChatSession, SessionNotice } from "../chat/session.ts";
 import { Alarm } from "../io/alarm.ts";
 import type { MessageId } from "../wire/mp2-values.ts";

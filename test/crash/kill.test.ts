@@ -8,7 +8,7 @@ import { Talker } from "./talker.ts";
 
 /** CRASH_SEED=n repeats a run, as far as the moments of the kills can be repeated. */
 const SEED = Number(process.env.CRASH_SEED ?? Date.now() % 1_000_000);
-const ROUNDS = Number(process.env.CRASH_ROUNDS ?? 12);
+const ROUNDS = Number(process.env.CRASH_ROUNDS ?? 9);
 /** Each way: all of them when a side is never killed for long enough. */
 const NUMBERS = 600;
 

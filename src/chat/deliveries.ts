@@ -104,7 +104,7 @@ export class Deliveries {
       text,
       reply,
       time,
-      until: time + wait,
+      until: time + Math.ceil(wait),
     };
     this.#options.archiving.put(now, { type: "sent", message: record }, (at, outcome) =>
       this.#stored(at, delivery, outcome),

@@ -204,3 +204,13 @@ test("read marks wait for the sender, over restarts; and are told when the sende
   third.joinRegistry([entry(OLA), entry(ADAM)]);
   assert.equal(third.take("tls-dial")[0]?.fingerprint, ADAM.key, "it is told");
 });
+
+test("times in the archive are whole milliseconds, however long a script says it waits", () => {
+  const adam = new Mp2Client({ pins: KNOWN }).online(GONE);
+  adam.now += 0.25;
+  adam.client.send(adam.now, "ola", "hello", { waitMillis: 29_999.5 });
+  adam.drain();
+  const [kept] = adam.archive.load().waiting;
+  assert.ok(kept !== undefined);
+  assert.deepEqual([kept.time, kept.until].map(Number.isInteger), [true, true]);
+});

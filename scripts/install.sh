@@ -79,6 +79,8 @@ gather() {
     mkdir -p "$target/$(dirname "$path")"
     cp -r "$path" "$target/$path"
   done
+  # Some packages bring the headers of what they were compiled from (yoga-layout).
+  find "$target/node_modules" -name '*.h' -delete
   if [ -f node_modules/raw-socket/build/Release/raw.node ]; then
     mkdir -p "$target/node_modules/raw-socket/build/Release"
     cp node_modules/raw-socket/{package.json,index.js} "$target/node_modules/raw-socket/"

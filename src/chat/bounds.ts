@@ -6,6 +6,8 @@ export const BOUNDS = {
   /** Messages that wait for one peer: more is no conversation. */
   queuedPerPeer: 1_000,
   queued: 10_000,
+  /** What was said in rooms, counted for each member that has not confirmed it: 2,000 posts in a room of fifty. */
+  unsettledPosts: 100_000,
   /** Changes that a failing disk has not taken: all that can wait, and what may become of it. */
   unstored: 20_000,
   /** Messages of others that a failing disk has not taken, each up to 16 KiB: more are left with their senders. */

@@ -8,7 +8,7 @@ import type { Settlement } from "./contact.ts";
 import type { KnownPeers } from "./known-peers.ts";
 import type { ChatNotice, RoomUndeliveredReason } from "./notices.ts";
 import type { Outgoing } from "./outbox.ts";
-import { isMember, type Rooms } from "./rooms.ts";
+import { isMember, type Member, type Rooms } from "./rooms.ts";
 import type { SendOptions } from "./session.ts";
 
 /** A member who was lost may come back so late and still get what was said meanwhile. */
@@ -18,9 +18,9 @@ interface Post {
   readonly messageId: MessageId;
   readonly room: RoomName;
   readonly text: string;
-  /** Members who have it, who will not get it, and how many are still to be told. */
   /** Members, until they are written to. */
   unsaid: readonly Nickname[];
+  /** Who has it, who will not get it, and how many are still to be told. */
   readonly reached: Nickname[];
   readonly missed: Nickname[];
   left: number;
@@ -42,7 +42,9 @@ export class RoomPosts {
   /** What each member is sent, until that is settled. */
   readonly #parts = new Map<Outgoing, { readonly post: Post; readonly nickname: Nickname }>();
   /** Not settled for everybody. */
-  readonly #posts = new Set<Post>();
+  readonly #posts = new Map<MessageId, Post>();
+  /** Members that all of them are still for. */
+  #left = 0;
 
   constructor(options: RoomPostsOptions) {
     this.#options = options;
@@ -59,7 +61,9 @@ export class RoomPosts {
 
   /** Says `text` in `room`; "room-delivered" or "room-undelivered" with the id follows. */
   send(now: Millis, messageId: MessageId, room: RoomName, text: string, { reply }: SendOptions): void {
-    const { peers, unixAt, archiving, submit, tell } = this.#options;
+    // Another program of the user asks again, since the one that it had asked has ended.
+    if (this.#posts.has(messageId)) return;
+    const { peers, unixAt, archiving, tell } = this.#options;
     const members = [...peers.entries()].filter((peer) => isMember(peer, room));
     const parsed = parseMessageText(text.toWellFormed());
     const why = this.#obstacle(room, text, members.length);
@@ -69,32 +73,36 @@ export class RoomPosts {
     }
     const unsaid = members.map(({ nickname }) => nickname);
     const post: Post = { messageId, room, text, unsaid, reached: [], missed: [], left: members.length };
-    this.#posts.add(post);
+    this.#posts.set(messageId, post);
+    this.#left += members.length;
     const time = Math.floor(unixAt(now));
-    const record = { messageId, conversation: `#${room}`, to: `#${room}`, text, reply, time } as const;
-    let isSaid = false;
-    const message = { ...record, until: time + POST_MILLIS };
-    // Nothing is said before it is on disk, or known that it cannot be.
-    archiving.put(now, { type: "sent", message }, (at, outcome) => {
-      if (outcome !== "known" && !isSaid && this.#posts.has(post)) say(at);
-      isSaid = true;
-    });
     const about = { messageId, time, text: parsed, room, ...(reply !== undefined && { reply }) };
-    const say = (at: Millis): void => {
-      post.unsaid = [];
-      for (const { fingerprint, nickname } of members) {
-        const part: Outgoing = { ...about, until: at + POST_MILLIS, waits: true };
-        this.#parts.set(part, { post, nickname });
-        submit(at, fingerprint, part);
-      }
-    };
+    const record = { messageId, conversation: `#${room}`, to: `#${room}`, text, reply, time } as const;
+    const message = { ...record, until: time + POST_MILLIS };
+    // Nothing is said before it is on disk, or known that it cannot be. That may be told twice.
+    archiving.put(now, { type: "sent", message }, (at, outcome) => {
+      if (post.unsaid.length === 0 || this.#posts.get(messageId) !== post) return;
+      // Said in an earlier life, and whom it reached is not known to whoever asks again.
+      if (outcome === "known") this.#giveUp(at, post);
+      else this.#say(at, post, members, about);
+    });
+  }
+
+  #say(now: Millis, post: Post, members: readonly Member[], about: Omit<Outgoing, "until" | "waits">): void {
+    post.unsaid = [];
+    for (const { fingerprint, nickname } of members) {
+      const part: Outgoing = { ...about, until: now + POST_MILLIS, waits: true };
+      this.#parts.set(part, { post, nickname });
+      this.#options.submit(now, fingerprint, part);
+    }
   }
 
   #obstacle(room: RoomName, text: string, members: number): RoomUndeliveredReason | undefined {
     if (!this.#options.rooms.has(room)) return "not-in-room";
     if (text.trim() === "") return "empty";
     if (members === 0) return "nobody-there";
-    return this.#posts.size >= BOUNDS.queued ? "queue-full" : undefined;
+    const isFull = this.#posts.size >= BOUNDS.queued || this.#left + members > BOUNDS.unsettledPosts;
+    return isFull ? "queue-full" : undefined;
   }
 
   settled(now: Millis, message: Outgoing, settlement: Settlement): void {
@@ -104,25 +112,35 @@ export class RoomPosts {
     const { post, nickname } = part;
     (settlement.type === "delivered" ? post.reached : post.missed).push(nickname);
     post.left -= 1;
+    this.#left -= 1;
     if (post.left === 0) this.#finish(now, post);
   }
 
   /** Gives up all that is left: it is told whom it did not reach. */
   leave(now: Millis): void {
     for (const { post, nickname } of this.#parts.values()) post.missed.push(nickname);
-    for (const post of this.#posts) post.missed.push(...post.unsaid);
     this.#parts.clear();
-    for (const post of [...this.#posts]) this.#finish(now, post);
+    for (const post of [...this.#posts.values()]) this.#giveUp(now, post);
+  }
+
+  /** Of one that is not said, or whose parts are given up. */
+  #giveUp(now: Millis, post: Post): void {
+    post.missed.push(...post.unsaid);
+    this.#left -= post.left;
+    this.#finish(now, post);
   }
 
   #finish(now: Millis, post: Post): void {
-    this.#posts.delete(post);
+    this.#posts.delete(post.messageId);
     const { messageId, room, text, reached, missed } = post;
     const about = { messageId, room, text };
-    if (missed.length === 0)
-      this.#options.archiving.put(now, { type: "delivered", messageId, fingerprint: undefined });
-    else this.#options.archiving.put(now, { type: "failed", messageId, why: "not-confirmed" });
-    if (missed.length === 0) this.#options.tell({ type: "room-delivered", ...about, reached });
-    else this.#options.tell({ type: "room-undelivered", ...about, why: "not-reached", missed });
+    const { archiving, tell } = this.#options;
+    if (missed.length === 0) {
+      archiving.put(now, { type: "delivered", messageId, fingerprint: undefined });
+      tell({ type: "room-delivered", ...about, reached });
+    } else {
+      archiving.put(now, { type: "failed", messageId, why: "not-confirmed" });
+      tell({ type: "room-undelivered", ...about, why: "not-reached", missed });
+    }
   }
 }

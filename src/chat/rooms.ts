@@ -73,7 +73,7 @@ export class Rooms {
 }
 
 /** Somebody of the roster whom what is said in a room goes to: only who has a key can be in one. */
-type Member = Pick<Peer, "nickname"> & { readonly fingerprint: Fingerprint };
+export type Member = Pick<Peer, "nickname"> & { readonly fingerprint: Fingerprint };
 
 /** Whether what is said in `room` goes to that one: whoever was lost gets it when it is back. */
 export function isMember<P extends Omit<Peer, "trust">>(peer: P, room: RoomName): peer is P & Member {

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Fingerprint } from "../../src/base/fingerprint.ts";
+import { BOUNDS } from "../../src/chat/bounds.ts";
 import { parseRoom } from "../../src/chat/commands.ts";
 import type { ChatNotice } from "../../src/chat/notices.ts";
 import { POST_MILLIS } from "../../src/chat/room-posts.ts";
@@ -212,4 +214,40 @@ test("what was read in a room is known here, and told to nobody", () => {
     ola.archive.page("#lab", { limit: 9 }).map(({ state }) => state),
     ["read"],
   );
+});
+
+test("a post that is asked for again is said once; when it is over, whom it reached is not known any more", () => {
+  const net = lan();
+  const [adam, ola] = [net.node(ADAM), net.node(OLA)];
+  const id = adam.client.send(0, "#lab", "one");
+  adam.client.send(0, "#lab", "one", {}, id);
+  net.pass(200);
+  assert.equal(only(adam, "room-delivered").length, 1);
+  adam.client.send(net.now, "#lab", "one", {}, id);
+  net.pass(200);
+  assert.deepEqual(received(ola), ["lab adam: one"]);
+  assert.deepEqual(
+    only(adam, "room-undelivered").map(({ why, missed }) => [why, [...missed].sort()]),
+    [["not-reached", ["eve", "ola"]]],
+  );
+  assert.equal(adam.client.pending, 0);
+});
+
+test("what crowded rooms do not confirm is bounded, and room comes back with what is settled", () => {
+  const adam = new Mp2Client({ rooms: [LAB] }).online();
+  const crowd = Array.from({ length: 200 }, (_, index) => ({
+    nick: `member${index}`,
+    key: (index + 1).toString(16).padStart(64, "0") as Fingerprint,
+    address: `10.0.1.${index}`,
+  }));
+  const lost = { rooms: [LAB], state: "offline", reason: "lost" } as const;
+  adam.put(...crowd.map((one) => entry(one, lost)));
+  const most = BOUNDS.unsettledPosts / crowd.length;
+  for (let count = 0; count <= most; count += 1) adam.client.send(adam.now, "#lab", `text ${count}`);
+  assert.deepEqual(
+    only(adam, "room-undelivered").map(({ text, why }) => [text, why]),
+    [[`text ${most}`, "queue-full"]],
+  );
+  adam.pass(POST_MILLIS);
+  assert.equal(adam.client.pending, 0);
 });

@@ -3,7 +3,7 @@ import { Deadlines } from "../base/deadlines.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
 import type { Listed } from "../roster/listed.ts";
 import { Mirror } from "../roster/mirror.ts";
-import { MESSAGE_ID_BYTES, type MessageId, type RoomName, type StatusText } from "../wire/mp2-values.ts";
+import { drawMessageId, type MessageId, type RoomName, type StatusText } from "../wire/mp2-values.ts";
 import { foldNickname, type Nickname } from "../wire/nickname.ts";
 import { conversationWith, type KeptState } from "./archive.ts";
 import { Archiving } from "./archiving.ts";
@@ -129,7 +129,13 @@ export class ChatClient {
    * Sends to a nickname, ADDRESS:PORT or #ROOM; "delivered" or "undelivered" with the returned id follows. `id`: chosen by
    * whoever asks from another process.
    */
-  send(now: Millis, to: string, text: string, options: SendOptions = {}, id = this.#newId()): MessageId {
+  send(
+    now: Millis,
+    to: string,
+    text: string,
+    options: SendOptions = {},
+    id = drawMessageId(this.#random),
+  ): MessageId {
     const room = parseRoom(to);
     if (room === undefined) this.#deliveries.send(now, id, to, text, options);
     else this.#posts.send(now, id, room, text, options);
@@ -293,10 +299,6 @@ export class ChatClient {
   #tellRooms(): void {
     const { away, status } = this.#membership.availability;
     this.#membership.setAvailability(availability(away, status, this.#rooms.own));
-  }
-
-  #newId(): MessageId {
-    return Buffer.from(this.#random.bytes(MESSAGE_ID_BYTES)).toString("hex") as MessageId;
   }
 
   #changed(now: Millis, change: MembershipChange): void {

@@ -55,3 +55,18 @@ export interface ChatSession {
   /** Leaves in good order; the notice "ended" follows within a second. */
   leave(): void;
 }
+
+/** Who holds the presence: of every version the same. */
+export interface HolderReport {
+  readonly pid: number;
+  readonly version: string;
+  readonly nickname: string;
+  readonly fingerprint: string;
+  readonly registry: string | undefined;
+  readonly realm: string | undefined;
+  readonly away: boolean;
+  /** Programs that are attached. */
+  readonly attached: number;
+  /** Messages on their way. */
+  readonly pending: number;
+}

@@ -3,15 +3,9 @@ import { TokenBucket } from "../base/tokens.ts";
 import type { ChatSnapshot, Peer } from "../chat/notices.ts";
 import { type Pin, Pins } from "../chat/pins.ts";
 import { inRosterOrder } from "../chat/roster-order.ts";
-import type { SessionNotice } from "../chat/session.ts";
+import type { HolderReport, SessionNotice } from "../chat/session.ts";
 import { CHAT_METHODS, type ChatMethodName, type ChatRequestOf, type ChatResultOf } from "./chat-methods.ts";
-import {
-  type AttachReport,
-  type HolderReport,
-  type Push,
-  parsePush,
-  type StateReport,
-} from "./chat-reports.ts";
+import { type AttachReport, type Push, parsePush, type StateReport } from "./chat-reports.ts";
 import { PRESENCE_LIMITS } from "./chat-server.ts";
 import { type ConnectionError, connectTo, type RequestClient } from "./request-client.ts";
 

@@ -3,11 +3,10 @@
  * keeps it so). Server and client both read this table.
  */
 
-import type { ChatSession } from "../chat/session.ts";
+import type { ChatSession, HolderReport } from "../chat/session.ts";
 import {
   type AcceptRequest,
   type AttachReport,
-  type HolderReport,
   type MarkReadRequest,
   parseAcceptRequest,
   parseAttach,

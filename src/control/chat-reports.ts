@@ -3,7 +3,7 @@ import type { Millis } from "../base/clock.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
 import type { ChatSnapshot, Peer } from "../chat/notices.ts";
 import type { Pin, PinSubject } from "../chat/pins.ts";
-import type { SessionNotice } from "../chat/session.ts";
+import type { HolderReport, SessionNotice } from "../chat/session.ts";
 import type { NamedRegistry, PresenceSettings, WhenTaken } from "../chat/settings.ts";
 import type { MessageId, OfflineReason, PresenceState, RoomName, StatusText } from "../wire/mp2-values.ts";
 import type { Nickname } from "../wire/nickname.ts";
@@ -50,21 +50,6 @@ export type Push =
   /** All trusted keys in pieces; they count with the last piece. */
   | { readonly type: "pins"; readonly pins: readonly Pin[]; readonly part: "first" | "more" | "last" | "all" }
   | { readonly type: "notice"; readonly notice: SessionNotice };
-
-/** Who holds the presence: of every version the same. */
-export interface HolderReport {
-  readonly pid: number;
-  readonly version: string;
-  readonly nickname: string;
-  readonly fingerprint: string;
-  readonly registry: string | undefined;
-  readonly realm: string | undefined;
-  readonly away: boolean;
-  /** Programs that are attached. */
-  readonly attached: number;
-  /** Messages on their way. */
-  readonly pending: number;
-}
 
 /** What an attached program has to know before anything else; the pushes before it brought the rest. */
 export interface AttachReport {

@@ -15,8 +15,8 @@ import type { Identity } from "../io/identity.ts";
 import type { HeldSlot } from "../io/identity-slot.ts";
 import type { Profile } from "../io/profile.ts";
 import {
+  drawMessageId,
   MAX_ROOMS,
-  MESSAGE_ID_BYTES,
   type MessageId,
   type RoomName,
   type StatusText,
@@ -191,7 +191,7 @@ export class Presence implements HeldSession {
   }
 
   send(to: string, text: string, options: SendOptions = {}, id?: MessageId): MessageId {
-    const messageId = id ?? this.#newId();
+    const messageId = id ?? drawMessageId(this.#options.random);
     // Another program's message is that program's to send again.
     if (id !== undefined) {
       if (this.#foreign.has(id)) return id;
@@ -517,10 +517,6 @@ export class Presence implements HeldSession {
 
   #tell(notice: SessionNotice): void {
     for (const listener of [...this.#listeners]) listener(notice);
-  }
-
-  #newId(): MessageId {
-    return Buffer.from(this.#options.random.bytes(MESSAGE_ID_BYTES)).toString("hex") as MessageId;
   }
 }
 

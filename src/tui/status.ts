@@ -1,25 +1,13 @@
 import type { Writable } from "node:stream";
 import { type Fingerprint, fingerprintText } from "../base/fingerprint.ts";
 import { EXIT } from "../chat/exit-codes.ts";
+import type { HolderReport } from "../chat/session.ts";
 import { jsonLine } from "./json.ts";
 import { messageText } from "./lines.ts";
 
-/** Who holds the presence, as `multiproto-chat status` tells it. */
-export interface HolderStatus {
-  readonly pid: number;
-  readonly version: string;
-  readonly nickname: string;
-  readonly fingerprint: string;
-  readonly registry: string | undefined;
-  readonly realm: string | undefined;
-  readonly away: boolean;
-  readonly attached: number;
-  readonly pending: number;
-}
-
 /** Prints it; undefined: nobody does. Exit code 0 when somebody does. */
 export function printStatus(
-  holder: HolderStatus | undefined,
+  holder: HolderReport | undefined,
   { json, output }: { readonly json: boolean; readonly output: Writable },
 ): number {
   if (json) output.write(`${jsonLine({ type: "status", ...statusReport(holder) })}\n`);
@@ -28,7 +16,7 @@ export function printStatus(
   return holder === undefined ? EXIT.notRunning : EXIT.ok;
 }
 
-function statusReport(holder: HolderStatus | undefined): object {
+function statusReport(holder: HolderReport | undefined): object {
   if (holder === undefined) return { running: false };
   const { registry, realm, ...rest } = holder;
   return {
@@ -40,7 +28,7 @@ function statusReport(holder: HolderStatus | undefined): object {
   };
 }
 
-function statusLines(holder: HolderStatus): readonly string[] {
+function statusLines(holder: HolderReport): readonly string[] {
   const { nickname, away, registry, realm, pid, version, attached, pending, fingerprint } = holder;
   const where = realm === undefined ? registry : `${messageText(realm)} at ${registry}`;
   const standing = registry === undefined ? "no registry at the moment" : `online at registry ${where}`;

@@ -1,3 +1,4 @@
+import type { Random } from "../base/clock.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
 import { isIpv4 } from "./mp1-roster.ts";
 import { foldNickname, isVisible, parseNickname } from "./nickname.ts";
@@ -82,6 +83,11 @@ export function parseEpoch(text: string): Epoch | undefined {
 
 export function parseMessageId(text: string): MessageId | undefined {
   return /^[0-9a-f]{32}$/.test(text) ? (text as MessageId) : undefined;
+}
+
+/** A new one. */
+export function drawMessageId(random: Random): MessageId {
+  return Buffer.from(random.bytes(MESSAGE_ID_BYTES)).toString("hex") as MessageId;
 }
 
 export function parseSessionId(text: string): SessionId | undefined {

@@ -7,29 +7,14 @@ import type { SessionNotice } from "../../src/chat/session.ts";
 import { Conversation, type ConversationSession } from "../../src/tui/conversation.ts";
 import type { MessageId, RoomName } from "../../src/wire/mp2-values.ts";
 import { nickname } from "../chat/virtual-client.ts";
+import { peer as listed } from "./screen-scene.ts";
 
 const OWN = "c2".repeat(32) as Fingerprint;
 const OLD = "a0".repeat(32) as Fingerprint;
 const NEW = "b1".repeat(32) as Fingerprint;
 const AT = Date.UTC(2026, 10, 22);
 
-function peer(name: string, more: Partial<Peer> = {}): Peer {
-  return {
-    nickname: nickname(name),
-    address: "10.0.0.2",
-    port: 51_000,
-    state: "online",
-    online: true,
-    reason: undefined,
-    lastSeen: undefined,
-    status: undefined,
-    rooms: [],
-    fingerprint: OLD,
-    kind: "mp2",
-    trust: "pinned",
-    ...more,
-  };
-}
+const peer = (name: string, more: Partial<Peer> = {}): Peer => listed(name, { fingerprint: OLD, ...more });
 
 function message(from: string, more: Partial<ReceivedMessage> = {}): ReceivedMessage {
   return {

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import type { ChatNotice, Peer, UndeliveredReason } from "../../src/chat/notices.ts";
+import type { ChatNotice, UndeliveredReason } from "../../src/chat/notices.ts";
 import { messageText } from "../../src/tui/lines.ts";
 import { noticeLines } from "../../src/tui/wording.ts";
 import { rosterLines, senderText } from "../../src/tui/wording-peers.ts";
 import type { MessageId } from "../../src/wire/mp2-values.ts";
 import { nickname } from "../chat/virtual-client.ts";
+import { peer } from "./screen-scene.ts";
 
 const STANDING = {
   protocol: "mp1",
@@ -17,20 +18,7 @@ const STANDING = {
 } as const;
 
 const CONTEXT = { place: "by multicast on eth0" };
-const OLA: Peer = {
-  nickname: nickname("ola"),
-  address: "10.0.0.2",
-  port: 51_000,
-  state: "online",
-  online: true,
-  reason: undefined,
-  lastSeen: undefined,
-  status: undefined,
-  rooms: [],
-  fingerprint: undefined,
-  kind: "mp1",
-  trust: "unverified",
-};
+const OLA = peer("ola", { fingerprint: undefined, kind: "mp1", trust: "unverified" });
 
 /** Anything but printable text, with the joiners that belong to text. */
 const ACTING = /(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/u;

@@ -1,18 +1,14 @@
 import type { Clock, Millis, Random } from "../base/clock.ts";
-import { errorCode, errorText, SystemError } from "../base/errors.ts";
+import { errorText } from "../base/errors.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
 import type { ChatSnapshot, ReceivedMessage } from "../chat/notices.ts";
 import type { PinSubject, Pins } from "../chat/pins.ts";
 import type { SendOptions, SessionNotice } from "../chat/session.ts";
 import type { PresenceSettings } from "../chat/settings.ts";
-import { PresenceLink } from "../control/chat-client.ts";
 import type { ChatMethodName, ChatRequestOf } from "../control/chat-methods.ts";
-import { type HeldSession, PresenceServer } from "../control/chat-server.ts";
+import type { HeldSession } from "../control/chat-server.ts";
 import { MAX_TEXT_LENGTH } from "../control/chat-values.ts";
 import { ConnectionError } from "../control/request-client.ts";
-import type { ChatShell } from "../io/chat-shell.ts";
-import type { Identity } from "../io/identity.ts";
-import type { HeldSlot } from "../io/identity-slot.ts";
 import type { Profile } from "../io/profile.ts";
 import {
   drawMessageId,
@@ -22,11 +18,8 @@ import {
   type StatusText,
 } from "../wire/mp2-values.ts";
 import type { Nickname } from "../wire/nickname.ts";
+import { closeFound, type Found, type OpenShell, PlaceFinder } from "./presence-place.ts";
 
-/** Between two looks for who holds the presence; each is a connect(2) and a bind(2). */
-const LOOK_MILLIS: Millis = 25;
-/** A holder that starts opens some sockets, and makes a key the first time; one that ends closes them. */
-const SETTLE_MILLIS: Millis = 10_000;
 /** Before others take over: the confirmation of what came just now goes out, and whoever leaves for the same reason leaves. */
 const HANDOVER_MILLIS: Millis = 100;
 /** After a takeover the former snapshot is shown until we are registered, but for so long at most. */
@@ -42,17 +35,7 @@ export interface PresenceOptions {
   readonly random: Random;
   /** For messages that come while this program holds the presence: of all programs one hears each. */
   readonly onMessage?: (message: ReceivedMessage) => void;
-  readonly openShell: (
-    identity: Identity,
-    settings: PresenceSettings,
-    profile: Profile,
-  ) => Promise<HeldShell>;
-}
-
-/** The shell of a holder, and what closes it with all that it stands on. */
-export interface HeldShell {
-  readonly shell: ChatShell;
-  close(): Promise<void>;
+  readonly openShell: OpenShell;
 }
 
 /**
@@ -64,19 +47,7 @@ export interface HeldShell {
  *
  * "ended" is reached from everywhere: by leaving, by the end of the presence, or when it cannot be had.
  */
-type Place =
-  | {
-      readonly type: "holding";
-      readonly shell: ChatShell;
-      readonly closeShell: () => Promise<void>;
-      readonly server: PresenceServer;
-      readonly slot: HeldSlot;
-    }
-  | { readonly type: "attached"; readonly link: PresenceLink }
-  | { readonly type: "seeking" }
-  | { readonly type: "ended" };
-
-type Found = Extract<Place, { type: "holding" | "attached" }>;
+type Place = Found | { readonly type: "seeking" } | { readonly type: "ended" };
 
 /** Sent, and neither delivered nor given up: a new holder is told again. */
 interface Unsettled {
@@ -102,6 +73,7 @@ export class Presence implements HeldSession {
   readonly #options: PresenceOptions;
   readonly #listeners = new Set<(notice: SessionNotice) => void>();
   readonly #unsettled = new Map<MessageId, Unsettled>();
+  readonly #finder: PlaceFinder;
   #place: Place = { type: "seeking" };
   #settings: PresenceSettings;
   #fingerprint: Fingerprint;
@@ -119,6 +91,14 @@ export class Presence implements HeldSession {
     this.#options = options;
     this.#settings = options.settings;
     this.#fingerprint = "" as Fingerprint;
+    this.#finder = new PlaceFinder({
+      ...options,
+      session: this,
+      settings: () => this.#settings,
+      nickname: () => this.snapshot.nickname,
+      onNotice: (notice) => this.#hear(notice),
+      onClosed: () => this.#lookAtLink(),
+    });
   }
 
   /**
@@ -127,7 +107,7 @@ export class Presence implements HeldSession {
    */
   static async open(options: PresenceOptions): Promise<Presence> {
     const presence = new Presence(options);
-    presence.#arrive(await presence.#find());
+    presence.#arrive(await presence.#finder.find());
     presence.#lookAtLink();
     return presence;
   }
@@ -308,74 +288,6 @@ export class Presence implements HeldSession {
     if (place.type === "attached" || place.type === "holding") await closeFound(place);
   }
 
-  /** Attached or holding, whichever can be. */
-  async #find(): Promise<Found> {
-    const { clock, socketPath } = this.#options;
-    const until = clock.now() + SETTLE_MILLIS;
-    for (;;) {
-      const found = (await this.#attach()) ?? (await this.#hold());
-      if (found !== undefined) return found;
-      if (clock.now() > until) {
-        const why = `another multiproto-chat uses your key and cannot be reached at ${socketPath}`;
-        throw new SystemError(
-          `Cannot share your presence: ${why} (see: ss -lxp | grep multiproto-chat)`,
-          "EBUSY",
-        );
-      }
-      await new Promise((resolve) => setTimeout(resolve, LOOK_MILLIS));
-    }
-  }
-
-  /** Undefined when nobody listens. */
-  async #attach(): Promise<Found | undefined> {
-    const { socketPath: path, version, clock } = this.#options;
-    try {
-      const link = await PresenceLink.attach({
-        ...{ path, version, clock },
-        onNotice: (notice) => this.#hear(notice),
-        onClosed: () => this.#lookAtLink(),
-      });
-      return { type: "attached", link };
-    } catch (error) {
-      if (!(error instanceof ConnectionError)) throw error;
-      // It is about to end, or to begin.
-      if (error.reason === "not-running" || error.reason === "closed") return undefined;
-      const what = "Cannot share your presence: the program that holds it does not answer";
-      throw new SystemError(
-        `${what} (${error.message}; find and end it: ss -lxp | grep multiproto-chat)`,
-        "EBUSY",
-      );
-    }
-  }
-
-  /** Undefined when another program holds the key, or answers on the socket. */
-  async #hold(): Promise<Found | undefined> {
-    const { profile, socketPath: path, version, clock, openShell } = this.#options;
-    const taken = await profile.takeIdentity();
-    if (taken === undefined) return undefined;
-    const { identity, slot } = taken;
-    let held: HeldShell | undefined;
-    try {
-      held = await openShell(identity, this.#settings, profile);
-      const { shell: opened, close: closeShell } = held;
-      const server = await PresenceServer.open({
-        ...{ path, version, clock, session: this, pid: process.pid },
-        standing: () => opened.snapshot,
-        settings: () => ({ ...this.#settings, nickname: this.snapshot.nickname }),
-        onQuit: () => opened.leave(),
-      });
-      opened.onNotice((notice) => this.#hear(notice));
-      opened.onChange(() => server.changed());
-      return { type: "holding", shell: opened, closeShell, server, slot };
-    } catch (error) {
-      slot.release();
-      await held?.close();
-      // In another network namespace, where our slot is not seen.
-      if (errorCode(error) === "EADDRINUSE" && held !== undefined) return undefined;
-      throw error;
-    }
-  }
-
   #arrive(found: Found): void {
     this.#place = found;
     if (found.type === "holding") this.#fingerprint = found.shell.fingerprint;
@@ -400,7 +312,7 @@ export class Presence implements HeldSession {
     this.#settings = { ...this.#settings, nickname, whenTaken: "suggestion" };
     this.#place = { type: "seeking" };
     try {
-      const found = await this.#find();
+      const found = await this.#finder.find();
       if (this.#isSeeking()) this.#resume(found);
       else await closeFound(found);
     } catch (error) {
@@ -518,16 +430,6 @@ export class Presence implements HeldSession {
   #tell(notice: SessionNotice): void {
     for (const listener of [...this.#listeners]) listener(notice);
   }
-}
-
-async function closeFound(found: Found): Promise<void> {
-  if (found.type === "attached") {
-    found.link.close();
-    return;
-  }
-  const closing = found.closeShell();
-  found.slot.release();
-  await Promise.all([closing, found.server.close()]);
 }
 
 function tooLong(messageId: MessageId, to: string, text: string): SessionNotice {

@@ -37,7 +37,7 @@ export class Rooms {
   join(room: RoomName): boolean {
     if (this.#shown.has(room)) return true;
     if (this.#shown.size >= MAX_ROOMS) return false;
-    this.#shown.set(room, this.#members().get(room) ?? new Map());
+    this.#shown.set(room, this.#members([room]).get(room) ?? new Map());
     return true;
   }
 
@@ -48,7 +48,7 @@ export class Rooms {
   /** What differs from what the user was told; told from now on. */
   takeChanges(): readonly RoomChange[] {
     if (this.#shown.size === 0) return [];
-    const now = this.#members();
+    const now = this.#members(this.#shown.keys());
     const changes: RoomChange[] = [];
     for (const [room, before] of this.#shown) {
       const after = now.get(room) ?? new Map<string, Nickname>();
@@ -59,14 +59,12 @@ export class Rooms {
     return changes;
   }
 
-  #members(): ReadonlyMap<RoomName, Members> {
-    const rooms = new Map<RoomName, Map<string, Nickname>>();
+  /** Of these rooms alone: a roster may have thousands of people, in as many rooms of their own. */
+  #members(wanted: Iterable<RoomName>): ReadonlyMap<RoomName, Members> {
+    const rooms = new Map([...wanted].map((room) => [room, new Map<string, Nickname>()]));
     for (const { nickname, online, rooms: theirs } of this.#peers.entries()) {
       if (!online) continue;
-      for (const room of theirs) {
-        const members = rooms.get(room) ?? new Map();
-        rooms.set(room, members.set(foldNickname(nickname), nickname));
-      }
+      for (const room of theirs) rooms.get(room)?.set(foldNickname(nickname), nickname);
     }
     return rooms;
   }

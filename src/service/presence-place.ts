@@ -133,6 +133,7 @@ export class PlaceFinder {
   }
 }
 
+/** Ends it without leaving: whoever comes next goes on. */
 export async function closeFound(found: Found): Promise<void> {
   if (found.type === "attached") {
     found.link.close();

@@ -31,7 +31,7 @@ export function addScriptCommands(
   program
     .command("send")
     .description("send one message; ends with 0 only when the other machine confirmed it")
-    .argument("<name>", "nickname, or ADDRESS:PORT as listed")
+    .argument("<name>", "nickname, ADDRESS:PORT as listed, or #ROOM that you are in")
     .argument("[text]", "the text, or - to read it from standard input", "-")
     .option("--wait <time>", "wait so long for NAME to be online and to confirm, as 30s or 5m", duration, 0)
     .option("--no-queue", "give up instead of keeping it for somebody who is offline")

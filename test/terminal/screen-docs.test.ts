@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { until } from "../lab/command.ts";
 import { People } from "./people.ts";
 import { Registry } from "./registry.ts";
 import type { Terminal } from "./terminal.ts";
@@ -40,9 +41,13 @@ function lasting(screen: string): string {
 
 async function isDocumented(name: string, terminal: Terminal): Promise<void> {
   const path = join(DIRECTORY, `${name}.txt`);
-  const screen = `${lasting(await terminal.screen())}\n`;
-  if (process.env.SCREENS === "write") await writeFile(path, screen);
-  assert.equal(screen, lasting(await readFile(path, "utf8")), `${path}: SCREENS=write makes it anew`);
+  const screen = async (): Promise<string> => `${lasting(await terminal.screen())}\n`;
+  if (process.env.SCREENS === "write") await writeFile(path, await screen());
+  const documented = lasting(await readFile(path, "utf8"));
+  // Some of it comes a moment later than the rest.
+  const isThere = async (): Promise<true | undefined> => (await screen()) === documented || undefined;
+  await until(`the screen of ${path}`, isThere, 10_000).catch(() => undefined);
+  assert.equal(await screen(), documented, `${path}: SCREENS=write makes it anew`);
 }
 
 test("the screens in docs are what the program shows, from the first one to an answer", async () => {

@@ -28,6 +28,7 @@ export class Setbacks {
 
   /** Its call comes from another address: somebody passes it on, or it has several and is of another maker than ours. */
   passedOn(now: Millis, registry: string, address: string): void {
+    if (!this.#isNews(address)) return;
     const advice = `the same machine? then use --registry ${address}`;
     this.#say(
       now,
@@ -38,12 +39,18 @@ export class Setbacks {
   /** Of what happens to a good registry, too, when it is restarted or has too much to do, nothing is said. */
   failed(now: Millis, address: string, why: RegistrationFailure): void {
     if (why === "other-search" || why === "broken-off") return;
-    if (this.#told.has(address) || this.#told.size >= BOUNDS.unusableTold) return;
-    this.#told.add(address);
+    if (!this.#isNews(address)) return;
     const what =
       why === "too-slow"
         ? "does not finish what it began"
         : "sends what no registry sends (it is broken, or only pretends to be one)";
     this.#say(now, `cannot register at ${address}: it ${what}; still searching`);
+  }
+
+  /** Once for each address, and not of any number of them: who makes them up fills no screen. */
+  #isNews(address: string): boolean {
+    if (this.#told.has(address) || this.#told.size >= BOUNDS.unusableTold) return false;
+    this.#told.add(address);
+    return true;
   }
 }

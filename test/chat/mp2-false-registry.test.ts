@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { BOUNDS } from "../../src/chat/bounds.ts";
 import { encodeFrame } from "../../src/wire/mp2-frames.ts";
 import { REGISTRATION_TO_CLIENT } from "../../src/wire/mp2-registration.ts";
 import type { Nonce, SessionId } from "../../src/wire/mp2-values.ts";
-import { ADAM, EPOCH, entry, key, Mp2Client, OLA, REALM, UNIX } from "./mp2-client.ts";
+import { ADAM, EPOCH, entry, key, Mp2Client, OLA, REALM, REGISTRY_KEY, UNIX } from "./mp2-client.ts";
 
 /** Somebody answers a search who is no registry, or a broken one. */
 
@@ -74,4 +75,17 @@ test("of false registries at ever other addresses eight are named", () => {
   }
   const told = bench.notices().filter(({ type }) => type === "search-failing");
   assert.equal(told.length, 8);
+});
+
+test("calls that are passed on from ever other addresses: each is refused, and few are told", () => {
+  const bench = new Mp2Client();
+  bench.client.start(0);
+  bench.pass(0);
+  bench.cookie(bench.nonce());
+  for (let round = 0; round < 3; round += 1)
+    for (let host = 0; host < 50; host += 1)
+      bench.connects("mp2-registry", REGISTRY_KEY, `10.9.${round}.${host}`);
+  assert.equal(bench.take("tls-destroy").length, 150);
+  const told = bench.noticeTypes().filter((type) => type === "search-failing");
+  assert.equal(told.length, BOUNDS.unusableTold);
 });

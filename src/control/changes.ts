@@ -1,4 +1,5 @@
 /** How the roster's changes cross the control socket, one after the other: shapes and parsers, as in reports.ts. */
+import { foldNickname } from "../wire/nickname.ts";
 import {
   boolean,
   field,
@@ -45,6 +46,11 @@ export interface ChangedClient {
   readonly fingerprint: string | null;
   /** What its user says of itself. */
   readonly status: string | null;
+}
+
+/** Whether that is who is meant by `nickname`, however it is written. */
+export function isNamed({ nickname }: ChangedClient, wanted: string): boolean {
+  return foldNickname(nickname) === foldNickname(wanted);
 }
 
 /** Who asks again is not taken for dead, nor kept for ever. */

@@ -1,5 +1,4 @@
-import type { ChangedClient, ChangesReport } from "../../control/changes.ts";
-import { foldNickname } from "../../wire/nickname.ts";
+import { type ChangedClient, type ChangesReport, isNamed } from "../../control/changes.ts";
 import { isThere, whereText } from "../changes-text.ts";
 import { type AddCommand, examples } from "../context.ts";
 import { OK } from "../exit-codes.ts";
@@ -40,7 +39,6 @@ export const addWait: AddCommand = (program, run) => {
 
 /** As it stands at the end of the report, if it is there then. */
 function found({ clients }: ChangesReport, nickname: string): ChangedClient | undefined {
-  const wanted = foldNickname(nickname);
-  const last = clients.findLast((client) => foldNickname(client.nickname) === wanted);
+  const last = clients.findLast((client) => isNamed(client, nickname));
   return last !== undefined && isThere(last) ? last : undefined;
 }

@@ -17,6 +17,16 @@ import {
   parseTargetRequest,
   type TargetRequest,
 } from "./admin-reports.ts";
+import {
+  type BindingsReport,
+  type BindingsRequest,
+  type ImportReport,
+  type ImportRequest,
+  parseBindings,
+  parseBindingsRequest,
+  parseImport,
+  parseImportRequest,
+} from "./backup.ts";
 import { type ChangesReport, type ChangesRequest, parseChanges, parseChangesRequest } from "./changes.ts";
 import { type Method, methodsOf, nothing, nothingBack } from "./method.ts";
 import { boolean, field, integer, oneOf, optional, type Parse, parseObject } from "./parse.ts";
@@ -39,6 +49,7 @@ import {
 /** What the daemon does for the control plane. Throwing a ControlError chooses the reply's error code. */
 export interface RegistryControl {
   readonly administration: AdministrationControl;
+  readonly backup: BackupControl;
   changes(request: ChangesRequest): Promise<ChangesReport>;
   clients(): readonly ClientReport[];
   /** Refuses a bad configuration by a ControlError "configuration-refused" whose text says line and key. */
@@ -73,6 +84,13 @@ export interface AdministrationControl {
   unban(request: TargetRequest): Promise<ConcernedReport>;
 }
 
+/** What leaves for another registry, or comes from one. */
+export interface BackupControl {
+  bindings(request: BindingsRequest): BindingsReport;
+  /** Binds and bans what another registry had bound and banned, except what contradicts what is so here; durably. */
+  import(request: ImportRequest): Promise<ImportReport>;
+}
+
 export interface StopRequest {
   /** It will be started again at once, so clients need not worry. */
   readonly restarting: boolean;
@@ -99,12 +117,16 @@ const method = methodsOf<RegistryControl>();
 export const METHODS = {
   ban: method(parseBanRequest, parseConcerned, (control, request) => control.administration.ban(request)),
   bans: method(nothing, parseBans, (control) => control.administration.bans()),
+  bindings: method(parseBindingsRequest, parseBindings, (control, request) =>
+    control.backup.bindings(request),
+  ),
   changes: method(parseChangesRequest, parseChanges, (control, request) => control.changes(request)),
   clients: method(nothing, parseClients, (control) => control.clients()),
   fingerprint: method(nothing, parseFingerprintReport, (control) => control.administration.fingerprint()),
   forget: method(parseForgetRequest, parseConcerned, (control, request) =>
     control.administration.forget(request),
   ),
+  import: method(parseImportRequest, parseImport, (control, request) => control.backup.import(request)),
   kick: method(parseTargetRequest, parseConcerned, (control, request) =>
     control.administration.kick(request),
   ),

@@ -20,6 +20,7 @@ import { type ControlServer, createControlServer } from "../control/server.ts";
 import { RegistryShell } from "../io/registry-shell.ts";
 import type { Farewell } from "../registry/settings.ts";
 import { Administration, type Serving } from "./administration.ts";
+import { Backup } from "./backup.ts";
 import { type Configuration, changedKeys, readConfiguration } from "./configuration.ts";
 import type { Places } from "./environment.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
@@ -74,6 +75,7 @@ export class Daemon implements RegistryControl {
   readonly #started = Promise.withResolvers<StartReport>();
   readonly #stopped = Promise.withResolvers<Farewell>();
   readonly administration: Administration;
+  readonly backup: Backup;
   readonly #watchers = new Watchers({ registry: () => this.#serving?.shell.registry });
   #phase: Phase = { state: "starting" };
   #levelTimer: NodeJS.Timeout | undefined;
@@ -83,7 +85,9 @@ export class Daemon implements RegistryControl {
     this.#startedAt = options.clock.now();
     const { places, clock, log, manager, watchdogMillis } = options;
     this.#history = new RunHistory({ directory: places.stateDirectory, clock, log });
-    this.administration = new Administration({ serving: () => this.#serving, log });
+    const serving = (): Serving | undefined => this.#serving;
+    this.administration = new Administration({ serving, log });
+    this.backup = new Backup({ serving, log });
     this.#supervision = new Supervision({
       manager,
       log,

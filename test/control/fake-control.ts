@@ -3,6 +3,7 @@ import type { ConcernedReport } from "../../src/control/admin-reports.ts";
 import type { ChangesReport, ChangesRequest } from "../../src/control/changes.ts";
 import type {
   AdministrationControl,
+  BackupControl,
   LogLevelRequest,
   RegistryControl,
   StopRequest,
@@ -84,6 +85,16 @@ export class FakeControl implements RegistryControl {
   stop = async ({ restarting }: StopRequest): Promise<void> => {
     this.calls.push(restarting ? "stop to restart" : "stop");
   };
+  backup: BackupControl = {
+    bindings: ({ after }) => {
+      this.calls.push(`bindings after ${after}`);
+      return { bindings: after === undefined ? [BINDING] : [], isLast: after !== undefined };
+    },
+    import: async ({ bindings, bans }) => {
+      this.calls.push(`import ${bindings.map(({ nickname }) => nickname)} and ${bans.length} bans`);
+      return { added: 1, known: 0, refused: [{ what: "eva", why: "taken" }] };
+    },
+  };
   administration: AdministrationControl = {
     ban: ({ target, reason }) => this.#concerning(`ban ${target} (${reason})`),
     bans: () => [
@@ -111,6 +122,13 @@ export class FakeControl implements RegistryControl {
     return CONCERNED;
   }
 }
+
+export const BINDING = {
+  nickname: "ola",
+  fingerprint: FINGERPRINT,
+  boundAt: "2026-11-01T19:00:00.000Z",
+  lastSeen: "2026-11-22T19:00:00.000Z",
+};
 
 /** Whom the fake's commands are about. */
 export const CONCERNED: ConcernedReport = {

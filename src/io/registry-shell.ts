@@ -11,6 +11,7 @@ import { createSctpEndpoint } from "../sctp/index.ts";
 import { Alarm } from "./alarm.ts";
 import { DialBacks } from "./dial-backs.ts";
 import type { Identity } from "./identity.ts";
+import type { Link } from "./interfaces.ts";
 import { registryIdentity } from "./registry-identity.ts";
 import { type RegistryNetwork, RegistrySockets } from "./registry-sockets.ts";
 import { SctpDriver } from "./sctp-driver.ts";
@@ -110,8 +111,9 @@ export class RegistryShell {
     return this.#sctp.has("raw");
   }
 
-  get interfaces(): readonly string[] {
-    return this.#sockets?.discovery?.interfaces ?? [];
+  /** The interfaces that are served, as of the last look (within 5 s). */
+  get links(): readonly Link[] {
+    return this.#sockets?.discovery?.links ?? [];
   }
 
   association(id: AssociationId): AssociationStatus | undefined {

@@ -26,8 +26,9 @@ import type { Places } from "./environment.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import type { ServiceLog } from "./log.ts";
 import type { ServiceManager } from "./notify.ts";
+import { Reach } from "./reach.ts";
 import { clientReports, registryReport } from "./reports.ts";
-import { isRestartJob } from "./restart-job.ts";
+import { isRestartJob, ownUnit } from "./restart-job.ts";
 import { RunHistory } from "./run-history.ts";
 import { isRestartKey, registrySettings, sctpSettings } from "./settings.ts";
 import { type OpenState, openState, StateFault } from "./state.ts";
@@ -79,6 +80,7 @@ export class Daemon implements RegistryControl {
   readonly #watchers = new Watchers({ registry: () => this.#serving?.shell.registry });
   #phase: Phase = { state: "starting" };
   #levelTimer: NodeJS.Timeout | undefined;
+  #reach: Reach | undefined;
 
   constructor(options: DaemonOptions) {
     this.#options = options;
@@ -94,6 +96,7 @@ export class Daemon implements RegistryControl {
       watchdogMillis,
       statusText: () => this.#statusText(),
       answers: async () => (await this.#serving?.shell.answers()) === true,
+      look: () => this.#look(),
     });
   }
 
@@ -304,6 +307,14 @@ export class Daemon implements RegistryControl {
 
   get #serving(): Serving | undefined {
     return this.#phase.state === "ready" ? this.#phase.serving : undefined;
+  }
+
+  /** Whether all whom it serves get through to it: only under systemd, and only there is somebody who could be in the way. */
+  #look(): void {
+    const { manager, log } = this.#options;
+    const unit = manager.isActive ? ownUnit() : undefined;
+    if (unit !== undefined) this.#reach ??= new Reach({ unit, log });
+    void this.#reach?.look(this.#serving?.shell.links ?? []);
   }
 
   #statusText(): string {

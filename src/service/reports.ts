@@ -63,7 +63,7 @@ export function registryReport(serving: Serving | undefined): FromRegistry {
   const sctp = Object.entries(shell.sctpCounters).map(([reason, count]) => [`sctp-${reason}`, count]);
   return {
     ports: { udp: port, tcp: port, sctpUdp: encapsulationPort, sctpRaw: shell.servesRawIp },
-    interfaces: shell.interfaces,
+    interfaces: shell.links.map(({ name }) => name),
     legacy,
     realm,
     fingerprint: state.identity.fingerprint,

@@ -13,6 +13,7 @@ import { noticeOf } from "./mp2/notice.ts";
 import type { Mp2Presence } from "./mp2/presence.ts";
 import type { Sessions } from "./mp2/sessions.ts";
 import type { Presence } from "./presence.ts";
+import type { Returns } from "./returns.ts";
 
 /** What an admin may ask for. `target`: a nickname, or a fingerprint as hexadecimal or spoken digits. */
 export type AdminCommand =
@@ -61,6 +62,7 @@ export interface AdminDeskOptions {
   readonly ledger: Ledger;
   readonly sessions: Sessions;
   readonly durable: Durable;
+  readonly returns: Returns;
   readonly mp1: Presence;
   readonly mp2: Mp2Presence;
   readonly time: (now: Millis) => number;
@@ -114,13 +116,15 @@ export class AdminDesk {
     if (entry === undefined || entry.presence.state === "offline")
       return failure("is-so-already", "That client is not here");
     const session = fingerprint === undefined ? undefined : this.#options.sessions.of(fingerprint);
-    if (session === undefined) this.#options.mp1.kick(now, entry.key);
+    if (session === undefined && entry.presence.state === "returning")
+      this.#options.returns.drop(now, entry, "kicked");
+    else if (session === undefined) this.#options.mp1.kick(now, entry.key);
     else this.#options.mp2.end(now, session, "kicked", { reason: "kicked" });
     return { ok: true, ...concerned };
   }
 
   #ban(now: Millis, { fingerprint, concerned }: Target, reason: string, done: AdminDone): void {
-    const { ledger, sessions, mp2, time } = this.#options;
+    const { ledger, roster, sessions, returns, mp2, time } = this.#options;
     if (fingerprint === undefined) {
       done(failure("unknown", "That client has no key that could be banned (mp1)"));
       return;
@@ -134,6 +138,8 @@ export class AdminDesk {
       const text = noticeOf(reason);
       const ended = { reason: "banned", ...(text === undefined ? {} : { text }) } as const;
       if (session !== undefined) mp2.end(then, session, "kicked", ended);
+      const entry = roster.withFingerprint(fingerprint);
+      if (entry?.presence.state === "returning") returns.drop(then, entry, "kicked");
     });
   }
 

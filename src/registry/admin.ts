@@ -14,6 +14,7 @@ import { noticeOf } from "./mp2/notice.ts";
 import type { Mp2Presence } from "./mp2/presence.ts";
 import type { Sessions } from "./mp2/sessions.ts";
 import type { Presence } from "./presence.ts";
+import type { Returns } from "./returns.ts";
 
 /** What an admin may ask for. `target`: a nickname, or a fingerprint as hexadecimal or spoken digits. */
 export type AdminCommand = ConcerningCommand | RestoreCommand;
@@ -72,6 +73,7 @@ export interface AdminDeskOptions {
   readonly ledger: Ledger;
   readonly sessions: Sessions;
   readonly durable: Durable;
+  readonly returns: Returns;
   readonly mp1: Presence;
   readonly mp2: Mp2Presence;
   readonly time: (now: Millis) => number;
@@ -134,7 +136,9 @@ export class AdminDesk {
     if (entry === undefined || entry.presence.state === "offline")
       return failure("is-so-already", "That client is not here");
     const session = fingerprint === undefined ? undefined : this.#options.sessions.of(fingerprint);
-    if (session === undefined) this.#options.mp1.kick(now, entry.key);
+    if (session === undefined && entry.presence.state === "returning")
+      this.#options.returns.drop(now, entry, "kicked");
+    else if (session === undefined) this.#options.mp1.kick(now, entry.key);
     else this.#options.mp2.end(now, session, "kicked", { reason: "kicked" });
     return { ok: true, ...concerned };
   }
@@ -158,7 +162,7 @@ export class AdminDesk {
     done: AdminDone,
     bannedAt: UnixMillis,
   ): void {
-    const { ledger, sessions, mp2 } = this.#options;
+    const { ledger, roster, sessions, returns, mp2 } = this.#options;
     if (fingerprint === undefined) {
       done(failure("unknown", "That client has no key that could be banned (mp1)"));
       return;
@@ -172,6 +176,8 @@ export class AdminDesk {
       const text = noticeOf(reason);
       const ended = { reason: "banned", ...(text === undefined ? {} : { text }) } as const;
       if (session !== undefined) mp2.end(then, session, "kicked", ended);
+      const entry = roster.withFingerprint(fingerprint);
+      if (entry?.presence.state === "returning") returns.drop(then, entry, "kicked");
     });
   }
 

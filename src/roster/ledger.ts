@@ -73,13 +73,21 @@ export class Ledger {
   #seenSince: Millis | undefined;
   #trouble: { readonly error: StoreError; readonly retryAt: Millis } | undefined;
 
-  /** Loads the store, and reserves seq. Throws a StoreError only if loading fails. */
-  constructor(store: RegistryStore, random: Random, now: Millis) {
+  /**
+   * Loads the store, and reserves seq. `told`: the last number that the roster's own store says was told. Throws a
+   * StoreError only if loading fails.
+   */
+  constructor(
+    store: RegistryStore,
+    random: Random,
+    now: Millis,
+    told?: { readonly epoch: Epoch; readonly seq: Seq },
+  ) {
     this.#store = store;
     const { bindings, bans, lineage } = store.load();
     for (const binding of bindings) this.#put(binding);
     for (const ban of bans) this.#bans.set(ban.fingerprint, ban);
-    this.#reserve = new SeqReserve(lineage, random);
+    this.#reserve = new SeqReserve(lineage, random, told);
     this.flush(now);
   }
 
@@ -92,6 +100,11 @@ export class Ledger {
   /** The last seq handed out or, right after the start, the one before the first. */
   get seq(): Seq {
     return this.#reserve.seq;
+  }
+
+  /** Whether that is right after the `told` one: the roster that was told goes on. Else it begins empty. */
+  get goesOn(): boolean {
+    return this.#reserve.goesOn;
   }
 
   /** Why nothing can be written, since the last try. */

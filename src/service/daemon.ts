@@ -318,10 +318,11 @@ export class Daemon implements RegistryControl {
   }
 
   #statusText(): string {
-    const { online, offline, store } = registryReport(this.#serving);
+    const { online, offline, returning, store } = registryReport(this.#serving);
     const up = durationText(this.#options.clock.now() - this.#startedAt);
     const trouble = store?.state === "failing" ? ", cannot write its state (see the journal)" : "";
-    return `${online} online, ${offline} offline, up ${up}${trouble}`;
+    const missed = returning === 0 ? "" : `${returning} not back yet, `;
+    return `${online} online, ${missed}${offline} offline, up ${up}${trouble}`;
   }
 
   #readyFields(): Record<string, string | number | boolean> {

@@ -46,6 +46,7 @@ const NOT_SERVING: FromRegistry = {
   store: null,
   online: 0,
   offline: 0,
+  returning: 0,
   pendingRegistrations: 0,
   counters: {},
 };
@@ -72,6 +73,7 @@ export function registryReport(serving: Serving | undefined): FromRegistry {
     store: storeReport(state.ledger),
     online,
     offline,
+    returning: shell.registry.returning,
     pendingRegistrations: pending,
     counters: Object.fromEntries([...ignored, ["presence-faults", shell.registry.faults], ...sctp]),
   };

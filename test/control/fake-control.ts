@@ -30,6 +30,7 @@ export const STATUS: StatusReport = {
   store: { state: "ok", trouble: null, bindings: 5, bans: 1 },
   online: 3,
   offline: 1,
+  returning: 0,
   pendingRegistrations: 2,
   lastError: { at: "2026-11-22T19:00:00.000Z", text: "bad \u001b[31mthing" },
   counters: { "datagrams dropped: garbage": 17 },

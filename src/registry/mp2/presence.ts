@@ -1,7 +1,14 @@
 import type { Millis } from "../../base/clock.ts";
 import { Deadlines } from "../../base/deadlines.ts";
 import type { Ledger } from "../../roster/ledger.ts";
-import { type EntryKey, entryKey, isOnline, type OfflineReason, type Roster } from "../../roster/roster.ts";
+import {
+  type EntryKey,
+  entryKey,
+  isOnline,
+  type OfflineReason,
+  onlineFrom,
+  type Roster,
+} from "../../roster/roster.ts";
 import type { AssociationId, Path, SctpEvent } from "../../sctp/api.ts";
 import type { Attach, Ended } from "../../wire/mp2-presence.ts";
 import { canonicalAddress } from "../../wire/mp2-values.ts";
@@ -164,6 +171,8 @@ export class Mp2Presence {
     this.#joins.delete(session);
     const entry = roster.find(session.key);
     if (entry?.profile?.session !== session.id || entry.presence.state === "offline") return;
+    // Its client has registered twice, and has not been seen to come back yet.
+    if (reason === "superseded" && entry.presence.state === "returning") return;
     if (wasAttached) ledger.seen(session.nickname, time(now), now);
     roster.setPresence(session.key, { state: "offline", since: now, reason });
     this.#emit({ type: "log", entry: offlineLine(entry, reason, detail) });
@@ -231,13 +240,15 @@ export class Mp2Presence {
     ledger.seen(session.nickname, time(now), now);
     const former = roster.find(session.key);
     if (former === undefined || isOnline(former.presence)) return;
-    roster.setPresence(session.key, { state: "online", since: now });
+    roster.setPresence(session.key, onlineFrom(former.presence, now));
     const millis = Math.round(now - (this.#joins.get(session) ?? now));
     this.#joins.delete(session);
     const text = `${session.nickname} online from ${session.key} (mp2, ${millis} ms)`;
     const path = this.#sessions.held(association)?.path.via;
     this.#emit({ type: "log", entry: line("info", text, { path, fingerprint: session.fingerprint }) });
-    this.#changed(now);
+    this.#emit({ type: "counts" });
+    // Of who only comes back those on mp1 see no difference.
+    if (former.presence.state !== "returning") this.#options.changed(now);
   }
 
   #suspect(now: Millis, session: Session, isSuspect: boolean): void {

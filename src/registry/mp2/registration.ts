@@ -3,7 +3,7 @@ import { Seals } from "../../base/seal.ts";
 import type { Ledger } from "../../roster/ledger.ts";
 import type { Page } from "../../roster/listed.ts";
 import type { Publication } from "../../roster/publication.ts";
-import { entryKey, type Profile, type Roster } from "../../roster/roster.ts";
+import { type EntryKey, entryKey, type Profile, type Roster } from "../../roster/roster.ts";
 import { encodeFrame } from "../../wire/mp2-frames.ts";
 import {
   REGISTRATION_TO_CLIENT,
@@ -114,8 +114,8 @@ export class Mp2Registration {
     // Somebody else's program has had this address and port; it cannot be there any more.
     const former = sessions.at(key);
     if (former !== undefined) presence.drop(now, former, "lost");
-    const id = this.#drawSession();
     const { nick: nickname, away } = register;
+    const id = this.#sessionFrom(candidate, key);
     const profile: Profile = {
       fingerprint,
       session: id,
@@ -176,6 +176,14 @@ export class Mp2Registration {
     const made = this.#frames.get(page) ?? encodeFrame(REGISTRATION_TO_CLIENT.encode(page));
     this.#frames.set(page, made);
     return made;
+  }
+
+  /** Who comes back after a restart, to its place and its name, goes on in its session: others see no other one. */
+  #sessionFrom({ fingerprint, register }: Candidate, key: EntryKey): SessionId {
+    const former = this.#options.roster.withFingerprint(fingerprint);
+    const isBack = former?.presence.state === "returning" && former.key === key;
+    const session = isBack && former.nickname === register.nick ? former.profile?.session : undefined;
+    return session ?? this.#drawSession();
   }
 
   #drawSession(): SessionId {

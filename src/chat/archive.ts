@@ -1,7 +1,7 @@
 import type { UnixMillis } from "../base/clock.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
-import type { MessageId } from "../wire/mp2-values.ts";
-import { foldNickname } from "../wire/nickname.ts";
+import type { MessageId, RoomName } from "../wire/mp2-values.ts";
+import { foldNickname, type Nickname } from "../wire/nickname.ts";
 import type { ReceivedMessage, UndeliveredReason } from "./notices.ts";
 
 /**
@@ -103,6 +103,14 @@ export interface OutgoingRecord {
   readonly time: UnixMillis;
   /** Given up then. */
   readonly until: UnixMillis;
+  /** In a room: whom it goes to. */
+  readonly members?: readonly PostMember[];
+}
+
+/** Somebody whom what is said in a room goes to. */
+export interface PostMember {
+  readonly fingerprint: Fingerprint;
+  readonly nickname: Nickname;
 }
 
 /** A message to us as it is stored first. */
@@ -115,6 +123,11 @@ export interface IncomingRecord {
 export type ArchiveChange =
   /** Known by its id: nothing. */
   | { readonly type: "sent"; readonly message: OutgoingRecord }
+  /** We are in that room, also after the end of this process, or are not any more. */
+  | { readonly type: "joined"; readonly room: RoomName }
+  | { readonly type: "parted"; readonly room: RoomName }
+  /** Of a message in a room, which is not "delivered" before all have it: that member has it. */
+  | { readonly type: "reached"; readonly messageId: MessageId; readonly fingerprint: Fingerprint }
   /** By mp1, which tells nobody what came twice: from now on it may have arrived. */
   | { readonly type: "trying"; readonly messageId: MessageId }
   /** It has not. */
@@ -158,10 +171,21 @@ export interface KeptMessage extends OutgoingRecord {
   readonly wasTried: boolean;
 }
 
+/** A message in a room that not everybody had when the last holder of the archive ended. */
+export interface KeptPost extends OutgoingRecord {
+  /** Who has it, and who does not. */
+  readonly reached: readonly PostMember[];
+  readonly left: readonly PostMember[];
+}
+
 /** What a core begins with. */
 export interface KeptState {
-  /** In their order. */
+  /** To people, in their order. */
   readonly waiting: readonly KeptMessage[];
+  /** In rooms, in their order. */
+  readonly posts: readonly KeptPost[];
+  /** Where we are. */
+  readonly rooms: readonly RoomName[];
   /** Delivered, and not known to be read: the newest ones, in their order. */
   readonly unread: readonly {
     readonly messageId: MessageId;
@@ -175,7 +199,10 @@ export interface KeptState {
   readonly names: ReadonlySet<string>;
 }
 
-export const NOTHING_KEPT: KeptState = { waiting: [], unread: [], untold: [], names: new Set() };
+export const NOTHING_KEPT: KeptState = {
+  ...{ waiting: [], posts: [], rooms: [], unread: [], untold: [] },
+  names: new Set(),
+};
 
 export type CommitResult =
   /** On disk, all of it. `known`: those of `changes`, by their index, whose message was there already. */

@@ -3,7 +3,13 @@ import { Deadlines } from "../base/deadlines.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
 import type { Listed } from "../roster/listed.ts";
 import { Mirror } from "../roster/mirror.ts";
-import { drawMessageId, type MessageId, type RoomName, type StatusText } from "../wire/mp2-values.ts";
+import {
+  drawMessageId,
+  MAX_ROOMS,
+  type MessageId,
+  type RoomName,
+  type StatusText,
+} from "../wire/mp2-values.ts";
 import { foldNickname, type Nickname } from "../wire/nickname.ts";
 import { conversationWith, type KeptState } from "./archive.ts";
 import { Archiving } from "./archiving.ts";
@@ -82,7 +88,11 @@ export class ChatClient {
     const mirror = new Mirror({ changed: (before, after) => this.#entryChanged(before, after) });
     const changed = (now: Millis, change: MembershipChange): void => this.#changed(now, change);
     const trusted = this.#trusted;
-    this.#membership = new Membership({ settings, random, trusted, mirror, emit, changed });
+    const rooms = [...new Set([...(settings.rooms ?? []), ...kept.rooms])].slice(0, MAX_ROOMS);
+    this.#membership = new Membership({
+      settings: { ...settings, rooms },
+      ...{ random, trusted, mirror, emit, changed },
+    });
     const nick = (): Nickname => this.#membership.nickname;
     this.#kept = kept;
     const archiving = new Archiving({ unixAt, retentionMillis: settings.retentionMillis, emit });
@@ -110,9 +120,9 @@ export class ChatClient {
       submit: (now, to, message) => this.#links.submit(now, to, message),
     });
     this.#arrivals = new Arrivals({ peers, archiving, unixAt, emit });
-    this.#rooms = new Rooms(peers, settings.rooms ?? []);
+    this.#rooms = new Rooms(peers, rooms);
     this.#posts = new RoomPosts({
-      ...{ peers, unixAt, archiving, rooms: this.#rooms },
+      ...{ peers, unixAt, archiving, isLasting, rooms: this.#rooms },
       submit: (now, to, message) => this.#links.submit(now, to, message),
       tell: (notice) => emit({ type: "notice", notice }),
     });
@@ -120,6 +130,7 @@ export class ChatClient {
 
   start(now: Millis): void {
     this.#deliveries.restore(now, this.#kept.waiting);
+    this.#posts.restore(now, this.#kept.posts);
     for (const { fingerprint, messageId } of this.#kept.untold)
       this.#links.markRead(now, fingerprint, [messageId]);
     this.#membership.start(now);
@@ -155,18 +166,21 @@ export class ChatClient {
     this.#membership.setAvailability(availability(away, status, this.#rooms.own));
   }
 
-  /** We are in `room` from now on; false when we are in too many already. */
-  join(_now: Millis, room: RoomName): boolean {
+  /** We are in `room` from now on, and after a restart, until we leave it; false when we are in too many already. */
+  join(now: Millis, room: RoomName): boolean {
     if (!this.#rooms.join(room)) return false;
+    this.#archiving.put(now, { type: "joined", room });
     this.#tellRooms();
     return true;
   }
 
   /** We are not in `room` any more; false when we were not. */
-  part(_now: Millis, room: RoomName): boolean {
+  part(now: Millis, room: RoomName): boolean {
     const was = this.#rooms.part(room);
-    if (was) this.#tellRooms();
-    return was;
+    if (!was) return false;
+    this.#archiving.put(now, { type: "parted", room });
+    this.#tellRooms();
+    return true;
   }
 
   /** The user has seen these of `from`'s messages. */
@@ -332,8 +346,9 @@ export class ChatClient {
   /** Shows what was taken, gives up what is not confirmed, and says good-bye to those whom we are connected with. */
   #finish(now: Millis): void {
     this.#arrivals.flush(now);
-    this.#links.leave(now);
+    // Before the links give up what is under way on them: it goes on after a restart.
     this.#posts.leave(now);
+    this.#links.leave(now);
     this.#deliveries.leave(now);
     this.#archiving.leave();
   }

@@ -69,8 +69,7 @@ export class Deliveries {
         ...newDelivery({ id, to, text, reply, time, patience: "lasting", until: now + until - wall }),
       };
       const delivery: Delivery = { ...left, state: { type: "queued" }, isKept: true, told: "offline" };
-      // Rooms go on without those who were not there.
-      if (wasTried || until <= wall || to.startsWith("#"))
+      if (wasTried || until <= wall)
         this.#undelivered(now, delivery, wasTried ? "not-confirmed" : "left", wasTried);
       else this.#enqueue(delivery);
     }

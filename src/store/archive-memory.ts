@@ -13,8 +13,9 @@ import {
   conversationTitle,
   type IncomingRecord,
   type KeptState,
+  type PostMember,
 } from "../chat/archive.ts";
-import type { MessageId } from "../wire/mp2-values.ts";
+import type { MessageId, RoomName } from "../wire/mp2-values.ts";
 import { parseWords } from "./archive-words.ts";
 
 /** A program that keeps nothing on disk remembers so much. */
@@ -25,6 +26,9 @@ type Entry = ArchivedMessage & {
   readonly until?: UnixMillis;
   readonly wasTried?: boolean;
   readonly told?: boolean;
+  /** Of a message in a room. */
+  readonly members?: readonly PostMember[];
+  readonly reached?: ReadonlySet<Fingerprint>;
 };
 
 /**
@@ -40,6 +44,7 @@ export class MemoryArchive implements ArchiveStore {
   readonly #known = new Map<string, UnixMillis>();
   /** Where in `#messages` ours are that wait. */
   readonly #waiting = new Map<MessageId, number>();
+  readonly #rooms = new Set<RoomName>();
   #seq = 0;
   #failure: string | undefined;
 
@@ -57,22 +62,24 @@ export class MemoryArchive implements ArchiveStore {
   load(): KeptState {
     const outgoing = this.#all().filter((message) => message.direction === "out");
     const incoming = this.#all().filter((message) => message.direction === "in");
+    const waiting = outgoing.flatMap((message) => {
+      const { state, messageId, conversation, peer: to, text, reply, time, until } = message;
+      if (state !== "waiting" || until === undefined) return [];
+      return [{ message, record: { messageId, conversation, to, text, reply, time, until } }];
+    });
+    const isPost = ({ to }: { to: string }): boolean => to.startsWith("#");
     return {
-      waiting: outgoing.flatMap((message) => {
-        const {
-          state,
-          messageId,
-          conversation,
-          peer: to,
-          text,
-          reply,
-          time,
-          until,
-          wasTried = false,
-        } = message;
-        if (state !== "waiting" || until === undefined) return [];
-        return [{ messageId, conversation, to, text, reply, time, until, wasTried }];
-      }),
+      waiting: waiting
+        .filter(({ record }) => !isPost(record))
+        .map(({ record, message: { wasTried = false } }) => ({ ...record, wasTried })),
+      posts: waiting
+        .filter(({ record }) => isPost(record))
+        .map(({ record, message: { members = [], reached } }) => ({
+          ...record,
+          reached: members.filter(({ fingerprint }) => reached?.has(fingerprint) === true),
+          left: members.filter(({ fingerprint }) => reached?.has(fingerprint) !== true),
+        })),
+      rooms: [...this.#rooms].sort(),
       unread: outgoing.flatMap(({ state, messageId, peer: to, text, fingerprint }) =>
         state === "delivered" && fingerprint !== undefined ? [{ messageId, to, text, fingerprint }] : [],
       ),
@@ -179,6 +186,18 @@ export class MemoryArchive implements ArchiveStore {
       case "failed":
         this.#ours(change.messageId, (message) => ({ ...message, state: "failed", why: change.why }));
         return true;
+      case "reached":
+        this.#ours(change.messageId, (message) => ({
+          ...message,
+          reached: new Set([...(message.reached ?? []), change.fingerprint]),
+        }));
+        return true;
+      case "joined":
+        this.#rooms.add(change.room);
+        return true;
+      case "parted":
+        this.#rooms.delete(change.room);
+        return true;
       case "prune":
         this.#prune(change.textsBefore ?? 0, change.idsBefore);
         return true;
@@ -250,7 +269,7 @@ export class MemoryArchive implements ArchiveStore {
 
 /** What readers are shown. */
 function plain(entry: Entry): ArchivedMessage {
-  const { until: _, wasTried: __, told: ___, ...message } = entry;
+  const { until: _, wasTried: __, told: ___, members: ____, reached: _____, ...message } = entry;
   return message;
 }
 

@@ -64,8 +64,22 @@ const VERSION_1 = `
     INSERT INTO words (words, rowid, text) VALUES ('delete', old.seq, old.text);
   END;`;
 
+/**
+ * `room` has the rooms that we are in. `part` has the members of each message in a room that has not reached all of them,
+ * and whether it reached that one.
+ */
+const VERSION_2 = `
+  CREATE TABLE room (name TEXT NOT NULL PRIMARY KEY) STRICT, WITHOUT ROWID;
+  CREATE TABLE part (
+    message_id BLOB NOT NULL,
+    fingerprint BLOB NOT NULL,
+    nickname TEXT NOT NULL,
+    reached INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (message_id, fingerprint)
+  ) STRICT, WITHOUT ROWID;`;
+
 /** "mp2c". What was released is never edited: append. */
-export const ARCHIVE_SCHEMA: Schema = { applicationId: 0x6d703263, migrations: [VERSION_1] };
+export const ARCHIVE_SCHEMA: Schema = { applicationId: 0x6d703263, migrations: [VERSION_1, VERSION_2] };
 
 /**
  * Locking as it comes: other programs of the user read, and `history forget` writes, while the holder of the presence is

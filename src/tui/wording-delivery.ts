@@ -23,6 +23,8 @@ export function waitingText(notice: Extract<ChatNotice, { type: "waiting" }>): s
     case "not-trusted-there":
       return `held: ${name}'s client knows another key under your name; it goes out when ${name} accepts yours`;
     case "left":
+      if (to.startsWith("#"))
+        return `not everybody in ${name} has it yet: it goes to the others when you are back`;
       return `kept for ${name}: it goes out when you are back`;
     default: {
       const about = { messageId: notice.messageId, to, text: notice.text, why, destination };

@@ -14,6 +14,7 @@ import {
   type IncomingRecord,
   type KeptState,
 } from "../chat/archive.ts";
+import type { TransferRecord } from "../chat/files/transfer.ts";
 import type { MessageId } from "../wire/mp2-values.ts";
 import { parseWords } from "./archive-words.ts";
 
@@ -36,6 +37,7 @@ export class MemoryArchive implements ArchiveStore {
   readonly #wall: () => UnixMillis;
   readonly #titles = new Map<ConversationKey, string>();
   readonly #messages = new Map<number, Entry>();
+  readonly #transfers = new Map<MessageId, TransferRecord>();
   /** Of `sender id`, when it came. */
   readonly #known = new Map<string, UnixMillis>();
   #seq = 0;
@@ -79,6 +81,7 @@ export class MemoryArchive implements ArchiveStore {
           ? [{ fingerprint, messageId }]
           : [],
       ),
+      transfers: [...this.#transfers.values()],
       names: new Set(
         [...this.#titles.keys()].filter((key) => key.startsWith("@")).map((key) => key.slice(1)),
       ),
@@ -174,6 +177,12 @@ export class MemoryArchive implements ArchiveStore {
       }
       case "failed":
         this.#ours(change.messageId, (message) => ({ ...message, state: "failed", why: change.why }));
+        return true;
+      case "transfer":
+        this.#transfers.set(change.record.id, change.record);
+        return true;
+      case "transfer-forgotten":
+        this.#transfers.delete(change.id);
         return true;
       case "prune":
         this.#prune(change.textsBefore ?? 0, change.idsBefore);

@@ -14,6 +14,7 @@ import type { MessageId } from "../wire/mp2-values.ts";
 import { SqliteArchiveReader } from "./sqlite-archive-reader.ts";
 import { hexBytes, incomingRow, OURSELVES, outgoingRow, parseHex, parseKept } from "./sqlite-archive-rows.ts";
 import { ARCHIVE_SCHEMA, BUSY_MILLIS, configureArchive } from "./sqlite-archive-schema.ts";
+import { loadTransfers, prepareTransfers, transferRow } from "./sqlite-archive-transfers.ts";
 import { asStoreError, storeError } from "./sqlite-faults.ts";
 import { checkWritable, createEmpty } from "./sqlite-file.ts";
 import { migrate } from "./sqlite-schema.ts";
@@ -29,6 +30,8 @@ const MAX_NAMES = 50_000;
 const PRUNED_AT_ONCE = 2_000;
 /** Whatever the wall clock says, so many ids stay: a clock that jumps makes nothing new that was known. */
 const KEPT_IDS = 100_000;
+
+const DURABLE: ReadonlySet<ArchiveChange["type"]> = new Set(["sent", "received", "trying", "transfer"]);
 
 export interface ArchiveOptions {
   readonly maxPages: number;
@@ -81,7 +84,7 @@ export class SqliteArchiveSession {
   commit(changes: readonly ArchiveChange[]): readonly number[] {
     const { begin, full, normal, commit } = this.#statements;
     // What is not a message comes again by itself if a power cut undoes it.
-    const isDurable = changes.some(({ type }) => type === "sent" || type === "received" || type === "trying");
+    const isDurable = changes.some(({ type }) => DURABLE.has(type));
     try {
       (isDurable ? full : normal).run();
       begin.run();
@@ -148,6 +151,12 @@ export class SqliteArchiveSession {
       case "read-told":
         for (const id of change.messageIds)
           statements.told.run({ id: hexBytes(id), fingerprint: hexBytes(change.fingerprint) });
+        return true;
+      case "transfer":
+        statements.putTransfer.run(transferRow(change.record));
+        return true;
+      case "transfer-forgotten":
+        statements.forgetTransfer.run(hexBytes(change.id));
         return true;
       case "prune":
         if (change.textsBefore !== undefined) statements.pruneTexts.run(change.textsBefore);
@@ -216,7 +225,14 @@ export function loadKept(database: DatabaseSync, path: string): KeptState {
     const names = all(`SELECT key FROM conversation WHERE key GLOB '@*' LIMIT ${MAX_NAMES}`).map(({ key }) =>
       String(key).slice(1),
     );
-    return { waiting, unread: unread.toReversed(), untold: untold.toReversed(), names: new Set(names) };
+    const transfers = loadTransfers(database);
+    return {
+      waiting,
+      unread: unread.toReversed(),
+      untold: untold.toReversed(),
+      names: new Set(names),
+      transfers,
+    };
   } catch (error) {
     throw asStoreError("read", path, error);
   }
@@ -224,6 +240,7 @@ export function loadKept(database: DatabaseSync, path: string): KeptState {
 
 function prepareAll(database: DatabaseSync) {
   return {
+    ...prepareTransfers(database),
     begin: database.prepare("BEGIN IMMEDIATE"),
     commit: database.prepare("COMMIT"),
     rollBack: database.prepare("ROLLBACK"),

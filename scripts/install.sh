@@ -112,7 +112,7 @@ write_wrapper() {
   local wrapper=/usr/bin/$1
   {
     echo '#!/bin/sh'
-    echo "exec $home/bin/node --disable-warning=ExperimentalWarning $home/dist/bin/$1.js \"\$@\""
+    echo "exec $home/bin/node $(node_flags "$1") $home/dist/bin/$1.js \"\$@\""
   } >"$wrapper.new"
   chmod 755 "$wrapper.new"
   mv "$wrapper.new" "$wrapper"

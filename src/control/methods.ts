@@ -17,6 +17,7 @@ import {
   parseTargetRequest,
   type TargetRequest,
 } from "./admin-reports.ts";
+import { type ChangesReport, type ChangesRequest, parseChanges, parseChangesRequest } from "./changes.ts";
 import { type Method, methodsOf, nothing, nothingBack } from "./method.ts";
 import { boolean, field, integer, oneOf, optional, type Parse, parseObject } from "./parse.ts";
 import {
@@ -38,6 +39,7 @@ import {
 /** What the daemon does for the control plane. Throwing a ControlError chooses the reply's error code. */
 export interface RegistryControl {
   readonly administration: AdministrationControl;
+  changes(request: ChangesRequest): Promise<ChangesReport>;
   clients(): readonly ClientReport[];
   /** Refuses a bad configuration by a ControlError "configuration-refused" whose text says line and key. */
   reload(): Promise<ReloadReport>;
@@ -97,6 +99,7 @@ const method = methodsOf<RegistryControl>();
 export const METHODS = {
   ban: method(parseBanRequest, parseConcerned, (control, request) => control.administration.ban(request)),
   bans: method(nothing, parseBans, (control) => control.administration.bans()),
+  changes: method(parseChangesRequest, parseChanges, (control, request) => control.changes(request)),
   clients: method(nothing, parseClients, (control) => control.clients()),
   fingerprint: method(nothing, parseFingerprintReport, (control) => control.administration.fingerprint()),
   forget: method(parseForgetRequest, parseConcerned, (control, request) =>

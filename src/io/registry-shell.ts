@@ -35,6 +35,8 @@ export interface RegistryShellOptions {
   readonly version: string;
   /** The counts of `registry.counts` have changed. */
   readonly onCounts: () => void;
+  /** The number of the published roster, `registry.published`, has changed. */
+  readonly onPublished: () => void;
 }
 
 /** How long clients have to agree to the end of their associations. */
@@ -61,6 +63,7 @@ export class RegistryShell {
   #running: Running | undefined;
   #farewell: (() => void) | undefined;
   #working = false;
+  #published: Registry["published"] | undefined;
 
   private constructor(options: RegistryShellOptions) {
     this.#options = options;
@@ -235,6 +238,11 @@ export class RegistryShell {
       this.#working = false;
     }
     this.#alarm.set(registry.nextDeadline());
+    const { published } = registry;
+    if (published.seq !== this.#published?.seq || published.epoch !== this.#published.epoch) {
+      this.#published = published;
+      this.#options.onPublished();
+    }
     return result;
   }
 

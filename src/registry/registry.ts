@@ -2,7 +2,7 @@ import type { Millis } from "../base/clock.ts";
 import type { LogEntry } from "../base/log.ts";
 import { RosterFeed } from "../roster/feed.ts";
 import type { Ledger } from "../roster/ledger.ts";
-import type { Epoch, Seq } from "../roster/listed.ts";
+import type { Ask, Delta, Epoch, Page, Seq } from "../roster/listed.ts";
 import { Publication } from "../roster/publication.ts";
 import { entryKey } from "../roster/roster.ts";
 import type { Ban } from "../roster/store.ts";
@@ -126,6 +126,11 @@ export class Registry {
   get published(): { readonly epoch: Epoch; readonly seq: Seq } {
     const { epoch, seq } = this.#feed.publication;
     return { epoch, seq };
+  }
+
+  /** What somebody who knows as much as `ask` says must hear, as mp2 clients do. */
+  told(ask: Ask): readonly (Delta | Page)[] {
+    return this.#feed.publication.answer(ask);
   }
 
   *clients(): Generator<ClientView> {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Clock, Millis, Random } from "../base/clock.ts";
 import { errorText, MisuseError, SystemError } from "../base/errors.ts";
 import { durationText } from "../base/text.ts";
+import type { ChangesReport, ChangesRequest } from "../control/changes.ts";
 import { ControlError } from "../control/errors.ts";
 import type { LogLevelRequest, RegistryControl, StopRequest } from "../control/methods.ts";
 import { removePidFile, writePidFile } from "../control/pidfile.ts";
@@ -31,6 +32,7 @@ import { isRestartKey, registrySettings, sctpSettings } from "./settings.ts";
 import { type OpenState, openState, StateFault } from "./state.ts";
 import { Supervision } from "./supervision.ts";
 import { ConfigurationError } from "./toml.ts";
+import { Watchers } from "./watchers.ts";
 
 export interface DaemonOptions {
   readonly places: Places;
@@ -72,6 +74,7 @@ export class Daemon implements RegistryControl {
   readonly #started = Promise.withResolvers<StartReport>();
   readonly #stopped = Promise.withResolvers<Farewell>();
   readonly administration: Administration;
+  readonly #watchers = new Watchers({ registry: () => this.#serving?.shell.registry });
   #phase: Phase = { state: "starting" };
   #levelTimer: NodeJS.Timeout | undefined;
 
@@ -131,6 +134,10 @@ export class Daemon implements RegistryControl {
     return this.#serving === undefined ? [] : clientReports(this.#serving.shell, this.#options.clock);
   }
 
+  changes(request: ChangesRequest): Promise<ChangesReport> {
+    return this.#watchers.changes(request);
+  }
+
   ready(): Promise<StartReport> {
     return this.#started.promise;
   }
@@ -159,6 +166,7 @@ export class Daemon implements RegistryControl {
     const serving = this.#serving;
     if (serving === undefined) throw new ControlError("failed", `Cannot restart while ${this.#phase.state}`);
     this.#phase = { state: "starting" };
+    this.#watchers.changed();
     await letGo(serving, { reason: "restart", backIn: RESTART_MILLIS });
     try {
       await this.#start();
@@ -265,6 +273,7 @@ export class Daemon implements RegistryControl {
       log,
       version,
       onCounts: () => this.#supervision.statusSoon(),
+      onPublished: () => this.#watchers.changed(),
     });
     if (state === undefined) throw new MisuseError("a registry without its state");
     this.#phase = { state: "ready", serving: { shell, configuration, state } };
@@ -318,6 +327,7 @@ export class Daemon implements RegistryControl {
     const { log, manager, clock } = this.#options;
     const serving = this.#serving;
     this.#phase = { state: "stopping" };
+    this.#watchers.changed();
     this.#supervision.end();
     clearTimeout(this.#levelTimer);
     removePidFile(this.#options.places.runtimeDirectory);

@@ -40,6 +40,8 @@ export class MemoryArchive implements ArchiveStore {
   readonly #transfers = new Map<MessageId, TransferRecord>();
   /** Of `sender id`, when it came. */
   readonly #known = new Map<string, UnixMillis>();
+  /** Where in `#messages` ours are that wait. */
+  readonly #waiting = new Map<MessageId, number>();
   #seq = 0;
   #failure: string | undefined;
 
@@ -94,6 +96,7 @@ export class MemoryArchive implements ArchiveStore {
     for (const [index, change] of changes.entries()) if (!this.#make(change)) known.push(index);
     forgetOldest(this.#messages, MAX_MESSAGES);
     forgetOldest(this.#known, MAX_IDS);
+    forgetOldest(this.#waiting, MAX_MESSAGES);
     return { type: "stored", known };
   }
 
@@ -162,6 +165,7 @@ export class MemoryArchive implements ArchiveStore {
         const { conversation } = record;
         const fresh = { direction: "out", state: "waiting", fingerprint: undefined, why: undefined } as const;
         this.#add({ ...record, ...fresh, conversation, peer, at });
+        this.#waiting.set(record.messageId, this.#seq);
         return true;
       }
       case "received":
@@ -230,10 +234,12 @@ export class MemoryArchive implements ArchiveStore {
   }
 
   #ours(id: MessageId, change: (message: Entry & ArchivedOutgoing) => Entry): void {
-    for (const [seq, message] of this.#messages) {
-      if (message.direction !== "out" || message.messageId !== id || message.state !== "waiting") continue;
-      this.#messages.set(seq, change(message));
-    }
+    const seq = this.#waiting.get(id);
+    const message = seq === undefined ? undefined : this.#messages.get(seq);
+    if (seq === undefined || message?.direction !== "out") return;
+    const changed = change(message);
+    this.#messages.set(seq, changed);
+    if (changed.state !== "waiting") this.#waiting.delete(id);
   }
 
   #add(

@@ -1,5 +1,6 @@
 import type { LogEntry } from "../../src/base/log.ts";
 import type { ConcernedReport } from "../../src/control/admin-reports.ts";
+import type { ChangesReport, ChangesRequest } from "../../src/control/changes.ts";
 import type {
   AdministrationControl,
   LogLevelRequest,
@@ -52,10 +53,31 @@ export function client(nickname: string, change: Partial<ClientReport> = {}): Cl
   };
 }
 
+const HELD = { address: "10.0.0.5", port: 51_234, protocol: "mp2", fingerprint: FINGERPRINT } as const;
+export const CHANGES: ChangesReport = {
+  epoch: "0011223344556677",
+  seq: 4_711,
+  isWhole: true,
+  clients: [
+    {
+      nickname: "ola",
+      state: "online",
+      reason: null,
+      since: "2026-11-22T19:00:00.000Z",
+      ...HELD,
+      status: null,
+    },
+  ],
+};
+
 /** A registry that remembers what it was asked; each answer can be replaced. */
 export class FakeControl implements RegistryControl {
   readonly calls: string[] = [];
 
+  changes = async ({ after, waitMillis }: ChangesRequest): Promise<ChangesReport> => {
+    this.calls.push(`changes after ${after?.seq}, ${waitMillis} ms`);
+    return CHANGES;
+  };
   clients = (): readonly ClientReport[] => [client("ola"), client("eva", { path: null, rttMillis: null })];
   status = (): StatusReport => STATUS;
   version = () => ({ version: "9.8.7", runtime: "node 26", pid: 4711 });

@@ -17,6 +17,9 @@ import { Arrivals } from "./arrivals.ts";
 import { parseRoom } from "./commands.ts";
 import { Deliveries } from "./deliveries.ts";
 import type { ChatEvent, ChatOutput, Progress } from "./events.ts";
+import { Files } from "./files/files.ts";
+import type { IncomingStream } from "./files/requests.ts";
+import type { Transfer, TransferAction } from "./files/transfer.ts";
 import { KnownPeers } from "./known-peers.ts";
 import { Links } from "./links.ts";
 import { Membership } from "./membership.ts";
@@ -68,6 +71,7 @@ export class ChatClient {
   readonly #kept: KeptState;
   readonly #rooms: Rooms;
   readonly #posts: RoomPosts;
+  readonly #files: Files;
   readonly #deadlines = new Deadlines<"presence", "tell">();
   #registryLostAt: Millis | undefined;
   /** Entries of the mirror have changed within the call that is under way. */
@@ -109,6 +113,12 @@ export class ChatClient {
         if (!this.#posts.owns(message)) this.#deliveries.delayed(message, why, destination);
       },
       isInRoom: (room) => this.#rooms.has(room),
+      files: {
+        wants: (fingerprint) => this.#files.wants(fingerprint),
+        up: (now, fingerprint, takesFiles) => this.#files.linkUp(now, fingerprint, takesFiles),
+        down: (fingerprint) => this.#files.linkDown(fingerprint),
+        said: (now, fingerprint, message) => this.#files.said(now, fingerprint, message),
+      },
       seen: (now, fingerprint, ids) => readable.seen(now, fingerprint, ids),
       up: (now, fingerprint) => this.#deliveries.linkUp(now, fingerprint),
     });
@@ -125,6 +135,14 @@ export class ChatClient {
       ...{ peers, unixAt, archiving, isLasting, rooms: this.#rooms },
       submit: (now, to, message) => this.#links.submit(now, to, message),
       tell: (notice) => emit({ type: "notice", notice }),
+    });
+    this.#files = new Files({
+      ...{ random, unixAt, peers, trusted, archiving, kept: kept.transfers },
+      settings: settings.files ?? { accept: "ask", acceptBytes: 0 },
+      ask: (request) => emit({ type: "file", request }),
+      tell: (transfer, change) => emit({ type: "notice", notice: { type: "file", transfer, change } }),
+      say: (to, message) => this.#links.file(to, message),
+      seek: (now, to) => this.#links.seek(now, to),
     });
   }
 
@@ -183,6 +201,30 @@ export class ChatClient {
     return true;
   }
 
+  /** Offers the file to a nickname; notices "file" with that id follow. `id`: chosen by whoever asks from elsewhere. */
+  sendFile(now: Millis, to: string, path: string, id?: MessageId): MessageId {
+    return this.#files.send(now, to, path, id);
+  }
+
+  /** False where that cannot be done with it. */
+  changeFile(now: Millis, id: MessageId, action: TransferAction): boolean {
+    return this.#files.change(now, id, action);
+  }
+
+  get files(): readonly Transfer[] {
+    return this.#files.list();
+  }
+
+  /** Whether whoever has that key may connect to bring a file. */
+  expectsFile(fingerprint: Fingerprint): boolean {
+    return this.#files.expects(fingerprint);
+  }
+
+  /** A connection has brought the first words of a file; undefined: it is not to come. */
+  fileArrives(now: Millis, from: Fingerprint, id: MessageId, offset: number): IncomingStream | undefined {
+    return this.#files.arrive(now, from, id, offset);
+  }
+
   /** The user has seen these of `from`'s messages. */
   markRead(now: Millis, from: string, messageIds: readonly MessageId[]): void {
     const room = parseRoom(from);
@@ -239,6 +281,9 @@ export class ChatClient {
       case "transmitted":
         this.#deliveries.transmitted(now, event.transmission, event.outcome);
         break;
+      case "file":
+        this.#files.handle(now, event.event);
+        break;
       case "pins":
         this.#trusted.replace(event.pins);
         this.#trustChanged(now);
@@ -277,12 +322,14 @@ export class ChatClient {
     this.#deliveries.advance(now);
     this.#arrivals.advance(now);
     this.#archiving.advance(now);
+    this.#files.advance(now);
     while (this.#deadlines.due(now) !== undefined) this.#tellPresence(now);
     this.#afterRoster(now);
   }
 
   nextDeadline(): Millis | undefined {
-    const parts = [this.#membership, this.#links, this.#deliveries, this.#arrivals, this.#archiving];
+    const chat = [this.#membership, this.#links, this.#deliveries, this.#arrivals];
+    const parts = [...chat, this.#archiving, this.#files];
     const all = parts.map((part) => part.nextDeadline() ?? Infinity);
     const next = Math.min(...all, this.#deadlines.next() ?? Infinity);
     return next === Infinity ? undefined : next;
@@ -346,6 +393,7 @@ export class ChatClient {
   /** Shows what was taken, gives up what is not confirmed, and says good-bye to those whom we are connected with. */
   #finish(now: Millis): void {
     this.#arrivals.flush(now);
+    this.#files.leave();
     // Before the links give up what is under way on them: it goes on after a restart.
     this.#posts.leave(now);
     this.#links.leave(now);
@@ -369,6 +417,7 @@ export class ChatClient {
     this.#isRosterChanged = false;
     this.#deliveries.rosterChanged(now);
     this.#links.judgeAnew(now);
+    this.#files.rosterChanged(now);
     this.#arrivals.rosterChanged(now);
     // Before we are online the notice of it brings the list.
     if (this.#membership.registry !== undefined) this.#gatherPresence(now, PRESENCE_GATHER_MILLIS);
@@ -377,6 +426,7 @@ export class ChatClient {
   #trustChanged(now: Millis): void {
     this.#links.judgeAnew(now);
     this.#deliveries.rosterChanged(now);
+    this.#files.rosterChanged(now);
   }
 
   #gatherPresence(now: Millis, time: Millis): void {

@@ -1,5 +1,6 @@
 import type { Clock, Millis } from "../base/clock.ts";
 import { TokenBucket } from "../base/tokens.ts";
+import { FILE_BOUNDS, isOver, type Transfer } from "../chat/files/transfer.ts";
 import type { ChatSnapshot, Peer } from "../chat/notices.ts";
 import { type Pin, Pins } from "../chat/pins.ts";
 import { inRosterOrder } from "../chat/roster-order.ts";
@@ -38,6 +39,7 @@ export class PresenceLink {
   readonly #options: PresenceLinkOptions;
   readonly #bucket: TokenBucket;
   readonly #queue: (() => void)[] = [];
+  readonly #files = new Map<string, Transfer>();
   readonly #peers = new Map<string, Peer>();
   #client: RequestClient | undefined;
   #report: AttachReport | undefined;
@@ -92,6 +94,11 @@ export class PresenceLink {
     const { nickname, registry, away, status, rooms } = must(this.#state);
     this.#roster ??= inRosterOrder([...this.#peers.values()]);
     return { nickname, registry, registryLostAt: this.#lostAt, away, status, rooms, roster: this.#roster };
+  }
+
+  /** In the order in which they began. */
+  get files(): readonly Transfer[] {
+    return [...this.#files.values()];
   }
 
   /** Errors as {@link RequestClient.request}. In order, and no faster than the holder takes it. */
@@ -149,9 +156,19 @@ export class PresenceLink {
         if (push.part === "last" || push.part === "all")
           this.#pins = Pins.from(this.#partialPins) ?? this.#pins;
         return;
+      case "files":
+        for (const file of push.files) this.#files.set(file.id, file);
+        return;
       case "notice":
+        if (push.notice.type === "file") this.#fileChanged(push.notice.transfer);
         this.#options.onNotice(push.notice);
     }
+  }
+
+  #fileChanged(file: Transfer): void {
+    this.#files.set(file.id, file);
+    const over = [...this.#files.values()].filter(({ state }) => isOver(state));
+    for (const { id } of over.slice(0, -FILE_BOUNDS.overShown)) this.#files.delete(id);
   }
 
   #closed(why: ConnectionError): void {

@@ -1,12 +1,14 @@
 /** What crosses the socket of a presence beside its notices: shapes and parsers. */
 import type { Millis } from "../base/clock.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
+import type { Transfer } from "../chat/files/transfer.ts";
 import type { ChatSnapshot, Peer } from "../chat/notices.ts";
 import type { Pin, PinSubject } from "../chat/pins.ts";
 import type { HolderReport, SessionNotice } from "../chat/session.ts";
 import type { NamedRegistry, PresenceSettings, WhenTaken } from "../chat/settings.ts";
 import type { MessageId, OfflineReason, PresenceState, RoomName, StatusText } from "../wire/mp2-values.ts";
 import type { Nickname } from "../wire/nickname.ts";
+import { transfer } from "./chat-files.ts";
 import { parseNotice, registryStanding } from "./chat-notices.ts";
 import {
   count,
@@ -49,6 +51,8 @@ export type Push =
   | { readonly type: "peers"; readonly put: readonly Peer[]; readonly removed: readonly string[] }
   /** All trusted keys in pieces; they count with the last piece. */
   | { readonly type: "pins"; readonly pins: readonly Pin[]; readonly part: "first" | "more" | "last" | "all" }
+  /** Files that there are when a program attaches; notices tell of all that follows. */
+  | { readonly type: "files"; readonly files: readonly Transfer[] }
   | { readonly type: "notice"; readonly notice: SessionNotice };
 
 /** What an attached program has to know before anything else; the pushes before it brought the rest. */
@@ -84,6 +88,7 @@ export interface AcceptRequest {
 /** In one piece: far below the largest frame, whatever is in it. */
 export const PEERS_IN_A_PIECE = 200;
 export const PINS_IN_A_PIECE = 200;
+export const FILES_IN_A_PIECE = 20;
 const MAX_IDS = 1_024;
 /** More registries and interfaces than anybody names. */
 const MAX_NAMED = 64;
@@ -142,6 +147,7 @@ const PUSHES: { readonly [Type in Push["type"]]: Parse<Omit<Extract<Push, { type
     pins: list(PINS_IN_A_PIECE, parsePin),
     part: oneOf(["first", "more", "last", "all"]),
   }),
+  files: shape<{ files: readonly Transfer[] }>({ files: list(FILES_IN_A_PIECE, transfer) }),
   notice: shape<{ notice: SessionNotice }>({ notice: parseNotice }),
 };
 

@@ -15,6 +15,7 @@ import {
   type KeptState,
   type PostMember,
 } from "../chat/archive.ts";
+import type { TransferRecord } from "../chat/files/transfer.ts";
 import type { MessageId, RoomName } from "../wire/mp2-values.ts";
 import { parseWords } from "./archive-words.ts";
 
@@ -40,6 +41,7 @@ export class MemoryArchive implements ArchiveStore {
   readonly #wall: () => UnixMillis;
   readonly #titles = new Map<ConversationKey, string>();
   readonly #messages = new Map<number, Entry>();
+  readonly #transfers = new Map<MessageId, TransferRecord>();
   /** Of `sender id`, when it came. */
   readonly #known = new Map<string, UnixMillis>();
   /** Where in `#messages` ours are that wait. */
@@ -88,6 +90,7 @@ export class MemoryArchive implements ArchiveStore {
           ? [{ fingerprint, messageId }]
           : [],
       ),
+      transfers: [...this.#transfers.values()],
       names: new Set(
         [...this.#titles.keys()].filter((key) => key.startsWith("@")).map((key) => key.slice(1)),
       ),
@@ -197,6 +200,12 @@ export class MemoryArchive implements ArchiveStore {
         return true;
       case "parted":
         this.#rooms.delete(change.room);
+        return true;
+      case "transfer":
+        this.#transfers.set(change.record.id, change.record);
+        return true;
+      case "transfer-forgotten":
+        this.#transfers.delete(change.id);
         return true;
       case "prune":
         this.#prune(change.textsBefore ?? 0, change.idsBefore);

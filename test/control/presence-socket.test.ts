@@ -3,6 +3,7 @@ import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { Fingerprint } from "../../src/base/fingerprint.ts";
+import type { Transfer } from "../../src/chat/files/transfer.ts";
 import type { ChatSnapshot, Peer } from "../../src/chat/notices.ts";
 import { Pins } from "../../src/chat/pins.ts";
 import type { SendOptions, SessionNotice } from "../../src/chat/session.ts";
@@ -80,6 +81,10 @@ class FakeSession implements HeldSession {
   accept = (...rest: unknown[]) => this.#called(["accept", ...rest], undefined);
   forget = (...rest: unknown[]) => this.#called(["forget", ...rest], undefined);
   leave = () => {};
+  files: readonly Transfer[] = [];
+  sendFile = (...[to, path, id]: [string, string, MessageId?]): MessageId =>
+    this.#called(["sendFile", to, path, id], id ?? ID);
+  changeFile = (...rest: unknown[]) => this.#called(["changeFile", ...rest], undefined);
 
   #called<Value>(call: unknown, answer: Value): Value {
     this.calls.push(call);

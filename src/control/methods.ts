@@ -29,7 +29,7 @@ import {
 } from "./backup.ts";
 import { type ChangesReport, type ChangesRequest, parseChanges, parseChangesRequest } from "./changes.ts";
 import { type Method, methodsOf, nothing, nothingBack } from "./method.ts";
-import { boolean, field, integer, oneOf, optional, type Parse, parseObject } from "./parse.ts";
+import { boolean, field, integer, oneOf, optional, type Parse, parseObject, text } from "./parse.ts";
 import {
   type ClientReport,
   type LogLevelReport,
@@ -52,6 +52,8 @@ export interface RegistryControl {
   readonly backup: BackupControl;
   changes(request: ChangesRequest): Promise<ChangesReport>;
   clients(): readonly ClientReport[];
+  /** The registry in numbers, in Prometheus' text format. */
+  metrics(): Promise<string>;
   /** Refuses a bad configuration by a ControlError "configuration-refused" whose text says line and key. */
   reload(): Promise<ReloadReport>;
   logLevel(request: LogLevelRequest): LogLevelReport;
@@ -96,6 +98,8 @@ export interface StopRequest {
   readonly restarting: boolean;
 }
 
+/** A hundred bytes a line, some hundred lines. */
+const MAX_METRICS_LENGTH = 262_144;
 /** The longest time that a log level may be set for. */
 const MAX_LEVEL_MILLIS = 7 * 24 * 3_600_000;
 
@@ -131,6 +135,7 @@ export const METHODS = {
     control.administration.kick(request),
   ),
   "log-level": method(parseLogLevelRequest, parseLogLevel, (control, request) => control.logLevel(request)),
+  metrics: method(nothing, text(MAX_METRICS_LENGTH), (control) => control.metrics()),
   ready: method(nothing, parseStart, (control) => control.ready()),
   reload: method(nothing, parseReload, (control) => control.reload()),
   restart: method(nothing, oneOf(["exiting", "restarted"]), (control) => control.restart()),

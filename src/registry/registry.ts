@@ -6,6 +6,7 @@ import type { Ask, Delta, Epoch, Page, Seq } from "../roster/listed.ts";
 import { Publication } from "../roster/publication.ts";
 import { entryKey } from "../roster/roster.ts";
 import type { Ban } from "../roster/store.ts";
+import type { RosterTallies } from "../roster/tallies.ts";
 import type { AssociationId, SctpEvent } from "../sctp/api.ts";
 import { type AdminCommand, AdminDesk, type AdminDone } from "./admin.ts";
 import { Associations } from "./associations.ts";
@@ -150,6 +151,11 @@ export class Registry {
   /** Associations of mp2 closed so far since what came on them was forged, repeated, or no message. */
   get faults(): number {
     return this.#mp2.presence.faults;
+  }
+
+  /** What has become of clients since the start. */
+  get tallies(): RosterTallies {
+    return this.#feed.roster.tallies;
   }
 
   /** Where the roster that mp2 clients are told stands. */

@@ -10,17 +10,8 @@ import type {
 } from "../control/admin-reports.ts";
 import { ControlError, type ControlErrorCode } from "../control/errors.ts";
 import type { AdministrationControl } from "../control/methods.ts";
-import type { RegistryShell } from "../io/registry-shell.ts";
 import type { AdminFailure, AdminResult, ConcerningCommand } from "../registry/admin.ts";
-import type { Configuration } from "./configuration.ts";
-import type { OpenState } from "./state.ts";
-
-/** A registry that serves. */
-export interface Serving {
-  readonly shell: RegistryShell;
-  readonly configuration: Configuration;
-  readonly state: OpenState;
-}
+import type { Serving } from "./serving.ts";
 
 const CODES: Readonly<Record<Exclude<AdminFailure, "is-so-already">, ControlErrorCode>> = {
   unknown: "not-found",

@@ -15,7 +15,7 @@ import type { AdminCommand, AdminResult } from "../registry/admin.ts";
 import type { Binding } from "../roster/store.ts";
 import type { Fingerprint } from "../wire/mp2-values.ts";
 import { foldNickname, parseNickname } from "../wire/nickname.ts";
-import type { Serving } from "./administration.ts";
+import type { Serving } from "./serving.ts";
 
 /** Nicknames and bans that go to another registry, or come from one. */
 export class Backup implements BackupControl {

@@ -81,6 +81,7 @@ export class FakeControl implements RegistryControl {
     return CHANGES;
   };
   clients = (): readonly ClientReport[] => [client("ola"), client("eva", { path: null, rttMillis: null })];
+  metrics = async (): Promise<string> => "# HELP multiproto_clients Clients\nmultiproto_clients 1\n";
   status = (): StatusReport => STATUS;
   version = () => ({ version: "9.8.7", runtime: "node 26", pid: 4711 });
   stop = async ({ restarting }: StopRequest): Promise<void> => {

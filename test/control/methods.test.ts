@@ -33,6 +33,7 @@ test("every method answers with what the registry said", async (context) => {
     applied: ["log.level"],
     needsRestart: ["network.port"],
   });
+  assert.match(await registry.request("metrics", undefined), /^multiproto_clients 1$/m);
   assert.equal(await registry.request("restart", undefined), "restarted");
   assert.equal(await registry.request("stop", { restarting: false }), null);
   assert.deepEqual(await registry.request("log-level", { level: "debug", forMillis: 60_000 }), {

@@ -5,6 +5,7 @@ import type { Mirror } from "../roster/mirror.ts";
 import { DISCOVERY_TO_CLIENT, isMp2Datagram } from "../wire/mp2-discovery.ts";
 import type { Ended } from "../wire/mp2-presence.ts";
 import type { Availability } from "../wire/mp2-registration.ts";
+import type { RunId } from "../wire/mp2-values.ts";
 import type { Nickname } from "../wire/nickname.ts";
 import { Announcements } from "./announcements.ts";
 import type { ChatEvent, ChatOutput, Progress, Source } from "./events.ts";
@@ -200,7 +201,8 @@ export class Mp2Membership {
     } else if (!isOurs) {
       const after = this.#options.random.below(RETURN_SPREAD_MILLIS);
       this.#search.beacon(now, { fingerprint, place: from, after });
-    } else if (announcement.epoch === this.#options.mirror.epoch)
+    } else if (this.#isAnotherRun(announcement.run)) this.#drop(now);
+    else if (announcement.epoch === this.#options.mirror.epoch)
       this.#presence?.heard(now, announcement.epoch, announcement.seq);
     else if (announcement.epoch !== this.#foreignEpoch) {
       this.#foreignEpoch = announcement.epoch;
@@ -214,7 +216,17 @@ export class Mp2Membership {
     const epoch = this.#foreignEpoch;
     this.#foreignEpoch = undefined;
     if (presence?.isOnline !== true || this.#options.mirror.epoch === epoch) return;
-    presence.drop();
+    this.#drop(now);
+  }
+
+  /** Our session is of a registry that is not any more: another has begun in its place, which knows of no association. */
+  #isAnotherRun(run: RunId | undefined): boolean {
+    const ours = this.#presence?.registration.registered.run;
+    return this.#presence?.isOnline === true && ours !== undefined && run !== undefined && run !== ours;
+  }
+
+  #drop(now: Millis): void {
+    this.#presence?.drop();
     this.#presenceSays(now, { type: "lost", how: "lost", wasOnline: true });
   }
 

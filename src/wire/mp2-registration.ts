@@ -12,6 +12,7 @@ import {
   notice,
   realm,
   roomNames,
+  run,
   seq,
   session,
   statusText,
@@ -29,6 +30,7 @@ import type {
   Notice,
   Realm,
   RoomName,
+  RunId,
   Seq,
   SessionId,
   StatusText,
@@ -88,6 +90,8 @@ export interface Registered {
   readonly heartbeat: number;
   /** Silence after which it takes a client for lost, milliseconds. */
   readonly lostAfter: number;
+  /** Which life of the registry this is; its beacons tell when there is another. */
+  readonly run?: RunId;
 }
 
 export type RefusalCode =
@@ -156,6 +160,7 @@ export const REGISTERED = message<Registered>(
     rawIp: required(7, boolean),
     heartbeat: required(8, liveness),
     lostAfter: required(9, liveness),
+    run: optional(10, run),
   },
   // One way to the registry there must be.
   ({ encapsulationPort, rawIp }) => (encapsulationPort === undefined && !rawIp ? "rawIp" : undefined),

@@ -159,14 +159,10 @@ export class LeanClient {
     if (association !== undefined) this.#sctp.shutdown(association);
   }
 
-  /** A registry has started: who still believes in its session asks for what it lacks, others look for it. */
+  /** A registry has started, so the session is of another run: who is attached comes back, who looks for it hurries. */
   heardBeacon(): void {
-    if (this.#association === undefined) {
-      this.#search.hurry();
-      return;
-    }
-    const { epoch, seq } = this.#registered ?? { epoch: "", seq: 0 };
-    if (this.isAttached) this.#tell({ type: "changes", epoch: epoch as Registered["epoch"], seq });
+    if (this.#association === undefined) this.#search.hurry();
+    else if (this.isAttached) this.#giveUp();
   }
 
   /** Opens deltas until one says so. */

@@ -24,6 +24,7 @@ import {
   parseStatusText,
   type Realm,
   type RoomName,
+  type RunId,
   type SessionId,
   type StatusText,
   sortedRooms,
@@ -74,6 +75,7 @@ const address: Arbitrary<Address> = fc
 
 const fingerprint = hex<Fingerprint>(32);
 const epoch = hex<Epoch>(8);
+const run = hex<RunId>(8);
 const messageId = hex<MessageId>(16);
 const session = hex<SessionId>(16);
 const nonce = bytes(16) as Arbitrary<Nonce>;
@@ -140,7 +142,7 @@ const blocked = shape({
 });
 
 export const announcement: Arbitrary<Announcement> = fc.oneof(
-  shape({ type: is("beacon"), epoch, seq, sent: time, realm }),
+  shape({ type: is("beacon"), epoch, seq, sent: time, realm }, { run }),
   shape(
     { type: is("bye"), epoch, seq, sent: time, reason: fc.constantFrom("restart", "stop", "other") },
     { backIn: millis },
@@ -164,7 +166,7 @@ const registered = shape(
     heartbeat: fc.integer({ min: 100, max: 3_600_000 }),
     lostAfter: fc.integer({ min: 100, max: 3_600_000 }),
   },
-  { encapsulationPort: port },
+  { encapsulationPort: port, run },
 );
 const refused = shape(
   {

@@ -2,7 +2,7 @@ import type { Millis } from "../../base/clock.ts";
 import type { RosterFeed } from "../../roster/feed.ts";
 import type { AssociationId, Path, SctpEvent } from "../../sctp/api.ts";
 import { DISCOVERY_TO_CLIENT, type Hello, type Join } from "../../wire/mp2-discovery.ts";
-import type { Address } from "../../wire/mp2-values.ts";
+import { type Address, RUN_BYTES, type RunId } from "../../wire/mp2-values.ts";
 import type { IgnoredReason, Source } from "../discovery.ts";
 import type { RegistryLimits } from "../limits.ts";
 import { failedTlsLine } from "../lines.ts";
@@ -57,14 +57,15 @@ export class Mp2 {
     this.#cookies = new Cookies(limits, random, now);
     this.durable = new Durable(ledger, emit);
     const { realm } = settings;
-    this.announcer = new Announcer({ now, limits, random, unixAt, identity, publication, emit, realm });
+    const run = Buffer.from(random.bytes(RUN_BYTES)).toString("hex") as RunId;
+    this.announcer = new Announcer({ now, limits, random, unixAt, identity, publication, emit, realm, run });
     const { turn, changed } = options;
     this.#telling = new Telling({ limits, publication, emit, attached: () => this.#attached(), time, turn });
     const { sessions, durable } = this;
     const telling = this.#telling;
     this.presence = new Mp2Presence({ limits, roster, ledger, sessions, telling, emit, time, changed });
     this.#registration = new Mp2Registration({
-      ...{ limits, random, reach, ledger, publication, roster, sessions, durable, emit, time },
+      ...{ limits, random, reach, ledger, publication, roster, sessions, durable, emit, time, run },
       presence: this.presence,
       dials: () => this.dials,
       settings: () => this.#settings,

@@ -10,7 +10,7 @@ import {
   REGISTRATION_TO_REGISTRY,
   type Refused,
 } from "../../wire/mp2-registration.ts";
-import { type Realm, SESSION_BYTES, type SessionId } from "../../wire/mp2-values.ts";
+import { type Realm, type RunId, SESSION_BYTES, type SessionId } from "../../wire/mp2-values.ts";
 import type { RegistryLimits } from "../limits.ts";
 import { line } from "../lines.ts";
 import type { Emit } from "../output.ts";
@@ -35,6 +35,7 @@ export interface Mp2RegistrationOptions {
   readonly emit: Emit;
   readonly time: (now: Millis) => number;
   readonly settings: () => RegistrySettings;
+  readonly run: RunId;
 }
 
 /** The dialogue on a dial-back: challenge → register → registered and pages, or refused. */
@@ -145,7 +146,7 @@ export class Mp2Registration {
   }
 
   #welcome(now: Millis, dial: Mp2Dial, session: SessionId): void {
-    const { publication, reach, settings, time, dials } = this.#options;
+    const { publication, reach, settings, time, dials, run } = this.#options;
     const pages = publication.answer({ type: "roster" }).filter((message) => message.type === "page");
     const { heartbeatMillis: heartbeat, lostAfterMillis: lostAfter } = settings();
     this.#say(
@@ -159,6 +160,7 @@ export class Mp2Registration {
         ...reach,
         heartbeat,
         lostAfter,
+        run,
       }),
     );
     for (const frame of this.#framesFor(pages)) dials().send(dial, frame);

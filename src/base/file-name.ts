@@ -29,6 +29,7 @@ export function numberedName(name: string, count: number): string {
 
 /** Cut at a character, with its extension. */
 function shorten(name: string): string {
+  if (Buffer.byteLength(name) <= MAX_BYTES) return name;
   const [stem, extension] = split(name);
   let left = MAX_BYTES - Buffer.byteLength(extension);
   let kept = "";
@@ -37,7 +38,7 @@ function shorten(name: string): string {
     if (left < 0) break;
     kept += character;
   }
-  return `${kept}${extension}`;
+  return `${kept.replace(/[ .]+$/, "")}${extension}`;
 }
 
 /** ".tar.gz" is one extension. */

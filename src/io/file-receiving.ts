@@ -3,7 +3,7 @@ import type { FileHandle } from "node:fs/promises";
 import type { TLSSocket } from "node:tls";
 import type { Millis } from "../base/clock.ts";
 import { FILE_FRAME_BYTES, FILE_STREAM, type FileData } from "../wire/mp2-files.ts";
-import { STREAM_TIMES } from "./file-times.ts";
+import type { StreamTimes } from "./file-times.ts";
 
 /** Written at once. */
 const WRITE_BYTES = 1_024 * 1_024;
@@ -25,6 +25,7 @@ function cutFrame(bytes: Buffer): { readonly frame: Buffer; readonly rest: Buffe
 /** The first words of a connection that brings a file: which, and from where on. Undefined where they do not come. */
 export function readFileData(
   socket: TLSSocket,
+  times: StreamTimes,
 ): Promise<{ readonly data: FileData; readonly rest: Buffer } | undefined> {
   return new Promise((resolve) => {
     let came = Buffer.alloc(0);
@@ -35,7 +36,7 @@ export function readFileData(
       if (found === undefined) socket.destroy();
       resolve(found);
     };
-    const timer = setTimeout(() => settle(undefined), STREAM_TIMES.first);
+    const timer = setTimeout(() => settle(undefined), times.first);
     socket.on("error", () => socket.destroy());
     socket.on("close", () => settle(undefined));
     socket.on("data", (bytes: Buffer) => {
@@ -61,6 +62,7 @@ export class FileReceiving {
   readonly #handle: FileHandle;
   readonly #hash: Hash;
   readonly #size: number;
+  readonly #times: StreamTimes;
   readonly #onProgress: (bytes: number) => void;
   /** Bytes of the file: come, and on disk. */
   #came: number;
@@ -83,12 +85,14 @@ export class FileReceiving {
     readonly hash: Hash;
     readonly offset: number;
     readonly size: number;
+    readonly times: StreamTimes;
     readonly onProgress: (bytes: number) => void;
   }) {
     this.#socket = options.socket;
     this.#handle = options.handle;
     this.#hash = options.hash;
     this.#size = options.size;
+    this.#times = options.times;
     this.#onProgress = options.onProgress;
     this.#came = options.offset;
     this.#written = options.offset;
@@ -200,11 +204,11 @@ export class FileReceiving {
     let before = this.#came;
     let still: Millis = 0;
     return setInterval(() => {
-      still = this.#came === before && !this.#isWriting ? still + STREAM_TIMES.progress : 0;
+      still = this.#came === before && !this.#isWriting ? still + this.#times.progress : 0;
       if (this.#came !== before) this.#onProgress(this.#written);
       before = this.#came;
-      if (still >= STREAM_TIMES.stall) this.stop();
-    }, STREAM_TIMES.progress);
+      if (still >= this.#times.stall) this.stop();
+    }, this.#times.progress);
   }
 }
 

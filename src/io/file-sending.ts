@@ -10,7 +10,7 @@ import { FILE_STREAM, type FileHash } from "../wire/mp2-files.ts";
 import { encodeFrame } from "../wire/mp2-frames.ts";
 import type { FileDestination } from "./chat-channels.ts";
 import { hashStart } from "./file-parts.ts";
-import { STREAM_TIMES } from "./file-times.ts";
+import type { StreamTimes } from "./file-times.ts";
 
 /** Read at once, and written at once: large enough that calls do not count, small enough that chat does not wait. */
 const CHUNK_BYTES = 256 * 1_024;
@@ -57,6 +57,7 @@ export async function openSource(
 export class FileSending {
   readonly #request: OutgoingStream;
   readonly #dial: DialFile;
+  readonly #times: StreamTimes;
   readonly #onProgress: (bytes: number) => void;
   #socket: TLSSocket | undefined;
   #isStopped = false;
@@ -68,7 +69,12 @@ export class FileSending {
   #wake: (() => void) | undefined;
   #cancelDial: (() => void) | undefined;
 
-  constructor(request: OutgoingStream, dial: DialFile, onProgress: (bytes: number) => void) {
+  constructor(
+    request: OutgoingStream,
+    dial: DialFile,
+    { times, onProgress }: { times: StreamTimes; onProgress: (bytes: number) => void },
+  ) {
+    this.#times = times;
     this.#request = request;
     this.#dial = dial;
     this.#onProgress = onProgress;
@@ -186,10 +192,10 @@ export class FileSending {
     let before = this.#taken;
     let still: Millis = 0;
     return setInterval(() => {
-      still = this.#taken === before ? still + STREAM_TIMES.progress : 0;
+      still = this.#taken === before ? still + this.#times.progress : 0;
       if (this.#taken !== before) this.#onProgress(this.#taken);
       before = this.#taken;
-      if (still >= STREAM_TIMES.stall) this.stop();
-    }, STREAM_TIMES.progress);
+      if (still >= this.#times.stall) this.stop();
+    }, this.#times.progress);
   }
 }

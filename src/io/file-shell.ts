@@ -18,6 +18,7 @@ import {
 } from "./file-parts.ts";
 import { FileReceiving, readFileData } from "./file-receiving.ts";
 import { type DialFile, FileSending, openSource, stampOf } from "./file-sending.ts";
+import { STREAM_TIMES, type StreamTimes } from "./file-times.ts";
 
 /** Connections that have not said which file they bring. */
 const MAX_UNNAMED = 16;
@@ -32,6 +33,8 @@ export interface FileShellOptions {
   readonly onTrouble: (text: string) => void;
   /** Whether whoever has that key may connect. */
   readonly expects: (from: Fingerprint) => boolean;
+  /** Other times than {@link STREAM_TIMES}. */
+  readonly times?: StreamTimes;
   readonly arrives: (from: Fingerprint, id: TransferId, offset: number) => IncomingStream | undefined;
 }
 
@@ -46,6 +49,7 @@ interface Job {
 /** Disk and connections of files, for the core that decides. */
 export class FileShell {
   readonly #options: FileShellOptions;
+  readonly #times: StreamTimes;
   readonly #jobs = new Map<TransferId, Job>();
   /** Hashes of what is there of those that may come, so that a broken connection costs no second reading. */
   readonly #parts = new Map<TransferId, Part>();
@@ -54,6 +58,7 @@ export class FileShell {
 
   constructor(options: FileShellOptions) {
     this.#options = options;
+    this.#times = options.times ?? STREAM_TIMES;
   }
 
   perform(request: FileRequest): void {
@@ -66,7 +71,9 @@ export class FileShell {
         this.#begin(id, (job) => this.#prepare(request, job));
         return;
       case "stream": {
-        const sending = new FileSending(request, this.#options.dial, (bytes) => this.#progress(id, bytes));
+        const { dial } = this.#options;
+        const onProgress = (bytes: number): void => this.#progress(id, bytes);
+        const sending = new FileSending(request, dial, { times: this.#times, onProgress });
         this.#begin(id, async (job) => {
           job.stop = () => sending.stop();
           return job.isStopped ? undefined : { type: "ended", id, how: await sending.run() };
@@ -92,7 +99,7 @@ export class FileShell {
       return;
     }
     this.#unnamed.add(socket);
-    void readFileData(socket).then((named) => {
+    void readFileData(socket, this.#times).then((named) => {
       this.#unnamed.delete(socket);
       if (named === undefined) return;
       const { id, offset } = named.data;
@@ -186,8 +193,17 @@ export class FileShell {
         socket.destroy();
         return { type: "ended", id, how: "broken" };
       }
+      const times = this.#times;
       const onProgress = (bytes: number): void => this.#progress(id, bytes);
-      const receiving = new FileReceiving({ socket, handle, hash: part.hash, offset, size, onProgress });
+      const receiving = new FileReceiving({
+        socket,
+        handle,
+        hash: part.hash,
+        offset,
+        size,
+        times,
+        onProgress,
+      });
       job.stop = () => receiving.stop();
       const end = await receiving.run(rest);
       if (end.type === "failed") {

@@ -73,6 +73,12 @@ function scene(roster: readonly Peer[], pins = Pins.none) {
     markRead: (from, messageIds) => void asked.push(`read ${from} ${messageIds.length}`),
     accept: ({ kind, name }, fingerprint) =>
       void asked.push(`accept ${kind} ${name} ${fingerprintText(fingerprint)}`),
+    files: [],
+    sendFile: (to: string, path: string) => {
+      asked.push(`send-file ${to} ${path}`);
+      return "f".repeat(32) as MessageId;
+    },
+    changeFile: (id: MessageId, action: string) => void asked.push(`${action} ${id}`),
     forget: ({ kind, name }) => void asked.push(`forget ${kind} ${name}`),
   };
   const clock = { now: () => 0, wall: () => AT };

@@ -5,6 +5,7 @@ import type { ChatMessage, DeliveryOutcome } from "../wire/mp1-chat.ts";
 import type { ArchiveChange } from "./archive.ts";
 import type { ChatNotice } from "./notices.ts";
 import type { PinSubject, Pins } from "./pins.ts";
+import type { Restricted, RestrictionLevel } from "./restrictions.ts";
 
 /** Of a hello, a registry, a peer. */
 export type Protocol = "mp1" | "mp2";
@@ -122,7 +123,14 @@ export type PinChange =
       readonly fingerprint: Fingerprint;
       readonly at: UnixMillis;
     }
-  | { readonly type: "forget"; readonly subject: PinSubject };
+  | { readonly type: "forget"; readonly subject: PinSubject }
+  /** The user does not want to hear those; undefined: does again. */
+  | {
+      readonly type: "restrict";
+      readonly who: Restricted;
+      readonly level: RestrictionLevel | undefined;
+      readonly at: UnixMillis;
+    };
 
 /** What the chat core wants done. */
 export type ChatOutput =

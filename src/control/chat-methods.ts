@@ -15,10 +15,12 @@ import {
   parseHolder,
   parseMarkReadRequest,
   parseRenameRequest,
+  parseRestrictRequest,
   parseRoomRequest,
   parseSendRequest,
   parseStatusRequest,
   parseTypingRequest,
+  type RestrictRequest,
   type SendRequest,
   type StatusRequest,
 } from "./chat-reports.ts";
@@ -35,7 +37,7 @@ export interface Holder {
   /** Throws ControlError unless the program has attached. */
   readonly session: Pick<
     ChatSession,
-    "rename" | "setStatus" | "join" | "part" | "markRead" | "typing" | "accept" | "forget"
+    "rename" | "setStatus" | "join" | "part" | "markRead" | "typing" | "accept" | "forget" | "restrict"
   >;
   send(request: SendRequest): void;
 }
@@ -68,6 +70,10 @@ export const CHAT_METHODS = {
     return null;
   }),
   rename: method(parseRenameRequest, boolean, ({ session }, { nickname }) => session.rename(nickname)),
+  restrict: method(parseRestrictRequest, nothingBack, ({ session }, { who, level }: RestrictRequest) => {
+    session.restrict(who, level);
+    return null;
+  }),
   send: method(parseSendRequest, nothingBack, (holder, request: SendRequest) => {
     holder.send(request);
     return null;

@@ -5,6 +5,7 @@ import { ChatClient } from "../chat/client.ts";
 import type { ChatEvent, ChatOutput, Progress } from "../chat/events.ts";
 import type { ChatSnapshot } from "../chat/notices.ts";
 import type { PinSubject, Pins } from "../chat/pins.ts";
+import type { Restricted, RestrictionLevel } from "../chat/restrictions.ts";
 import type { ChatSession, SendOptions, SessionNotice } from "../chat/session.ts";
 import type { ChatSettings } from "../chat/settings.ts";
 import type { SctpEndpoint } from "../sctp/api.ts";
@@ -169,6 +170,10 @@ export class ChatShell implements ChatSession {
 
   forget(subject: PinSubject): void {
     this.#run((client, now) => client.forget(now, subject));
+  }
+
+  restrict(who: Restricted, level: RestrictionLevel | undefined): void {
+    this.#run((client, now) => client.restrict(now, who, level));
   }
 
   leave(): void {

@@ -46,7 +46,8 @@ export interface ArchivedIncoming extends Archived {
   readonly messageId: MessageId | undefined;
   readonly address: string;
   readonly standing: ReceivedMessage["standing"];
-  readonly state: "unread" | "read";
+  /** "ignored": came while the user did not want to hear its sender. */
+  readonly state: "unread" | "read" | "ignored";
 }
 
 export interface ArchivedOutgoing extends Archived {
@@ -72,19 +73,26 @@ export interface ConversationSummary {
 /** What one call returns at most, whatever `limit` says: so that a face never waits long for it. */
 export const ARCHIVE_LIMITS = { page: 1_000, found: 200, conversations: 1_000 } as const;
 
+export interface PageRange {
+  readonly before?: number;
+  readonly after?: number;
+  readonly limit: number;
+  readonly withIgnored?: boolean;
+}
+
 /** Reads, synchronously and bounded. All throw a {@link SystemError} when the file cannot be read. */
 export interface ArchiveReader {
-  /** The one with the newest message first; those without messages are none. */
+  /** The one with the newest message first; those without messages are none. What is ignored does not count. */
   conversations(): readonly ConversationSummary[];
-  /** In their order: the last ones before `before` or, with `after`, the first ones after it. Without a key: of all. */
-  page(
-    key: ConversationKey | undefined,
-    range: { readonly before?: number; readonly after?: number; readonly limit: number },
-  ): readonly ArchivedMessage[];
+  /**
+   * In their order: the last ones before `before` or, with `after`, the first ones after it. Without a key: of all. What is
+   * ignored is left out unless `withIgnored`.
+   */
+  page(key: ConversationKey | undefined, range: PageRange): readonly ArchivedMessage[];
   /** By its id; of two that claim one id, ours. */
   message(id: MessageId): ArchivedMessage | undefined;
   /**
-   * Messages that contain all of the words, newest first. A word is found where one begins with it, whatever its case
+   * Messages that contain all of the words and are not ignored, newest first. A word is found where one begins with it, whatever its case
    * and accents; in scripts without spaces between words, and where `words` has signs only, anywhere.
    */
   search(
@@ -119,6 +127,8 @@ export interface IncomingRecord {
   readonly conversation: ConversationKey;
   readonly message: ReceivedMessage;
   readonly at: UnixMillis;
+  /** The user does not want to hear its sender. */
+  readonly isIgnored?: boolean;
 }
 
 export type ArchiveChange =

@@ -27,6 +27,7 @@ import { availability, type MembershipChange } from "./membership-changes.ts";
 import type { ChatNotice, ChatSnapshot } from "./notices.ts";
 import type { PinSubject, Pins } from "./pins.ts";
 import { Readable } from "./readable.ts";
+import type { Restricted, RestrictionLevel } from "./restrictions.ts";
 import { RoomPosts } from "./room-posts.ts";
 import { Rooms } from "./rooms.ts";
 import type { SendOptions } from "./session.ts";
@@ -129,10 +130,12 @@ export class ChatClient {
       isUp: (fingerprint) => this.#links.isUp(fingerprint),
       submit: (now, to, message) => this.#links.submit(now, to, message),
     });
-    this.#arrivals = new Arrivals({ peers, archiving, unixAt, emit });
+    const restrictionOf = (name: Nickname) => trusted.restrictionOf(name, undefined);
+    this.#arrivals = new Arrivals({ peers, archiving, unixAt, emit, restrictionOf });
     this.#rooms = new Rooms(peers, rooms);
     this.#posts = new RoomPosts({
       ...{ peers, unixAt, archiving, isLasting, rooms: this.#rooms },
+      isBlocked: (fingerprint) => trusted.isBlocked(fingerprint),
       submit: (now, to, message) => this.#links.submit(now, to, message),
       tell: (notice) => emit({ type: "notice", notice }),
     });
@@ -258,6 +261,11 @@ export class ChatClient {
     const was = this.#trusted.forget(subject);
     this.#trustChanged(now);
     return was;
+  }
+
+  /** The user does not want to hear those or, with undefined, does again; "restricted" follows if that is news. */
+  restrict(now: Millis, who: Restricted, level: RestrictionLevel | undefined): void {
+    if (this.#trusted.restrict(now, who, level)) this.#trustChanged(now);
   }
 
   /** Leaves in good order; "ended" follows within a second. */

@@ -39,6 +39,8 @@ export interface RoomPostsOptions {
   /** What is archived outlives this process. */
   readonly isLasting: boolean;
   readonly unixAt: (at: Millis) => UnixMillis;
+  /** Who is gets nothing from us. */
+  readonly isBlocked: (fingerprint: Fingerprint) => boolean;
   /** To one member; {@link RoomPosts.settled} follows with the same object. */
   readonly submit: (now: Millis, to: Fingerprint, message: Outgoing) => void;
   readonly tell: (notice: ChatNotice) => void;
@@ -74,8 +76,10 @@ export class RoomPosts {
   send(now: Millis, messageId: MessageId, room: RoomName, text: string, { reply }: SendOptions): void {
     // Another program of the user asks again, since the one that it had asked has ended.
     if (this.#posts.has(messageId)) return;
-    const { peers, unixAt, archiving, tell } = this.#options;
-    const members = [...peers.entries()].filter((peer) => isMember(peer, room));
+    const { peers, unixAt, archiving, tell, isBlocked } = this.#options;
+    const members = [...peers.entries()]
+      .filter((peer) => isMember(peer, room))
+      .filter(({ fingerprint }) => !isBlocked(fingerprint));
     const parsed = parseMessageText(text.toWellFormed());
     const why = this.#obstacle(room, text, members.length);
     if (why !== undefined || parsed === undefined) {

@@ -71,7 +71,10 @@ export class Rooms {
 }
 
 /** Whether what is said in `room` goes to that one, who has a key: whoever was lost gets it when it is back. */
-export function isMember<P extends Omit<Peer, "trust">>(peer: P, room: RoomName): peer is P & PostMember {
+export function isMember<P extends Omit<Peer, "trust" | "restriction">>(
+  peer: P,
+  room: RoomName,
+): peer is P & PostMember {
   const { rooms, online, reason, fingerprint } = peer;
   const comesBack = reason === "lost" || reason === "registry-restart-expired";
   return fingerprint !== undefined && rooms.includes(room) && (online || comesBack);

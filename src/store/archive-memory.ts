@@ -109,7 +109,7 @@ export class MemoryArchive implements ArchiveStore {
 
   conversations(): readonly ConversationSummary[] {
     const summaries = new Map<ConversationKey, ConversationSummary>();
-    for (const last of this.#all()) {
+    for (const last of this.#all().filter(isHeard)) {
       const { unread = 0, waiting = 0 } = summaries.get(last.conversation) ?? {};
       summaries.delete(last.conversation);
       summaries.set(last.conversation, {
@@ -123,10 +123,13 @@ export class MemoryArchive implements ArchiveStore {
     return [...summaries.values()].reverse().slice(0, ARCHIVE_LIMITS.conversations);
   }
 
-  page: ArchiveStore["page"] = (key, { before = Infinity, after, limit }) => {
+  page: ArchiveStore["page"] = (key, { before = Infinity, after, limit, withIgnored = false }) => {
     const within = this.#all().filter(
-      ({ seq, conversation }) =>
-        seq < before && seq > (after ?? -1) && (key ?? conversation) === conversation,
+      ({ seq, conversation, state }) =>
+        (withIgnored || state !== "ignored") &&
+        seq < before &&
+        seq > (after ?? -1) &&
+        (key ?? conversation) === conversation,
     );
     const most = Math.min(limit, ARCHIVE_LIMITS.page);
     if (after !== undefined) return within.slice(0, most).map(plain);
@@ -147,6 +150,7 @@ export class MemoryArchive implements ArchiveStore {
       .reverse()
       .filter(
         (message) =>
+          isHeard(message) &&
           message.seq < before &&
           (key ?? message.conversation) === message.conversation &&
           words.words.every((word) => has(message.text, word)),
@@ -216,14 +220,15 @@ export class MemoryArchive implements ArchiveStore {
     }
   }
 
-  #received({ message, conversation, at }: IncomingRecord): boolean {
+  #received({ message, conversation, at, isIgnored = false }: IncomingRecord): boolean {
     const { messageId, fingerprint, from: peer, time, reply, ...rest } = message;
     if (messageId !== undefined && fingerprint !== undefined && !this.#isNew(fingerprint, messageId, at))
       return false;
     this.#titles.set(conversation, conversationTitle(conversation, peer));
     const { text, address, standing } = rest;
     const record = { conversation, peer, text, address, standing, messageId, fingerprint, reply };
-    this.#add({ ...record, direction: "in", state: "unread", time: time ?? at, at });
+    const state = isIgnored ? "ignored" : "unread";
+    this.#add({ ...record, direction: "in", state, time: time ?? at, at });
     return true;
   }
 
@@ -274,6 +279,10 @@ export class MemoryArchive implements ArchiveStore {
     this.#known.set(key, at);
     return true;
   }
+}
+
+function isHeard({ state }: Entry): boolean {
+  return state !== "ignored";
 }
 
 /** What readers are shown. */

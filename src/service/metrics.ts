@@ -59,13 +59,13 @@ export const METRICS: readonly Metric[] = [
     values: ({ shell }) => one(shell.registry.tallies.recoveries),
   },
   {
-    name: "multiproto_suspect_until_lost_seconds_sum",
+    name: "multiproto_suspect_until_lost_seconds_total",
     help: "Time from a missed heartbeat until its client was declared lost, all together",
     type: "counter",
     values: ({ shell }) => one(shell.registry.tallies.suspectMillis / 1_000),
   },
   {
-    name: "multiproto_suspect_until_lost_seconds_count",
+    name: "multiproto_suspects_lost_total",
     help: "Clients that were declared lost after a missed heartbeat",
     type: "counter",
     values: ({ shell }) => one(shell.registry.tallies.suspectsLost),

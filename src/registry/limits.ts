@@ -79,6 +79,10 @@ interface Mp2Limits {
   readonly tlsPageBytes: number;
   /** Sessions of one address: a terminal server has hundreds; nobody shall fill the registry alone. */
   readonly maxSessionsPerAddress: number;
+  /** A key share of ours serves all who resume within this: what they send is secret from whoever takes us over later. */
+  readonly shareMillis: Millis;
+  /** A client gets another ticket after so long: half of one's life, so that it always has one that is good. */
+  readonly ticketMillis: Millis;
   /** Who was there before a restart comes back within this, or is told to be gone. Clients wait as long before they show who is gone. */
   readonly returnMillis: Millis;
   /**
@@ -140,6 +144,8 @@ export const DEFAULT_LIMITS: RegistryLimits = {
   tlsCloseMillis: 5_000,
   tlsPageBytes: 524_288,
   maxSessionsPerAddress: 2_048,
+  shareMillis: 1_000,
+  ticketMillis: 43_200_000,
   returnMillis: 8_000,
   absenceMillis: 60_000,
   newNamesPerAddress: { perSecond: 1, burst: 1_024 },

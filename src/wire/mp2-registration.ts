@@ -145,7 +145,7 @@ export const REGISTER = message<Register>("register", MESSAGE_TYPES.register, {
   rooms: optional(5, roomNames),
 });
 
-const liveness = uint(100, 3_600_000);
+export const liveness = uint(100, 3_600_000);
 
 export const REGISTERED = message<Registered>(
   "registered",
@@ -162,9 +162,16 @@ export const REGISTERED = message<Registered>(
     lostAfter: required(9, liveness),
     run: optional(10, run),
   },
-  // One way to the registry there must be.
-  ({ encapsulationPort, rawIp }) => (encapsulationPort === undefined && !rawIp ? "rawIp" : undefined),
+  oneWay,
 );
+
+/** One way to the registry there must be. */
+export function oneWay({
+  encapsulationPort,
+  rawIp,
+}: Pick<Registered, "encapsulationPort" | "rawIp">): string | undefined {
+  return encapsulationPort === undefined && !rawIp ? "rawIp" : undefined;
+}
 
 export const HOLDER = record<Holder>({
   fingerprint: optional(1, fingerprint),

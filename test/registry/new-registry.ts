@@ -46,6 +46,8 @@ export interface Given {
   readonly store?: RegistryStore;
   /** Where the roster is kept over a restart; nowhere unless given. */
   readonly rosterStore?: RosterStore | undefined;
+  /** A registry of another key than {@link IDENTITY}. */
+  readonly identity?: RegistryIdentity;
   readonly random?: Random;
   readonly unixAt?: (at: number) => number;
 }
@@ -63,7 +65,7 @@ export function newRegistry(now: number, given: Given = {}): Registry {
     settings: { ...SETTINGS, legacy: given.legacy ?? true },
     limits: given.limits ?? {},
     unixAt: given.unixAt ?? ((at) => UNIX + at),
-    identity: IDENTITY,
+    identity: given.identity ?? IDENTITY,
     ledger,
     ...(keeper === undefined ? {} : { keeper }),
     reach: { sctpPort: 10_001, encapsulationPort: 9_899, rawIp: true },

@@ -4,17 +4,19 @@ import type { Ledger } from "../../roster/ledger.ts";
 import type { Page } from "../../roster/listed.ts";
 import type { Publication } from "../../roster/publication.ts";
 import { type EntryKey, entryKey, type Profile, type Roster } from "../../roster/roster.ts";
+import type { ResumedFacts } from "../../wire/mp2-discovery.ts";
 import { encodeFrame } from "../../wire/mp2-frames.ts";
 import {
   REGISTRATION_TO_CLIENT,
   REGISTRATION_TO_REGISTRY,
   type Refused,
 } from "../../wire/mp2-registration.ts";
-import { type Realm, type RunId, SESSION_BYTES, type SessionId } from "../../wire/mp2-values.ts";
+import { registrationSecret } from "../../wire/mp2-resumption.ts";
+import { type Realm, SESSION_BYTES, type SessionId } from "../../wire/mp2-values.ts";
 import type { RegistryLimits } from "../limits.ts";
 import { line } from "../lines.ts";
 import type { Emit } from "../output.ts";
-import type { Reach, RegistrySettings } from "../settings.ts";
+import type { RegistrySettings } from "../settings.ts";
 import { Admissions, type Candidate, refused } from "./admission.ts";
 import type { Mp2Dial, Mp2DialBacks, TlsPeer } from "./dial-backs.ts";
 import type { Durable } from "./durable.ts";
@@ -24,7 +26,8 @@ import type { Session, Sessions } from "./sessions.ts";
 export interface Mp2RegistrationOptions {
   readonly limits: RegistryLimits;
   readonly random: Random;
-  readonly reach: Reach;
+  /** What a client has to know of the registry. */
+  readonly facts: (now: Millis) => ResumedFacts;
   readonly ledger: Ledger;
   readonly publication: Publication;
   readonly roster: Roster;
@@ -35,7 +38,6 @@ export interface Mp2RegistrationOptions {
   readonly emit: Emit;
   readonly time: (now: Millis) => number;
   readonly settings: () => RegistrySettings;
-  readonly run: RunId;
 }
 
 /** The dialogue on a dial-back: challenge → register → registered and pages, or refused. */
@@ -136,6 +138,7 @@ export class Mp2Registration {
       nickname,
       port,
       seals,
+      secret: registrationSecret(keys),
       key,
       address,
       state: { step: "joining" },
@@ -146,9 +149,8 @@ export class Mp2Registration {
   }
 
   #welcome(now: Millis, dial: Mp2Dial, session: SessionId): void {
-    const { publication, reach, settings, time, dials, run } = this.#options;
+    const { publication, dials, facts } = this.#options;
     const pages = publication.answer({ type: "roster" }).filter((message) => message.type === "page");
-    const { heartbeatMillis: heartbeat, lostAfterMillis: lostAfter } = settings();
     this.#say(
       dial,
       REGISTRATION_TO_CLIENT.encode({
@@ -156,11 +158,7 @@ export class Mp2Registration {
         session,
         epoch: publication.epoch,
         seq: pages[0]?.seq ?? publication.seq,
-        time: time(now),
-        ...reach,
-        heartbeat,
-        lostAfter,
-        run,
+        ...facts(now),
       }),
     );
     for (const frame of this.#framesFor(pages)) dials().send(dial, frame);

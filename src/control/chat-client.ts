@@ -90,9 +90,9 @@ export class PresenceLink {
   }
 
   get snapshot(): ChatSnapshot {
-    const { nickname, registry, away, status, rooms } = must(this.#state);
+    const { registryLostFor: _, ...state } = must(this.#state);
     this.#roster ??= inRosterOrder([...this.#peers.values()]);
-    return { nickname, registry, registryLostAt: this.#lostAt, away, status, rooms, roster: this.#roster };
+    return { ...state, registryLostAt: this.#lostAt, roster: this.#roster };
   }
 
   /** Errors as {@link RequestClient.request}. In order, and no faster than the holder takes it. */

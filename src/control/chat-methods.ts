@@ -3,6 +3,7 @@
  * keeps it so). Server and client both read this table.
  */
 
+import type { Attention } from "../chat/alerts.ts";
 import type { ChatSession, HolderReport } from "../chat/session.ts";
 import {
   type AcceptRequest,
@@ -11,15 +12,18 @@ import {
   parseAcceptRequest,
   parseAttach,
   parseAttachRequest,
+  parseAttention,
   parseForgetRequest,
   parseHolder,
   parseMarkReadRequest,
+  parseQuietRequest,
   parseRenameRequest,
   parseRestrictRequest,
   parseRoomRequest,
   parseSendRequest,
   parseStatusRequest,
   parseTypingRequest,
+  type QuietRequest,
   type RestrictRequest,
   type SendRequest,
   type StatusRequest,
@@ -37,9 +41,20 @@ export interface Holder {
   /** Throws ControlError unless the program has attached. */
   readonly session: Pick<
     ChatSession,
-    "rename" | "setStatus" | "join" | "part" | "markRead" | "typing" | "accept" | "forget" | "restrict"
+    | "rename"
+    | "setStatus"
+    | "setQuiet"
+    | "join"
+    | "part"
+    | "markRead"
+    | "typing"
+    | "accept"
+    | "forget"
+    | "restrict"
   >;
   send(request: SendRequest): void;
+  /** What is on its screen. */
+  attend(attention: Attention): void;
 }
 
 const method = methodsOf<Holder>();
@@ -54,6 +69,10 @@ export const CHAT_METHODS = {
     parseAttach,
     (holder, { version }): AttachReport => holder.attach(version),
   ),
+  attend: method(parseAttention, nothingBack, (holder, attention: Attention) => {
+    holder.attend(attention);
+    return null;
+  }),
   forget: method(parseForgetRequest, nothingBack, ({ session }, { subject }) => {
     session.forget(subject);
     return null;
@@ -76,6 +95,10 @@ export const CHAT_METHODS = {
   }),
   send: method(parseSendRequest, nothingBack, (holder, request: SendRequest) => {
     holder.send(request);
+    return null;
+  }),
+  "set-quiet": method(parseQuietRequest, nothingBack, ({ session }, { until }: QuietRequest) => {
+    session.setQuiet(until);
     return null;
   }),
   "set-status": method(parseStatusRequest, nothingBack, ({ session }, { away, status }: StatusRequest) => {

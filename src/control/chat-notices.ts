@@ -194,6 +194,8 @@ const NOTICES: { readonly [Name in Type]: Parse<Fields<Name>> } = {
     fingerprint: optional(fingerprint),
     level: optional(restrictionLevel),
   }),
+  idle: shape<Fields<"idle">>({ isIdle: boolean }),
+  quiet: shape<Fields<"quiet">>({ until: optional(unixMillis) }),
   room: shape<Fields<"room">>({
     change: shape<RoomChange>({
       room: roomName,
@@ -234,6 +236,7 @@ const NOTICES: { readonly [Name in Type]: Parse<Fields<Name>> } = {
   }),
   typing: shape<Fields<"typing">>({ from: nickname, active: boolean }),
   trouble: shape<Fields<"trouble">>({ text: sentence }),
+  ring: shape<Fields<"ring">>({ from: nickname }),
   "presence-moved": shape<Fields<"presence-moved">>({ here: boolean }),
   ended: shape<Fields<"ended">>({
     reason: wordOf<EndReason>({

@@ -19,6 +19,7 @@ const TABLE: readonly [string, string, readonly string[]][] = [
       "/away",
       "/back",
       "/block",
+      "/dnd",
       "/exit",
       "/fingerprint",
       "/help",

@@ -87,7 +87,7 @@ export class ScreenScene {
   type(...texts: readonly string[]): this {
     for (const text of texts) {
       for (const input of [...this.#decoder.push(text), ...this.#decoder.flush()])
-        if (input.type !== "cursor") this.model.key(input);
+        if (input.type !== "cursor" && input.type !== "focus") this.model.key(input);
     }
     return this;
   }
@@ -142,6 +142,8 @@ export class ScreenScene {
             : undefined,
           registryLostAt: undefined,
           away: false,
+          isIdle: false,
+          quietUntil: undefined,
           status: undefined,
           rooms: [],
           roster: scene.roster,
@@ -164,6 +166,8 @@ export class ScreenScene {
       markRead: (from, ids) => void scene.asked.push(`read ${from} ${ids.length}`),
       typing: (to, active) => void scene.asked.push(`${active ? "writing" : "stopped"} ${to}`),
       accept: ({ name }) => void scene.asked.push(`accept ${name}`),
+      setQuiet: (until) => void scene.asked.push(`quiet ${until}`),
+      attend: () => undefined,
       restrict: ({ name }, level) => void scene.asked.push(`restrict ${name} ${level}`),
       forget: ({ name }) => void scene.asked.push(`forget ${name}`),
       leave: () => void scene.asked.push("leave"),

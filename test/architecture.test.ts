@@ -68,6 +68,7 @@ const PACKAGES: Readonly<Record<string, { readonly only: RegExp; readonly reason
   pino: { only: /^service\/log\.ts$/, reason: "one place formats log lines" },
   "raw-socket": { only: /^io\/sctp-raw\.ts$/, reason: "native and optional" },
   "smol-toml": { only: /^service\/toml\.ts$/, reason: "one place reads configuration files" },
+  "prom-client": { only: /^service\/metrics\.ts$/, reason: "loaded lazily, when somebody asks for metrics" },
   cborg: { only: /^wire\/mp2-cbor\.ts$/, reason: "one place decides which CBOR is ours" },
   pkijs: {
     only: /^io\/certificate\.ts$/,

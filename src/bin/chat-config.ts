@@ -16,6 +16,9 @@ export function withConfiguration(options: ChatOptions, isTyped: Typed): ChatOpt
     legacy: file.legacy,
     onMessage: file.onMessage,
     retention: file.retention,
+    downloads: file.downloads,
+    acceptFiles: file.acceptFiles,
+    acceptFilesUpTo: file.acceptFilesUpTo,
   };
   const counts = Object.entries(said).filter(
     ([name, value]) => value !== undefined && !isTyped(name as keyof ChatOptions),

@@ -7,6 +7,7 @@ import { EXIT } from "../chat/exit-codes.ts";
 import { DEFAULT_ENCAPSULATION_PORT, DEFAULT_PORT } from "../wire/mp1-discovery.ts";
 import { hostsAndPorts, nickname, portNumber } from "./chat-arguments.ts";
 import { addConfigCommands, withConfiguration } from "./chat-config.ts";
+import { addFileCommands } from "./chat-files.ts";
 import { addHistoryCommands } from "./chat-history.ts";
 import { addPresenceCommands } from "./chat-presence.ts";
 import { type ChatOptions, converse, type Typed } from "./chat-run.ts";
@@ -62,6 +63,7 @@ async function main(): Promise<number> {
     .exitOverride()
     .action(async () => ended(await converse(options(), isTyped)));
   addScriptCommands(program, { options, isTyped, ended });
+  addFileCommands(program, { options, isTyped, ended });
   addPresenceCommands(program, { options, ended });
   addConfigCommands(program, ended);
   addHistoryCommands(program, options, ended);

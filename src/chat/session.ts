@@ -2,8 +2,10 @@ import type { Millis } from "../base/clock.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
 import type { MessageId, RoomName, StatusText } from "../wire/mp2-values.ts";
 import type { Nickname } from "../wire/nickname.ts";
+import type { Transfer, TransferAction } from "./files/transfer.ts";
 import type { ChatNotice, ChatSnapshot } from "./notices.ts";
 import type { PinSubject, Pins } from "./pins.ts";
+import type { Restricted, RestrictionLevel } from "./restrictions.ts";
 
 /** What a face is told: by the core, or by the system that it runs on. */
 export type SessionNotice =
@@ -44,6 +46,15 @@ export interface ChatSession {
   join(room: RoomName): boolean;
   /** Not in `room` any more; false when not there. */
   part(room: RoomName): boolean;
+  /** Files that are under way, and the last that were, in the order in which they began. */
+  readonly files: readonly Transfer[];
+  /**
+   * Offers the file at the absolute `path` to a nickname; notices with the returned id follow, never before this returns.
+   * Whoever holds the presence opens the file, as the same user.
+   */
+  sendFile(to: string, path: string): MessageId;
+  /** A notice follows where it can be done. */
+  changeFile(id: MessageId, action: TransferAction): void;
   /** The user has seen these of `from`'s messages, or of those in #ROOM. */
   markRead(from: string, messageIds: readonly MessageId[]): void;
   /** The user is writing to `to`, or has stopped. */
@@ -52,6 +63,8 @@ export interface ChatSession {
   accept(subject: PinSubject, fingerprint: Fingerprint): void;
   /** The name is unknown again. */
   forget(subject: PinSubject): void;
+  /** The user does not want to hear those or, with undefined, does again; a notice follows if that is news. */
+  restrict(who: Restricted, level: RestrictionLevel | undefined): void;
   /** Leaves in good order; the notice "ended" follows within a second. */
   leave(): void;
 }

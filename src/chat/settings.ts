@@ -2,6 +2,7 @@ import type { Millis } from "../base/clock.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
 import type { RoomName, StatusText } from "../wire/mp2-values.ts";
 import type { Nickname } from "../wire/nickname.ts";
+import type { FilesSettings } from "./files/files.ts";
 
 /** What the user wants. */
 export interface ChatSettings {
@@ -15,6 +16,8 @@ export interface ChatSettings {
   readonly status?: StatusText;
   /** What was said is kept so long; undefined: for ever. */
   readonly retentionMillis?: Millis;
+  /** Whose files are taken without a question; undefined: nobody's. */
+  readonly files?: FilesSettings;
   /** Where to be from the start. */
   readonly rooms?: readonly RoomName[];
 }

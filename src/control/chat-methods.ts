@@ -5,6 +5,12 @@
 
 import type { ChatSession, HolderReport } from "../chat/session.ts";
 import {
+  type ChangeFileRequest,
+  parseChangeFileRequest,
+  parseSendFileRequest,
+  type SendFileRequest,
+} from "./chat-files.ts";
+import {
   type AcceptRequest,
   type AttachReport,
   type MarkReadRequest,
@@ -15,10 +21,12 @@ import {
   parseHolder,
   parseMarkReadRequest,
   parseRenameRequest,
+  parseRestrictRequest,
   parseRoomRequest,
   parseSendRequest,
   parseStatusRequest,
   parseTypingRequest,
+  type RestrictRequest,
   type SendRequest,
   type StatusRequest,
 } from "./chat-reports.ts";
@@ -35,9 +43,19 @@ export interface Holder {
   /** Throws ControlError unless the program has attached. */
   readonly session: Pick<
     ChatSession,
-    "rename" | "setStatus" | "join" | "part" | "markRead" | "typing" | "accept" | "forget"
+    | "rename"
+    | "setStatus"
+    | "join"
+    | "part"
+    | "markRead"
+    | "typing"
+    | "accept"
+    | "forget"
+    | "restrict"
+    | "changeFile"
   >;
   send(request: SendRequest): void;
+  sendFile(request: SendFileRequest): void;
 }
 
 const method = methodsOf<Holder>();
@@ -51,6 +69,14 @@ export const CHAT_METHODS = {
     parseAttachRequest,
     parseAttach,
     (holder, { version }): AttachReport => holder.attach(version),
+  ),
+  "change-file": method(
+    parseChangeFileRequest,
+    nothingBack,
+    ({ session }, { id, action }: ChangeFileRequest) => {
+      session.changeFile(id, action);
+      return null;
+    },
   ),
   forget: method(parseForgetRequest, nothingBack, ({ session }, { subject }) => {
     session.forget(subject);
@@ -68,8 +94,16 @@ export const CHAT_METHODS = {
     return null;
   }),
   rename: method(parseRenameRequest, boolean, ({ session }, { nickname }) => session.rename(nickname)),
+  restrict: method(parseRestrictRequest, nothingBack, ({ session }, { who, level }: RestrictRequest) => {
+    session.restrict(who, level);
+    return null;
+  }),
   send: method(parseSendRequest, nothingBack, (holder, request: SendRequest) => {
     holder.send(request);
+    return null;
+  }),
+  "send-file": method(parseSendFileRequest, nothingBack, (holder, request: SendFileRequest) => {
+    holder.sendFile(request);
     return null;
   }),
   "set-status": method(parseStatusRequest, nothingBack, ({ session }, { away, status }: StatusRequest) => {

@@ -7,6 +7,7 @@ import type { MessageId } from "../wire/mp2-values.ts";
 import { CHAT_METHODS, type Holder } from "./chat-methods.ts";
 import {
   type AttachReport,
+  FILES_IN_A_PIECE,
   PEERS_IN_A_PIECE,
   PINS_IN_A_PIECE,
   type Push,
@@ -21,6 +22,7 @@ import { RequestServer, type ServedClient, type ServerLimits } from "./request-s
 /** The session of the program that holds the presence; `id` is what another program chose for its message. */
 export interface HeldSession extends ChatSession {
   send(to: string, text: string, options?: SendOptions, id?: MessageId): MessageId;
+  sendFile(to: string, path: string, id?: MessageId): MessageId;
 }
 
 export interface PresenceServerOptions {
@@ -143,6 +145,10 @@ export class PresenceServer {
         return session;
       },
       send: (request) => this.#send(client, request),
+      sendFile: ({ id, to, path }) => {
+        if (!attached.has(client)) throw new ControlError("bad-request", "Not attached");
+        session.sendFile(to, path, id);
+      },
     };
   }
 
@@ -175,6 +181,8 @@ export class PresenceServer {
     for (const put of pieces(snapshot.roster, PEERS_IN_A_PIECE))
       push(client, { type: "peers", put, removed: [] });
     tellPins(client, pins);
+    for (const files of pieces(this.#options.session.files, FILES_IN_A_PIECE))
+      push(client, { type: "files", files });
   }
 
   /** What has changed, to all. */
@@ -216,7 +224,13 @@ export class PresenceServer {
 }
 
 /** Notices that say all that they are about: for these nothing has to be known first. */
-const UNRELATED: ReadonlySet<SessionNotice["type"]> = new Set(["received", "delivered", "read", "typing"]);
+const UNRELATED: ReadonlySet<SessionNotice["type"]> = new Set([
+  "received",
+  "delivered",
+  "read",
+  "typing",
+  "file",
+]);
 
 function push(client: ServedClient, told: Push): void {
   client.push(told);
@@ -224,14 +238,13 @@ function push(client: ServedClient, told: Push): void {
 
 function tellPins(client: ServedClient, pins: Pins): void {
   const all = pieces(pins.list(), PINS_IN_A_PIECE);
-  if (all.length <= 1) push(client, { type: "pins", pins: all[0] ?? [], part: "all" });
-  else
-    for (const [index, piece] of all.entries())
-      push(client, {
-        type: "pins",
-        pins: piece,
-        part: index === 0 ? "first" : index === all.length - 1 ? "last" : "more",
-      });
+  const restrictions = pieces(pins.restrictions.list(), PINS_IN_A_PIECE);
+  const count = Math.max(1, all.length, restrictions.length);
+  for (let index = 0; index < count; index += 1) {
+    const piece = { pins: all[index] ?? [], restrictions: restrictions[index] ?? [] };
+    const part = count === 1 ? "all" : index === 0 ? "first" : index === count - 1 ? "last" : "more";
+    push(client, { type: "pins", ...piece, part });
+  }
 }
 
 function pieces<Item>(items: readonly Item[], size: number): readonly (readonly Item[])[] {

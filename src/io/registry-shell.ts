@@ -12,6 +12,7 @@ import { createSctpEndpoint } from "../sctp/index.ts";
 import { Alarm } from "./alarm.ts";
 import { DialBacks } from "./dial-backs.ts";
 import type { Identity } from "./identity.ts";
+import type { Link } from "./interfaces.ts";
 import { registryIdentity } from "./registry-identity.ts";
 import { type RegistryNetwork, RegistrySockets } from "./registry-sockets.ts";
 import { SctpDriver } from "./sctp-driver.ts";
@@ -38,6 +39,8 @@ export interface RegistryShellOptions {
   readonly version: string;
   /** The counts of `registry.counts` have changed. */
   readonly onCounts: () => void;
+  /** The number of the published roster, `registry.published`, has changed. */
+  readonly onPublished: () => void;
 }
 
 /** How long clients have to agree to the end of their associations. */
@@ -64,6 +67,7 @@ export class RegistryShell {
   #running: Running | undefined;
   #farewell: (() => void) | undefined;
   #working = false;
+  #published: Registry["published"] | undefined;
 
   private constructor(options: RegistryShellOptions) {
     this.#options = options;
@@ -110,8 +114,9 @@ export class RegistryShell {
     return this.#sctp.has("raw");
   }
 
-  get interfaces(): readonly string[] {
-    return this.#sockets?.discovery?.interfaces ?? [];
+  /** The interfaces that are served, as of the last look (within 5 s). */
+  get links(): readonly Link[] {
+    return this.#sockets?.discovery?.links ?? [];
   }
 
   association(id: AssociationId): AssociationStatus | undefined {
@@ -239,6 +244,11 @@ export class RegistryShell {
       this.#working = false;
     }
     this.#alarm.set(registry.nextDeadline());
+    const { published } = registry;
+    if (published.seq !== this.#published?.seq || published.epoch !== this.#published.epoch) {
+      this.#published = published;
+      this.#options.onPublished();
+    }
     return result;
   }
 

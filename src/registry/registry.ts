@@ -2,10 +2,11 @@ import type { Millis } from "../base/clock.ts";
 import type { LogEntry } from "../base/log.ts";
 import { RosterFeed } from "../roster/feed.ts";
 import type { Ledger } from "../roster/ledger.ts";
-import type { Epoch, Seq } from "../roster/listed.ts";
+import type { Ask, Delta, Epoch, Page, Seq } from "../roster/listed.ts";
 import { Publication } from "../roster/publication.ts";
 import { entryKey } from "../roster/roster.ts";
 import type { Ban } from "../roster/store.ts";
+import type { RosterTallies } from "../roster/tallies.ts";
 import type { AssociationId, SctpEvent } from "../sctp/api.ts";
 import { type AdminCommand, AdminDesk, type AdminDone } from "./admin.ts";
 import { Associations } from "./associations.ts";
@@ -152,10 +153,20 @@ export class Registry {
     return this.#mp2.presence.faults;
   }
 
+  /** What has become of clients since the start. */
+  get tallies(): RosterTallies {
+    return this.#feed.roster.tallies;
+  }
+
   /** Where the roster that mp2 clients are told stands. */
   get published(): { readonly epoch: Epoch; readonly seq: Seq } {
     const { epoch, seq } = this.#feed.publication;
     return { epoch, seq };
+  }
+
+  /** What somebody who knows as much as `ask` says must hear, as mp2 clients do. */
+  told(ask: Ask): readonly (Delta | Page)[] {
+    return this.#feed.publication.answer(ask);
   }
 
   *clients(): Generator<ClientView> {

@@ -137,7 +137,7 @@ export class Ledger {
   // What shall be so
 
   /** First come: binds a free name, or says who has it. Its owner is seen by this. */
-  bind(nickname: Nickname, fingerprint: Fingerprint, wall: UnixMillis, now: Millis): Verdict {
+  bind(nickname: Nickname, fingerprint: Fingerprint, wall: UnixMillis, now: Millis, boundAt = wall): Verdict {
     const folded = foldNickname(nickname);
     const holder = this.#bindings.get(folded);
     if (holder !== undefined && holder.fingerprint !== fingerprint) return { verdict: "taken", holder };
@@ -153,7 +153,7 @@ export class Ledger {
     if ((this.#namesOfKey.get(fingerprint) ?? 0) >= MAX_NAMES_PER_KEY) {
       return refused(`this key has ${MAX_NAMES_PER_KEY} nicknames already, which is the limit`);
     }
-    const binding = { nickname, fingerprint, boundAt: wall, lastSeen: wall };
+    const binding = { nickname, fingerprint, boundAt, lastSeen: wall };
     return this.#enqueue(now, { type: "bind", binding }, () => {
       this.#put(binding);
       return () => this.#drop(folded);

@@ -4,6 +4,7 @@ import { encodeRosterItem, isIpv4 } from "../wire/mp1-roster.ts";
 import type { Fingerprint, RoomName, SessionId, StatusText } from "../wire/mp2-values.ts";
 import { foldNickname, type Nickname } from "../wire/nickname.ts";
 import type { AbsenceReason } from "./listed.ts";
+import { type RosterTallies, Tallies } from "./tallies.ts";
 
 /** "ADDRESS:PORT": where a client is reached, and what names it as long as it has no key. */
 export type EntryKey = string & { readonly __entryKey: unique symbol };
@@ -77,6 +78,7 @@ export class Roster {
   readonly #byName = new Map<string, EntryKey>();
   readonly #byFingerprint = new Map<string, EntryKey>();
   readonly #touched: Touched;
+  readonly #tallies = new Tallies();
   /** How many of `#others` are not offline. */
   readonly #waiting = { joining: 0, returning: 0 };
 
@@ -93,6 +95,10 @@ export class Roster {
   /** How many were there before the restart and have not come back yet. */
   get returning(): number {
     return this.#waiting.returning;
+  }
+
+  get tallies(): RosterTallies {
+    return this.#tallies;
   }
 
   find(key: EntryKey): Entry | undefined {
@@ -164,6 +170,7 @@ export class Roster {
   setPresence(key: EntryKey, presence: Presence): Entry | undefined {
     const entry = this.find(key);
     if (entry === undefined) return undefined;
+    this.#tallies.moved(entry, presence);
     return this.#replace(entry, { ...entry, presence });
   }
 

@@ -1,6 +1,7 @@
 import { isIPv6 } from "node:net";
 import { errorText } from "../base/errors.ts";
 import { escapeText } from "../base/text.ts";
+import type { AcceptFiles } from "../chat/files/transfer.ts";
 import { type Nickname, parseNickname } from "../wire/nickname.ts";
 import {
   interfaceNames,
@@ -30,6 +31,12 @@ export interface ChatConfiguration {
   readonly onMessage: readonly string[] | undefined;
   /** "90d": what was said is kept so long. */
   readonly retention: string | undefined;
+  /** Where files go that come, as written. */
+  readonly downloads: string | undefined;
+  /** Whose files are taken without a question. */
+  readonly acceptFiles: AcceptFiles | undefined;
+  /** "500M": larger ones are asked about all the same. */
+  readonly acceptFilesUpTo: string | undefined;
 }
 
 /** A registry that the user named. */
@@ -56,6 +63,9 @@ const KEYS = {
   legacy: { parse: trueOrFalse, field: "legacy" },
   "on-message": { parse: command, field: "onMessage" },
   retention: { parse: days, field: "retention" },
+  downloads: { parse: folder, field: "downloads" },
+  "accept-files": { parse: acceptFiles, field: "acceptFiles" },
+  "accept-files-up-to": { parse: sizeText, field: "acceptFilesUpTo" },
 } as const satisfies Readonly<Record<string, { parse: ParseValue; field: keyof ChatConfiguration }>>;
 
 type Key = keyof typeof KEYS;
@@ -173,6 +183,31 @@ function days(value: unknown): string {
 export function retentionMillis(text: string): number | undefined {
   const digits = /^([1-9]\d{0,4})d$/.exec(text)?.[1];
   return digits === undefined ? undefined : Number(digits) * 86_400_000;
+}
+
+function folder(value: unknown): string {
+  const isFolder = typeof value === "string" && /^[~/]/.test(value) && value.length <= MAX_WORD_LENGTH;
+  if (!isFolder || value.includes("\0"))
+    throw new Error('wants a folder, as in "~/Downloads" or "/srv/incoming"');
+  return value;
+}
+
+function acceptFiles(value: unknown): AcceptFiles {
+  const found = (["ask", "verified", "known"] as const).find((choice) => choice === value);
+  if (found === undefined) throw new Error('wants "ask", "verified" or "known"');
+  return found;
+}
+
+function sizeText(value: unknown): string {
+  if (typeof value !== "string" || sizeBytes(value) === undefined)
+    throw new Error('wants a size, as in "500M" or "2G"');
+  return value;
+}
+
+/** Bytes of "500M", in powers of 1,024; undefined for anything else. */
+export function sizeBytes(text: string): number | undefined {
+  const [, digits, unit] = /^([1-9]\d{0,5})([KMGT])$/.exec(text) ?? [];
+  return digits === undefined ? undefined : Number(digits) * 1_024 ** ("KMGT".indexOf(unit ?? "") + 1);
 }
 
 function command(value: unknown): readonly string[] {

@@ -1,8 +1,10 @@
 import type { Clock, Millis, Random } from "../base/clock.ts";
 import { errorText } from "../base/errors.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
+import type { Transfer, TransferAction } from "../chat/files/transfer.ts";
 import type { ChatSnapshot, ReceivedMessage } from "../chat/notices.ts";
 import type { PinSubject, Pins } from "../chat/pins.ts";
+import type { Restricted, RestrictionLevel } from "../chat/restrictions.ts";
 import type { SendOptions, SessionNotice } from "../chat/session.ts";
 import type { PresenceSettings } from "../chat/settings.ts";
 import type { ChatMethodName, ChatRequestOf } from "../control/chat-methods.ts";
@@ -81,6 +83,8 @@ export class Presence implements HeldSession {
   #former: Former | undefined;
   /** From a takeover on until we are registered, what is sent waits here: before that nobody is known. */
   #deferred: Map<MessageId, () => void> | undefined;
+  /** Files that the holder has not been heard of yet. */
+  readonly #offering = new Map<MessageId, { readonly to: string; readonly path: string }>();
   /** Of other programs, under way: what comes again from one that was cut off is not sent again. */
   readonly #foreign = new Set<MessageId>();
   #wasOnline = false;
@@ -215,6 +219,23 @@ export class Presence implements HeldSession {
     return this.snapshot.rooms.includes(room);
   }
 
+  get files(): readonly Transfer[] {
+    if (this.#place.type === "holding") return this.#place.shell.files;
+    return this.#place.type === "attached" ? this.#place.link.files : [];
+  }
+
+  sendFile(to: string, path: string, id = drawMessageId(this.#options.random)): MessageId {
+    this.#offering.set(id, { to, path });
+    // Until we are registered after a takeover nobody is known.
+    if (this.#deferred === undefined) this.#submitFile(id, to, path);
+    return id;
+  }
+
+  changeFile(id: MessageId, action: TransferAction): void {
+    if (this.#place.type === "holding") this.#place.shell.changeFile(id, action);
+    else void this.#ask("change-file", { id, action });
+  }
+
   markRead(from: string, ids: readonly MessageId[]): void {
     if (this.#place.type === "holding") this.#place.shell.markRead(from, ids);
     else void this.#ask("mark-read", { from, ids });
@@ -233,6 +254,11 @@ export class Presence implements HeldSession {
   forget(subject: PinSubject): void {
     if (this.#place.type === "holding") this.#place.shell.forget(subject);
     else void this.#ask("forget", { subject });
+  }
+
+  restrict(who: Restricted, level: RestrictionLevel | undefined): void {
+    if (this.#place.type === "holding") this.#place.shell.restrict(who, level);
+    else void this.#ask("restrict", { who, level });
   }
 
   /** What a person has to know of this program's surroundings. */
@@ -371,6 +397,12 @@ export class Presence implements HeldSession {
       this.#submit(messageId, to, text, { ...options, ...left });
     }
     for (const [, submit] of deferred) submit();
+    for (const [id, { to, path }] of this.#offering) this.#submitFile(id, to, path);
+  }
+
+  #submitFile(id: MessageId, to: string, path: string): void {
+    if (this.#place.type === "holding") this.#place.shell.sendFile(to, path, id);
+    else void this.#ask("send-file", { id, to, path });
   }
 
   #submit(messageId: MessageId, to: string, text: string, options: SendOptions): void {
@@ -402,6 +434,7 @@ export class Presence implements HeldSession {
     else if (shown.type === "undelivered") this.#settle(shown.message.messageId);
     // From here on it is kept by the holder, and by whoever holds after it.
     else if (shown.type === "waiting") this.#settle(shown.messageId);
+    else if (shown.type === "file") this.#offering.delete(shown.transfer.id);
     else if (shown.type === "online") this.#wasOnline = true;
     if (this.#place.type === "holding") {
       this.#place.server.tell(shown);

@@ -69,7 +69,7 @@ export const roomNames: Codec<readonly RoomName[]> = converted(
   (rooms) => (rooms.some((room, at) => room <= (rooms[at - 1] ?? "")) ? undefined : rooms),
 );
 
-const CAPABILITIES: Readonly<Record<Capability, number>> = { rooms: 1 };
+const CAPABILITIES: Readonly<Record<Capability, number>> = { rooms: 1, files: 2 };
 const NAMES = new Map(Object.entries(CAPABILITIES).map(([name, number]) => [number, name as Capability]));
 
 /** Ascending numbers. Those without a name here are left out: they are a later version's. */

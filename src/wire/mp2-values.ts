@@ -10,9 +10,10 @@ export const MP2_GROUP_IPV4 = "239.255.77.80";
 /** IPv6 group of discovery (link-local scope, RFC 4291 §2.7). */
 export const MP2_GROUP_IPV6 = "ff02::4d50:1";
 
-/** ALPN (RFC 7301) of the registry's dial-back, and of chat. Another version of either is another name. */
+/** ALPN (RFC 7301) of the registry's dial-back, of chat, of a file's bytes. Another version of each is another name. */
 export const ALPN_REGISTRY = "mp2-registry";
 export const ALPN_CHAT = "mp2-chat";
+export const ALPN_FILE = "mp2-file";
 
 export type { Fingerprint };
 
@@ -59,7 +60,7 @@ export type MessageText = string & { readonly __messageText: unique symbol };
 export type Address = string & { readonly __address: unique symbol };
 
 /** What a peer can do beyond this version's minimum. */
-export type Capability = "rooms";
+export type Capability = "rooms" | "files";
 
 export type EntryKind = "mp2" | "mp1-own" | "mp1-original";
 export type PresenceState = "online" | "away" | "suspect" | "offline";

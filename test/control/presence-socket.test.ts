@@ -3,6 +3,7 @@ import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { Fingerprint } from "../../src/base/fingerprint.ts";
+import type { Transfer } from "../../src/chat/files/transfer.ts";
 import type { ChatSnapshot, Peer } from "../../src/chat/notices.ts";
 import { Pins } from "../../src/chat/pins.ts";
 import type { SendOptions, SessionNotice } from "../../src/chat/session.ts";
@@ -46,6 +47,7 @@ function peer(nickname: string, change: Partial<Peer> = {}): Peer {
     rooms: [],
     kind: "mp2",
     trust: "pinned",
+    restriction: undefined,
     ...change,
   };
 }
@@ -78,8 +80,13 @@ class FakeSession implements HeldSession {
   markRead = (...rest: unknown[]) => this.#called(["markRead", ...rest], undefined);
   typing = (...rest: unknown[]) => this.#called(["typing", ...rest], undefined);
   accept = (...rest: unknown[]) => this.#called(["accept", ...rest], undefined);
+  restrict = (...rest: unknown[]) => this.#called(["restrict", ...rest], undefined);
   forget = (...rest: unknown[]) => this.#called(["forget", ...rest], undefined);
   leave = () => {};
+  files: readonly Transfer[] = [];
+  sendFile = (...[to, path, id]: [string, string, MessageId?]): MessageId =>
+    this.#called(["sendFile", to, path, id], id ?? ID);
+  changeFile = (...rest: unknown[]) => this.#called(["changeFile", ...rest], undefined);
 
   #called<Value>(call: unknown, answer: Value): Value {
     this.calls.push(call);
@@ -169,6 +176,9 @@ test("every method reaches the session as it was meant", async (context) => {
   await link.request("typing", { to: "ola", active: true });
   await link.request("accept", { subject, fingerprint: OWN });
   await link.request("forget", { subject });
+  const who = { name: "eve", fingerprint: OWN };
+  await link.request("restrict", { who, level: "blocked" });
+  await link.request("restrict", { who, level: undefined });
   assert.deepEqual(session.calls, [
     ["send", "ola", "hi\f\u0000", { waitMillis: 5, reply: ID }, ID],
     ["rename", "bob"],
@@ -179,6 +189,8 @@ test("every method reaches the session as it was meant", async (context) => {
     ["typing", "ola", true],
     ["accept", subject, OWN],
     ["forget", subject],
+    ["restrict", who, "blocked"],
+    ["restrict", who, undefined],
   ]);
   await link.request("quit", undefined);
   assert.equal(quits.length, 1);
@@ -209,11 +221,18 @@ test("a roster of 10,000 and thousands of pins cross in pieces", async (context)
   const { attach, session } = await rig(context);
   const roster = Array.from({ length: 10_000 }, (_, index) => peer(`p${String(index).padStart(5, "0")}`));
   session.snapshot = { ...session.snapshot, roster };
+  const shunned = Array.from({ length: 1_000 }, (_, index) => ({
+    name: `s${index}`,
+    fingerprint: undefined,
+  }));
   const pins = Array.from({ length: 4_000 }, (_, index) => ({ kind: "peer" as const, name: `p${index}` }));
-  session.pins = pins.reduce((all, subject) => all.meet(subject, OWN, 1), Pins.none);
+  const met = pins.reduce((all, subject) => all.meet(subject, OWN, 1), Pins.none);
+  session.pins = shunned.reduce((all, who) => all.restrict(who, "ignored", 1), met);
   const link = await attach();
   assert.equal(link.snapshot.roster.length, 10_000);
   assert.deepEqual(link.pins.list(), session.pins.list());
+  const namesOf = (all: Pins): readonly string[] => all.restrictions.list().map(({ name }) => name);
+  assert.deepEqual(namesOf(link.pins), namesOf(session.pins));
 });
 
 test("another version is refused with what to do; status and quit work all the same", async (context) => {

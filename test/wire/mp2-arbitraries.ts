@@ -2,6 +2,7 @@ import fc, { type Arbitrary } from "fast-check";
 import type { Announcement } from "../../src/wire/mp2-announcement.ts";
 import { CHAT } from "../../src/wire/mp2-chat.ts";
 import { DISCOVERY_TO_CLIENT, DISCOVERY_TO_REGISTRY } from "../../src/wire/mp2-discovery.ts";
+import { FILE_STREAM, type FileHash, type OfferedName, parseOfferedName } from "../../src/wire/mp2-files.ts";
 import { PRESENCE_TO_CLIENT, PRESENCE_TO_REGISTRY } from "../../src/wire/mp2-presence.ts";
 import { REGISTRATION_TO_CLIENT, REGISTRATION_TO_REGISTRY } from "../../src/wire/mp2-registration.ts";
 import type { Change, RosterEntry } from "../../src/wire/mp2-roster.ts";
@@ -85,7 +86,7 @@ const millis = fc.integer({ min: 0, max: 86_400_000 });
 const clientPort = fc.integer({ min: 1_024, max: 65_534 });
 const port = fc.integer({ min: 1, max: 65_535 });
 const capabilities: Arbitrary<ReadonlySet<Capability>> = fc
-  .subarray<Capability>(["rooms"])
+  .subarray<Capability>(["rooms", "files"])
   .map((all) => new Set(all));
 
 /** A record whose `optional` fields may be absent. */
@@ -244,6 +245,30 @@ const close = shape(
   { text: notice },
 );
 
+const fileSize = fc.nat({ max: Number.MAX_SAFE_INTEGER });
+const offeredName = fc
+  .string({ unit: "binary", minLength: 1, maxLength: 60 })
+  .map((name) => parseOfferedName(name) ?? ("a" as OfferedName));
+const files = [
+  shape({ type: is("fileOffer"), id: messageId, name: offeredName, size: fileSize, time }),
+  shape({ type: is("filePending"), id: messageId }),
+  shape({ type: is("fileAccept"), id: messageId, offset: fileSize }),
+  shape({
+    type: is("fileRefuse"),
+    id: messageId,
+    reason: fc.constantFrom("declined", "busy", "corrupt", "storage", "other"),
+  }),
+  shape({ type: is("filePause"), id: messageId }),
+  shape({
+    type: is("fileCancel"),
+    id: messageId,
+    reason: fc.constantFrom("cancelled", "changed", "unreadable", "unknown", "other"),
+  }),
+  shape({ type: is("fileDone"), id: messageId }),
+];
+const fileData = shape({ type: is("fileData"), id: messageId, offset: fileSize });
+const fileEnd = shape({ type: is("fileEnd"), sha256: fingerprint.map((hex) => hex as string as FileHash) });
+
 export interface FamilyUnderTest {
   readonly name: string;
   readonly family: Pick<Family<unknown>, "limit" | "decode"> & { encode(value: never): Uint8Array };
@@ -273,5 +298,6 @@ export const FAMILIES: readonly FamilyUnderTest[] = [
     family: PRESENCE_TO_CLIENT,
     messages: [attached, delta, page, ended],
   },
-  { name: "chat", family: CHAT, messages: [greeting, msg, ack, typing, ping, pong, close] },
+  { name: "chat", family: CHAT, messages: [greeting, msg, ack, typing, ping, pong, close, ...files] },
+  { name: "a file's connection", family: FILE_STREAM, messages: [fileData, fileEnd] },
 ];

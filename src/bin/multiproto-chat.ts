@@ -23,6 +23,7 @@ Examples:
   uptime | multiproto-chat send ola - --wait 30s   wait until she is online
   multiproto-chat wait --online ola                until she is there
   multiproto-chat listen --count 1                 print one message and end
+  multiproto-chat send-file ola build.tar.gz       a file; files accept ID takes one
   multiproto-chat history search deploy --with ola what was said of it
   multiproto-chat --background                     stay online with no face; also: status, quit
   multiproto-chat fingerprint                      your key, to be read to others

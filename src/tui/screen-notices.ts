@@ -144,7 +144,8 @@ export class NoticeBoard {
     const [line] = fileLines(transfer, change, this.#files.numberOf(transfer.id));
     const isShown = this.#conversations.current?.key === key;
     if (!isShown && line !== undefined && LOUD.has(change)) {
-      this.#flash = line;
+      // Whoever offers one is opened where nobody is.
+      if (!isOffer || this.#conversations.current !== undefined) this.#flash = line;
       this.#keep([line]);
     }
     return isOffer ? peer : undefined;

@@ -88,7 +88,7 @@ export function stateText(transfer: Transfer): string {
     case "paused":
       return `paused at ${percent(transfer)} %: ${whyText(transfer)}`;
     case "done":
-      return direction === "out" ? "✓" : `✓ ${escapeText(transfer.path)}`;
+      return direction === "out" ? `✓ ${nameText(transfer.peer)} has it` : `✓ ${escapeText(transfer.path)}`;
     default:
       return `${state}: ${whyText(transfer)}`;
   }

@@ -7,6 +7,7 @@ import { EXIT } from "../chat/exit-codes.ts";
 import { DEFAULT_ENCAPSULATION_PORT, DEFAULT_PORT } from "../wire/mp1-discovery.ts";
 import { hostsAndPorts, nickname, portNumber } from "./chat-arguments.ts";
 import { addConfigCommands, withConfiguration } from "./chat-config.ts";
+import { addDoctorCommand } from "./chat-doctor.ts";
 import { addHistoryCommands } from "./chat-history.ts";
 import { addPresenceCommands } from "./chat-presence.ts";
 import { type ChatOptions, converse, type Typed } from "./chat-run.ts";
@@ -24,11 +25,13 @@ Examples:
   multiproto-chat listen --count 1                 print one message and end
   multiproto-chat history search deploy --with ola what was said of it
   multiproto-chat --background                     stay online with no face; also: status, quit
+  multiproto-chat doctor --registry HOST           why it does not work
   multiproto-chat fingerprint                      your key, to be read to others
 
 Exit codes: 0 done (send: confirmed by the peer), 1 failure, 2 usage, 5 nobody of that name,
   6 not confirmed in time, 7 nickname taken, 8 refused or not confirmed by the peer, 9 no registry found,
-  10 another key than the one that you know, 11 kept for somebody who is offline, 12 status, quit: not running`;
+  10 another key than the one that you know, 11 kept for somebody who is offline, 12 status, quit: not running,
+  13 doctor: problems found`;
 
 async function main(): Promise<number> {
   let code: number = EXIT.ok;
@@ -63,6 +66,7 @@ async function main(): Promise<number> {
     .action(async () => ended(await converse(options(), isTyped)));
   addScriptCommands(program, { options, isTyped, ended });
   addPresenceCommands(program, { options, ended });
+  addDoctorCommand(program, { options, ended });
   addConfigCommands(program, ended);
   addHistoryCommands(program, options, ended);
   addTrustCommands(program, options, ended);

@@ -28,6 +28,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   bans: async () => (await import("./commands/bans.ts")).addBans,
   forget: async () => (await import("./commands/forget.ts")).addForget,
   "log-level": async () => (await import("./commands/log-level.ts")).addLogLevel,
+  doctor: async () => (await import("./commands/doctor.ts")).addDoctor,
   version: async () => (await import("./commands/version.ts")).addVersion,
 };
 
@@ -90,7 +91,7 @@ function baseProgram({ stdout, stderr }: Surroundings): Command {
     .addHelpText("after", examples("multiprotoctl status"))
     .addHelpText(
       "after",
-      "\nExit codes: 0 done, 1 failed, 2 usage, 3 not running, 4 not permitted, 5 not found, 6 timeout,\n78 configuration refused",
+      "\nExit codes: 0 done, 1 failed, 2 usage, 3 not running, 4 not permitted, 5 not found, 6 timeout,\n7 doctor: problems found, 78 configuration refused",
     )
     .exitOverride();
 }

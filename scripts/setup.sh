@@ -146,7 +146,8 @@ ensure_dist() {
     tell_quiet_log
     fail "the TypeScript compiler found errors (above)" "correct them, or return to a released version: git status"
   }
-  bundle "$staged/bin/multiprotoctl.js"
+  # Left beside the file: what only "doctor" loads. Inside it every command would load sockets, TLS and SQLite with it.
+  bundle "$staged/bin/multiprotoctl.js" --external:"./$staged/service/registry-doctor.js"
   # Ink and React are some three hundred modules. Its devtools are no part of the product; what it counts and takes apart
   # again with every key, it remembers (docs/decisions/0018-full-screen-face.md).
   bundle "$staged/tui/screen-view.js" --define:process.env.NODE_ENV='"production"' --external:./devtools.js \

@@ -8,6 +8,7 @@ import { completionScript, SHELLS, type Shell } from "../ctl/completion.ts";
 import { DEFAULT_ENCAPSULATION_PORT, DEFAULT_PORT } from "../wire/mp1-discovery.ts";
 import { hostsAndPorts, nickname, portNumber } from "./chat-arguments.ts";
 import { addConfigCommands, withConfiguration } from "./chat-config.ts";
+import { addDoctorCommand } from "./chat-doctor.ts";
 import { addFileCommands } from "./chat-files.ts";
 import { addHistoryCommands } from "./chat-history.ts";
 import { addPresenceCommands } from "./chat-presence.ts";
@@ -26,11 +27,13 @@ Examples:
   multiproto-chat send-file ola build.tar.gz       a file; files accept ID takes one
   multiproto-chat history search deploy --with ola what was said of it
   multiproto-chat --background                     stay online with no face; also: status, quit
+  multiproto-chat doctor --registry HOST           why it does not work
   multiproto-chat fingerprint                      your key, to be read to others
 
 Exit codes: 0 done (send: confirmed by the peer), 1 failure, 2 usage, 5 nobody of that name,
   6 not confirmed in time, 7 nickname taken, 8 refused or not confirmed by the peer, 9 no registry found,
-  10 another key than the one that you know, 11 kept for somebody who is offline, 12 status, quit: not running`;
+  10 another key than the one that you know, 11 kept for somebody who is offline, 12 status, quit: not running,
+  13 doctor: problems found`;
 
 /** What it takes and does, and the exit code once that is done; the manual page is made of it, too. */
 export function chatProgram(): { readonly program: Command; readonly code: () => number } {
@@ -67,6 +70,7 @@ export function chatProgram(): { readonly program: Command; readonly code: () =>
   addScriptCommands(program, { options, isTyped, ended });
   addFileCommands(program, { options, isTyped, ended });
   addPresenceCommands(program, { options, ended });
+  addDoctorCommand(program, { options, ended });
   addConfigCommands(program, ended);
   addHistoryCommands(program, options, ended);
   addTrustCommands(program, options, ended);

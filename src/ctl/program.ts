@@ -31,6 +31,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   export: async () => (await import("./commands/export.ts")).addExport,
   import: async () => (await import("./commands/import.ts")).addImport,
   "log-level": async () => (await import("./commands/log-level.ts")).addLogLevel,
+  doctor: async () => (await import("./commands/doctor.ts")).addDoctor,
   version: async () => (await import("./commands/version.ts")).addVersion,
   completion: async () => (await import("./commands/completion.ts")).addCompletion,
 };
@@ -103,7 +104,7 @@ function baseProgram({ stdout, stderr }: Surroundings): Command {
     .addHelpText("after", examples("multiprotoctl status"))
     .addHelpText(
       "after",
-      "\nExit codes: 0 done, 1 failed, 2 usage, 3 not running, 4 not permitted, 5 not found, 6 timeout,\n78 configuration refused",
+      "\nExit codes: 0 done, 1 failed, 2 usage, 3 not running, 4 not permitted, 5 not found, 6 timeout,\n7 doctor: problems found, 78 configuration refused",
     )
     .exitOverride();
 }

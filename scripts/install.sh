@@ -126,7 +126,11 @@ create_user_and_directories() {
     getent passwd multiproto >/dev/null ||
       useradd --system --gid multiproto --home-dir /var/lib/multiproto --no-create-home --shell /usr/sbin/nologin multiproto
   fi
-  install -d -m 755 -o multiproto -g multiproto /run/multiproto
+  if has_systemd; then
+    quietly systemd-tmpfiles --create multiproto.conf || { tell_quiet_log; fail "systemd-tmpfiles failed (above)" "correct what it names"; }
+  else
+    install -d -m 755 -o multiproto -g multiproto /run/multiproto
+  fi
   install -d -m 750 -o multiproto -g multiproto /var/lib/multiproto
 }
 
@@ -140,6 +144,8 @@ configure() {
 }
 
 install_units() {
+  rm -rf /usr/share/doc/multiproto
+  install -D -m 644 -t /usr/share/doc/multiproto/examples systemd/examples/*.conf
   install -D -m 644 systemd/multiproto.service /usr/lib/systemd/system/multiproto.service
   install -D -m 644 systemd/multiproto.socket /usr/lib/systemd/system/multiproto.socket
   # For users who want to be online without an open chat: systemctl --user enable --now multiproto-chat

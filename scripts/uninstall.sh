@@ -37,7 +37,8 @@ main() {
   rm -f /usr/lib/systemd/system/multiproto.service /usr/lib/systemd/system/multiproto.socket
   rm -f /usr/lib/systemd/user/multiproto-chat.service
   rm -f /usr/lib/sysusers.d/multiproto.conf /usr/lib/tmpfiles.d/multiproto.conf
-  rm -rf /usr/lib/multiproto /usr/lib/multiproto.new /usr/lib/multiproto.old /run/multiproto
+  rm -rf /usr/lib/multiproto /usr/lib/multiproto.new /usr/lib/multiproto.old /run/multiproto /run/multiproto-root
+  rm -rf /usr/share/doc/multiproto
   if [ -d /run/systemd/system ]; then
     systemctl daemon-reload
     systemctl reset-failed multiproto.service multiproto.socket 2>/dev/null || true

@@ -3,7 +3,13 @@ import { Deadlines } from "../base/deadlines.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
 import type { Listed } from "../roster/listed.ts";
 import { Mirror } from "../roster/mirror.ts";
-import { drawMessageId, type MessageId, type RoomName, type StatusText } from "../wire/mp2-values.ts";
+import {
+  drawMessageId,
+  MAX_ROOMS,
+  type MessageId,
+  type RoomName,
+  type StatusText,
+} from "../wire/mp2-values.ts";
 import { foldNickname, type Nickname } from "../wire/nickname.ts";
 import { conversationWith, type KeptState } from "./archive.ts";
 import { Archiving } from "./archiving.ts";
@@ -21,6 +27,7 @@ import { availability, type MembershipChange } from "./membership-changes.ts";
 import type { ChatNotice, ChatSnapshot } from "./notices.ts";
 import type { PinSubject, Pins } from "./pins.ts";
 import { Readable } from "./readable.ts";
+import type { Restricted, RestrictionLevel } from "./restrictions.ts";
 import { RoomPosts } from "./room-posts.ts";
 import { Rooms } from "./rooms.ts";
 import type { SendOptions } from "./session.ts";
@@ -86,7 +93,11 @@ export class ChatClient {
     const mirror = new Mirror({ changed: (before, after) => this.#entryChanged(before, after) });
     const changed = (now: Millis, change: MembershipChange): void => this.#changed(now, change);
     const trusted = this.#trusted;
-    this.#membership = new Membership({ settings, random, trusted, mirror, emit, changed });
+    const rooms = [...new Set([...(settings.rooms ?? []), ...kept.rooms])].slice(0, MAX_ROOMS);
+    this.#membership = new Membership({
+      settings: { ...settings, rooms },
+      ...{ random, trusted, mirror, emit, changed },
+    });
     const nick = (): Nickname => this.#membership.nickname;
     this.#kept = kept;
     const archiving = new Archiving({ unixAt, retentionMillis: settings.retentionMillis, emit });
@@ -119,10 +130,12 @@ export class ChatClient {
       isUp: (fingerprint) => this.#links.isUp(fingerprint),
       submit: (now, to, message) => this.#links.submit(now, to, message),
     });
-    this.#arrivals = new Arrivals({ peers, archiving, unixAt, emit });
-    this.#rooms = new Rooms(peers, settings.rooms ?? []);
+    const restrictionOf = (name: Nickname) => trusted.restrictionOf(name, undefined);
+    this.#arrivals = new Arrivals({ peers, archiving, unixAt, emit, restrictionOf });
+    this.#rooms = new Rooms(peers, rooms);
     this.#posts = new RoomPosts({
-      ...{ peers, unixAt, archiving, rooms: this.#rooms },
+      ...{ peers, unixAt, archiving, isLasting, rooms: this.#rooms },
+      isBlocked: (fingerprint) => trusted.isBlocked(fingerprint),
       submit: (now, to, message) => this.#links.submit(now, to, message),
       tell: (notice) => emit({ type: "notice", notice }),
     });
@@ -138,6 +151,7 @@ export class ChatClient {
 
   start(now: Millis): void {
     this.#deliveries.restore(now, this.#kept.waiting);
+    this.#posts.restore(now, this.#kept.posts);
     for (const { fingerprint, messageId } of this.#kept.untold)
       this.#links.markRead(now, fingerprint, [messageId]);
     this.#membership.start(now);
@@ -173,18 +187,21 @@ export class ChatClient {
     this.#membership.setAvailability(availability(away, status, this.#rooms.own));
   }
 
-  /** We are in `room` from now on; false when we are in too many already. */
-  join(_now: Millis, room: RoomName): boolean {
+  /** We are in `room` from now on, and after a restart, until we leave it; false when we are in too many already. */
+  join(now: Millis, room: RoomName): boolean {
     if (!this.#rooms.join(room)) return false;
+    this.#archiving.put(now, { type: "joined", room });
     this.#tellRooms();
     return true;
   }
 
   /** We are not in `room` any more; false when we were not. */
-  part(_now: Millis, room: RoomName): boolean {
+  part(now: Millis, room: RoomName): boolean {
     const was = this.#rooms.part(room);
-    if (was) this.#tellRooms();
-    return was;
+    if (!was) return false;
+    this.#archiving.put(now, { type: "parted", room });
+    this.#tellRooms();
+    return true;
   }
 
   /** Offers the file to a nickname; notices "file" with that id follow. `id`: chosen by whoever asks from elsewhere. */
@@ -244,6 +261,11 @@ export class ChatClient {
     const was = this.#trusted.forget(subject);
     this.#trustChanged(now);
     return was;
+  }
+
+  /** The user does not want to hear those or, with undefined, does again; "restricted" follows if that is news. */
+  restrict(now: Millis, who: Restricted, level: RestrictionLevel | undefined): void {
+    if (this.#trusted.restrict(now, who, level)) this.#trustChanged(now);
   }
 
   /** Leaves in good order; "ended" follows within a second. */
@@ -380,8 +402,9 @@ export class ChatClient {
   #finish(now: Millis): void {
     this.#arrivals.flush(now);
     this.#files.leave();
-    this.#links.leave(now);
+    // Before the links give up what is under way on them: it goes on after a restart.
     this.#posts.leave(now);
+    this.#links.leave(now);
     this.#deliveries.leave(now);
     this.#archiving.leave();
   }

@@ -6,6 +6,7 @@ import {
   type FileCommand,
   parseFileCommand,
 } from "./files/commands.ts";
+import type { RestrictionLevel } from "./restrictions.ts";
 
 /** What a person may type on one line. */
 export type Command =
@@ -33,6 +34,11 @@ export type Command =
   /** `spoken`: the digits, if they were given. */
   | { readonly type: "trust-accept"; readonly name: string; readonly spoken: string | undefined }
   | { readonly type: "trust-forget"; readonly name: string }
+  /** Nothing is heard of NAME, or does not even come, from now on. */
+  | { readonly type: "restrict"; readonly level: RestrictionLevel; readonly name: string }
+  /** And that not any more. */
+  | { readonly type: "lift"; readonly level: RestrictionLevel; readonly name: string }
+  | { readonly type: "restrictions" }
   | { readonly type: "exit" }
   | { readonly type: "nothing" }
   | { readonly type: "wrong"; readonly text: string };
@@ -52,6 +58,8 @@ export const COMMAND_HELP: readonly (readonly [string, string])[] = [
   ["/fingerprint [NAME]", "the digits of NAME's key, or of yours"],
   ["/trust", "the keys that you have seen; also: /trust accept NAME [DIGITS], /trust forget NAME"],
   ...FILE_COMMAND_HELP,
+  ["/ignore NAME", "hear nothing of NAME; /unignore NAME ends that, /ignore lists"],
+  ["/block NAME", "nothing to NAME and nothing from there; /unblock NAME ends that"],
   ["/help", "this help; list, msg and exit work with a / as well"],
 ];
 
@@ -60,9 +68,11 @@ export const COMMAND_NAMES: readonly string[] = [
   ...FILE_COMMAND_NAMES,
   "/away",
   "/back",
+  "/block",
   "/exit",
   "/fingerprint",
   "/help",
+  "/ignore",
   "/join",
   "/list",
   "/msg",
@@ -71,6 +81,8 @@ export const COMMAND_NAMES: readonly string[] = [
   "/rooms",
   "/talk",
   "/trust",
+  "/unblock",
+  "/unignore",
   "/verify",
   "exit",
   "list",
@@ -121,6 +133,11 @@ function parseSlashed(word: string, rest: string): Command {
     case "join":
     case "part":
       return parseRoomCommand(word, rest.trim());
+    case "ignore":
+    case "block":
+    case "unignore":
+    case "unblock":
+      return parseRestriction(word, rest.trim());
     case "rooms":
       return { type: "rooms" };
     case "trust":
@@ -136,6 +153,14 @@ function parseRoomCommand(word: "join" | "part", typed: string): Command {
   if (room === undefined)
     return { type: "wrong", text: `usage: /${word} #ROOM (1 to 32 characters without spaces)` };
   return { type: word, room };
+}
+
+function parseRestriction(word: "ignore" | "block" | "unignore" | "unblock", name: string): Command {
+  const isLifted = word.startsWith("un");
+  if (name === "" && !isLifted) return { type: "restrictions" };
+  if (name === "" || /\s/u.test(name)) return { type: "wrong", text: `usage: /${word} NAME` };
+  const level = word.endsWith("block") ? "blocked" : "ignored";
+  return { type: isLifted ? "lift" : "restrict", level, name };
 }
 
 function parseTrust(rest: string): Command {

@@ -138,6 +138,13 @@ export class Contact {
     this.#drive(now);
   }
 
+  /** The user has blocked it: nothing goes there, and it is told no more than that we are busy. */
+  block(now: Millis): void {
+    this.#reads = [];
+    this.#abandon(now, this.#outbox.fail("all"), "blocked-here");
+    this.#connections.dropAll(now, "busy");
+  }
+
   typing(active: boolean): void {
     this.#connections.link?.typing(active);
   }
@@ -286,8 +293,10 @@ export class Contact {
       this.#abandon(now, this.#outbox.fail("all"), by === "us" ? "key-changed" : "not-trusted-there");
     else if (reason === "unknown")
       this.#abandon(now, this.#outbox.fail("impatient"), by === "us" ? "offline" : "not-known-there");
-    else if (reason === "busy" && by === "peer")
+    else if (reason === "busy" && by === "peer") {
       this.#abandon(now, this.#outbox.fail("impatient"), "busy-there");
+      for (const message of this.#outbox.messages()) this.#host.delayed(message, "busy-there", this.#tried);
+    }
   }
 
   #retryLater(now: Millis): void {

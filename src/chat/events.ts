@@ -6,6 +6,7 @@ import type { ArchiveChange } from "./archive.ts";
 import type { FileEvent, FileRequest } from "./files/requests.ts";
 import type { ChatNotice } from "./notices.ts";
 import type { PinSubject, Pins } from "./pins.ts";
+import type { Restricted, RestrictionLevel } from "./restrictions.ts";
 
 /** Of a hello, a registry, a peer. */
 export type Protocol = "mp1" | "mp2";
@@ -124,7 +125,14 @@ export type PinChange =
       readonly fingerprint: Fingerprint;
       readonly at: UnixMillis;
     }
-  | { readonly type: "forget"; readonly subject: PinSubject };
+  | { readonly type: "forget"; readonly subject: PinSubject }
+  /** The user does not want to hear those; undefined: does again. */
+  | {
+      readonly type: "restrict";
+      readonly who: Restricted;
+      readonly level: RestrictionLevel | undefined;
+      readonly at: UnixMillis;
+    };
 
 /** What the chat core wants done. */
 export type ChatOutput =

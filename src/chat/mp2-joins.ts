@@ -3,6 +3,7 @@ import type { Fingerprint } from "../base/fingerprint.ts";
 import { equalInConstantTime } from "../base/hash.ts";
 import { BOUNDS } from "./bounds.ts";
 import type { Source } from "./events.ts";
+import type { Resumption } from "./mp2-resumption.ts";
 import { JOIN_PAUSES, jittered } from "./pauses.ts";
 
 /**
@@ -28,6 +29,8 @@ export interface Joined {
   readonly cookie: Uint8Array;
   /** The number of the hello that it answered. */
   readonly attempt: number;
+  /** We want to go on in a session of before. */
+  readonly resumption?: Resumption;
 }
 
 type Standing =
@@ -112,6 +115,13 @@ export class Joins {
       if (fingerprint !== undefined && joined.fingerprint !== fingerprint) continue;
       if (standing.type === "waiting" && standing.since <= before) this.#set(joined, { type: "silent" });
     }
+  }
+
+  /** Of which of our joins a registry speaks. */
+  withCookie(cookie: Uint8Array): Joined | undefined {
+    for (const { joined } of this.#entries.values())
+      if (equalInConstantTime(joined.cookie, cookie)) return joined;
+    return undefined;
   }
 
   /** It could not connect to us: which, if it is one that we asked to. */

@@ -2,11 +2,13 @@ import type { Millis, Random } from "../base/clock.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
 import { equalInConstantTime } from "../base/hash.ts";
 import { isIpv4 } from "../wire/mp1-roster.ts";
-import { type Blocked, type Cookie, DISCOVERY_TO_REGISTRY } from "../wire/mp2-discovery.ts";
+import { type Blocked, type Cookie, DISCOVERY_TO_REGISTRY, type Resumed } from "../wire/mp2-discovery.ts";
 import { canonicalAddress, NONCE_BYTES, type Nonce } from "../wire/mp2-values.ts";
 import { BOUNDS } from "./bounds.ts";
 import type { AskedHost, ChatOutput, Source } from "./events.ts";
 import { type Joined, Joins } from "./mp2-joins.ts";
+import type { Registration } from "./mp2-registration.ts";
+import { type Resumable, Resumption } from "./mp2-resumption.ts";
 import { FORMER_PLACE_MILLIS, jittered, type PauseKind, pauseAfter } from "./pauses.ts";
 
 /**
@@ -39,6 +41,8 @@ export interface Mp2SearchOptions {
   readonly emit: (output: ChatOutput) => void;
   readonly hosts: readonly string[];
   readonly isPinned: (fingerprint: Fingerprint) => boolean;
+  /** The session at that registry in which we want to go on, if there is one. */
+  readonly resumable: (now: Millis, fingerprint: Fingerprint) => Resumable | undefined;
   /** Whether a registry is pinned that may be meant here. */
   readonly knowsAny: () => boolean;
 }
@@ -120,7 +124,7 @@ export class Mp2Search {
 
   /** Answers a cookie of ours; "stranger" when it comes from a host that was not asked. */
   cookie(now: Millis, from: Source, heard: Cookie): "joined" | "ignored" | "stranger" {
-    const { hosts, isPinned } = this.#options;
+    const { hosts, isPinned, random, resumable } = this.#options;
     const { nonce, fingerprint, cookie } = heard;
     const state = this.#state;
     if (state.type !== "searching" || !equalInConstantTime(nonce, state.nonce)) return "ignored";
@@ -132,8 +136,18 @@ export class Mp2Search {
     // A flood of made-up registries does not keep out the one that we know.
     if (this.#joinsOfHello >= BOUNDS.joinsPerHello && !isPinned(fingerprint)) return "ignored";
     this.#joinsOfHello += 1;
-    this.#joins.join(now, { fingerprint, source: from, host, cookie, attempt });
+    const former = resumable(now, fingerprint);
+    const resumption = former && new Resumption(random, former, { nonce, fingerprint, cookie });
+    const joined = { fingerprint, source: from, host, cookie, attempt };
+    this.#joins.join(now, resumption === undefined ? joined : { ...joined, resumption });
     return "joined";
+  }
+
+  /** A registry says that we go on: how, if that is so. */
+  resumed(message: Resumed): Registration | undefined {
+    const joined = this.#joins.withCookie(message.cookie);
+    const registration = joined?.resumption?.accept(message);
+    return registration && joined && { ...registration, joined, address: joined.source.address };
   }
 
   /** A registry could not connect to us: which, if it is one that we asked to. */
@@ -181,10 +195,13 @@ export class Mp2Search {
     if (!isDirect) emit({ type: "hello", protocol: "mp2", bytes });
   }
 
-  #join({ fingerprint, source, cookie }: Joined): void {
+  #join({ fingerprint, source, cookie, resumption }: Joined): void {
     const { nonce } = this;
     if (nonce === undefined) return;
-    const bytes = DISCOVERY_TO_REGISTRY.encode({ type: "join", nonce, fingerprint, cookie });
+    const bytes = DISCOVERY_TO_REGISTRY.encode({
+      ...{ type: "join", nonce, fingerprint, cookie },
+      ...(resumption === undefined ? {} : { resume: resumption.resume }),
+    });
     this.#options.emit({ type: "datagram", to: source, bytes });
   }
 }

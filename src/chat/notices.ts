@@ -7,6 +7,7 @@ import type { EntryKind, MessageId, OfflineReason, PresenceState, RoomName } fro
 import type { Nickname } from "../wire/nickname.ts";
 import type { AssociationEnd, Protocol } from "./events.ts";
 import type { Transfer, TransferChange } from "./files/transfer.ts";
+import type { RestrictionLevel } from "./restrictions.ts";
 import type { RoomChange } from "./rooms.ts";
 
 /** How far a key may be believed. */
@@ -44,6 +45,8 @@ export interface Peer {
   /** "mp1": of an mp1 roster, which does not tell whose client it is. */
   readonly kind: EntryKind | "mp1";
   readonly trust: Trust;
+  /** Whether the user wants to hear it. */
+  readonly restriction: RestrictionLevel | undefined;
 }
 
 /** A registry where we are present. */
@@ -168,6 +171,14 @@ export type ChatNotice =
       /** Who says so: the registry's roster only, or the peer by proving it. */
       readonly proved: boolean;
     }
+  /** The user does not want to hear those, or, with undefined, does again. */
+  | {
+      readonly type: "restricted";
+      readonly name: string;
+      /** Undefined: by name, whoever has no key. */
+      readonly fingerprint: Fingerprint | undefined;
+      readonly level: RestrictionLevel | undefined;
+    }
   /** Others came to a room that we are in, or left it. */
   | { readonly type: "room"; readonly change: RoomChange }
   | { readonly type: "received"; readonly message: ReceivedMessage }
@@ -265,6 +276,8 @@ export type UndeliveredReason =
   | "legacy-off"
   /** Another key is pinned under this name. */
   | "key-changed"
+  /** We do not want to hear them. */
+  | "blocked-here"
   /** Whoever answered there could not prove the roster's key. */
   | "wrong-key"
   /** The peer does not trust our key: it has another one pinned under our name. */
@@ -278,7 +291,7 @@ export type UndeliveredReason =
 
 /**
  * Why a message waits. "offline": for its peer to come online; "key-changed", "not-trusted-there": until a key is
- * accepted, here or there; "left": we leave, and the next program of the user goes on; others: the last attempt failed.
+ * accepted, here or there; "blocked-here": until it is not any more; "left": we leave, and the next program of the user goes on; others: the last attempt failed.
  */
 export type WaitingReason = UndeliveredReason;
 

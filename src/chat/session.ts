@@ -5,6 +5,7 @@ import type { Nickname } from "../wire/nickname.ts";
 import type { Transfer, TransferAction } from "./files/transfer.ts";
 import type { ChatNotice, ChatSnapshot } from "./notices.ts";
 import type { PinSubject, Pins } from "./pins.ts";
+import type { Restricted, RestrictionLevel } from "./restrictions.ts";
 
 /** What a face is told: by the core, or by the system that it runs on. */
 export type SessionNotice =
@@ -62,6 +63,8 @@ export interface ChatSession {
   accept(subject: PinSubject, fingerprint: Fingerprint): void;
   /** The name is unknown again. */
   forget(subject: PinSubject): void;
+  /** The user does not want to hear those or, with undefined, does again; a notice follows if that is news. */
+  restrict(who: Restricted, level: RestrictionLevel | undefined): void;
   /** Leaves in good order; the notice "ended" follows within a second. */
   leave(): void;
 }

@@ -3,6 +3,7 @@ import { TokenBucket } from "../base/tokens.ts";
 import { FILE_BOUNDS, isOver, type Transfer } from "../chat/files/transfer.ts";
 import type { ChatSnapshot, Peer } from "../chat/notices.ts";
 import { type Pin, Pins } from "../chat/pins.ts";
+import { type Restriction, Restrictions } from "../chat/restrictions.ts";
 import { inRosterOrder } from "../chat/roster-order.ts";
 import type { HolderReport, SessionNotice } from "../chat/session.ts";
 import { CHAT_METHODS, type ChatMethodName, type ChatRequestOf, type ChatResultOf } from "./chat-methods.ts";
@@ -47,7 +48,7 @@ export class PresenceLink {
   #lostAt: Millis | undefined;
   #roster: readonly Peer[] | undefined;
   #pins: Pins = Pins.none;
-  #partialPins: Pin[] = [];
+  #partial: { readonly pins: Pin[]; readonly restrictions: Restriction[] } = { pins: [], restrictions: [] };
   #underWay = 0;
   #endedBy: ConnectionError | undefined;
   #pacing: NodeJS.Timeout | undefined;
@@ -151,10 +152,7 @@ export class PresenceLink {
         this.#roster = undefined;
         return;
       case "pins":
-        if (push.part === "first" || push.part === "all") this.#partialPins = [];
-        this.#partialPins.push(...push.pins);
-        if (push.part === "last" || push.part === "all")
-          this.#pins = Pins.from(this.#partialPins) ?? this.#pins;
+        this.#takePins(push);
         return;
       case "files":
         for (const file of push.files) this.#files.set(file.id, file);
@@ -169,6 +167,14 @@ export class PresenceLink {
     this.#files.set(file.id, file);
     const over = [...this.#files.values()].filter(({ state }) => isOver(state));
     for (const { id } of over.slice(0, -FILE_BOUNDS.overShown)) this.#files.delete(id);
+  }
+
+  #takePins({ pins, restrictions, part }: Extract<Push, { type: "pins" }>): void {
+    if (part === "first" || part === "all") this.#partial = { pins: [], restrictions: [] };
+    this.#partial.pins.push(...pins);
+    this.#partial.restrictions.push(...restrictions);
+    if (part !== "last" && part !== "all") return;
+    this.#pins = Pins.from(this.#partial.pins, Restrictions.from(this.#partial.restrictions)) ?? this.#pins;
   }
 
   #closed(why: ConnectionError): void {

@@ -21,10 +21,12 @@ import {
   parseHolder,
   parseMarkReadRequest,
   parseRenameRequest,
+  parseRestrictRequest,
   parseRoomRequest,
   parseSendRequest,
   parseStatusRequest,
   parseTypingRequest,
+  type RestrictRequest,
   type SendRequest,
   type StatusRequest,
 } from "./chat-reports.ts";
@@ -41,7 +43,16 @@ export interface Holder {
   /** Throws ControlError unless the program has attached. */
   readonly session: Pick<
     ChatSession,
-    "rename" | "setStatus" | "join" | "part" | "markRead" | "typing" | "accept" | "forget" | "changeFile"
+    | "rename"
+    | "setStatus"
+    | "join"
+    | "part"
+    | "markRead"
+    | "typing"
+    | "accept"
+    | "forget"
+    | "restrict"
+    | "changeFile"
   >;
   send(request: SendRequest): void;
   sendFile(request: SendFileRequest): void;
@@ -83,6 +94,10 @@ export const CHAT_METHODS = {
     return null;
   }),
   rename: method(parseRenameRequest, boolean, ({ session }, { nickname }) => session.rename(nickname)),
+  restrict: method(parseRestrictRequest, nothingBack, ({ session }, { who, level }: RestrictRequest) => {
+    session.restrict(who, level);
+    return null;
+  }),
   send: method(parseSendRequest, nothingBack, (holder, request: SendRequest) => {
     holder.send(request);
     return null;

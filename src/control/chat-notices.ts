@@ -27,7 +27,9 @@ import {
   millis,
   name,
   nickname,
+  pinName,
   port,
+  restrictionLevel,
   roomName,
   sentence,
   trust,
@@ -85,6 +87,7 @@ const why = wordOf<UndeliveredReason>({
   offline: true,
   "legacy-off": true,
   "key-changed": true,
+  "blocked-here": true,
   "wrong-key": true,
   "not-trusted-there": true,
   "not-known-there": true,
@@ -186,6 +189,11 @@ const NOTICES: { readonly [Name in Type]: Parse<Fields<Name>> } = {
     pinned: fingerprint,
     offered: optional(fingerprint),
     proved: boolean,
+  }),
+  restricted: shape<Fields<"restricted">>({
+    name: pinName,
+    fingerprint: optional(fingerprint),
+    level: optional(restrictionLevel),
   }),
   room: shape<Fields<"room">>({
     change: shape<RoomChange>({

@@ -4,6 +4,7 @@ import type { Fingerprint } from "../base/fingerprint.ts";
 import type { Transfer } from "../chat/files/transfer.ts";
 import type { ChatSnapshot, Peer } from "../chat/notices.ts";
 import type { Pin, PinSubject } from "../chat/pins.ts";
+import type { Restricted, Restriction, RestrictionLevel } from "../chat/restrictions.ts";
 import type { HolderReport, SessionNotice } from "../chat/session.ts";
 import type { NamedRegistry, PresenceSettings, WhenTaken } from "../chat/settings.ts";
 import type { MessageId, OfflineReason, PresenceState, RoomName, StatusText } from "../wire/mp2-values.ts";
@@ -18,8 +19,10 @@ import {
   millis,
   name,
   nickname,
+  pinName,
   pinSubject,
   port,
+  restrictionLevel,
   roomName,
   roomNames,
   statusText,
@@ -50,7 +53,12 @@ export type Push =
   /** Changes of the roster; at first all of it, in pieces. */
   | { readonly type: "peers"; readonly put: readonly Peer[]; readonly removed: readonly string[] }
   /** All trusted keys in pieces; they count with the last piece. */
-  | { readonly type: "pins"; readonly pins: readonly Pin[]; readonly part: "first" | "more" | "last" | "all" }
+  | {
+      readonly type: "pins";
+      readonly pins: readonly Pin[];
+      readonly restrictions: readonly Restriction[];
+      readonly part: "first" | "more" | "last" | "all";
+    }
   /** Files that there are when a program attaches; notices tell of all that follows. */
   | { readonly type: "files"; readonly files: readonly Transfer[] }
   | { readonly type: "notice"; readonly notice: SessionNotice };
@@ -85,6 +93,11 @@ export interface AcceptRequest {
   readonly fingerprint: Fingerprint;
 }
 
+export interface RestrictRequest {
+  readonly who: Restricted;
+  readonly level: RestrictionLevel | undefined;
+}
+
 /** In one piece: far below the largest frame, whatever is in it. */
 export const PEERS_IN_A_PIECE = 200;
 export const PINS_IN_A_PIECE = 200;
@@ -114,6 +127,7 @@ const parsePeer = shape<Peer>({
   rooms: roomNames,
   kind: wordOf<Peer["kind"]>({ mp2: true, "mp1-own": true, "mp1-original": true, mp1: true }),
   trust,
+  restriction: optional(restrictionLevel),
 });
 
 const parsePin: Parse<Pin> = (value, where) => ({
@@ -126,6 +140,13 @@ const parsePin: Parse<Pin> = (value, where) => ({
       NonNullable<Pin["refused"]>
     >,
   })(value, where),
+});
+
+const parseRestriction = shape<Restriction>({
+  name: pinName,
+  fingerprint: optional(fingerprint),
+  level: restrictionLevel,
+  since: unixMillis,
 });
 
 const parseState = shape<StateReport>({
@@ -145,6 +166,7 @@ const PUSHES: { readonly [Type in Push["type"]]: Parse<Omit<Extract<Push, { type
   }),
   pins: shape<Omit<Extract<Push, { type: "pins" }>, "type">>({
     pins: list(PINS_IN_A_PIECE, parsePin),
+    restrictions: list(PINS_IN_A_PIECE, parseRestriction),
     part: oneOf(["first", "more", "last", "all"]),
   }),
   files: shape<{ files: readonly Transfer[] }>({ files: list(FILES_IN_A_PIECE, transfer) }),
@@ -202,4 +224,8 @@ export const parseTypingRequest = shape<{ readonly to: string; readonly active: 
 export const parseRenameRequest = shape<{ readonly nickname: Nickname }>({ nickname });
 export const parseRoomRequest = shape<{ readonly room: RoomName }>({ room: roomName });
 export const parseAcceptRequest = shape<AcceptRequest>({ subject: pinSubject, fingerprint });
+export const parseRestrictRequest = shape<RestrictRequest>({
+  who: shape<Restricted>({ name: pinName, fingerprint: optional(fingerprint) }),
+  level: optional(restrictionLevel),
+});
 export const parseForgetRequest = shape<{ readonly subject: PinSubject }>({ subject: pinSubject });

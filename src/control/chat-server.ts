@@ -238,14 +238,13 @@ function push(client: ServedClient, told: Push): void {
 
 function tellPins(client: ServedClient, pins: Pins): void {
   const all = pieces(pins.list(), PINS_IN_A_PIECE);
-  if (all.length <= 1) push(client, { type: "pins", pins: all[0] ?? [], part: "all" });
-  else
-    for (const [index, piece] of all.entries())
-      push(client, {
-        type: "pins",
-        pins: piece,
-        part: index === 0 ? "first" : index === all.length - 1 ? "last" : "more",
-      });
+  const restrictions = pieces(pins.restrictions.list(), PINS_IN_A_PIECE);
+  const count = Math.max(1, all.length, restrictions.length);
+  for (let index = 0; index < count; index += 1) {
+    const piece = { pins: all[index] ?? [], restrictions: restrictions[index] ?? [] };
+    const part = count === 1 ? "all" : index === 0 ? "first" : index === count - 1 ? "last" : "more";
+    push(client, { type: "pins", ...piece, part });
+  }
 }
 
 function pieces<Item>(items: readonly Item[], size: number): readonly (readonly Item[])[] {

@@ -27,6 +27,9 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   unban: async () => (await import("./commands/unban.ts")).addUnban,
   bans: async () => (await import("./commands/bans.ts")).addBans,
   forget: async () => (await import("./commands/forget.ts")).addForget,
+  metrics: async () => (await import("./commands/metrics.ts")).addMetrics,
+  export: async () => (await import("./commands/export.ts")).addExport,
+  import: async () => (await import("./commands/import.ts")).addImport,
   "log-level": async () => (await import("./commands/log-level.ts")).addLogLevel,
   version: async () => (await import("./commands/version.ts")).addVersion,
 };

@@ -7,6 +7,7 @@ import type { IncomingStream } from "../chat/files/requests.ts";
 import type { Transfer, TransferAction } from "../chat/files/transfer.ts";
 import type { ChatSnapshot } from "../chat/notices.ts";
 import type { PinSubject, Pins } from "../chat/pins.ts";
+import type { Restricted, RestrictionLevel } from "../chat/restrictions.ts";
 import type { ChatSession, SendOptions, SessionNotice } from "../chat/session.ts";
 import type { ChatSettings } from "../chat/settings.ts";
 import type { SctpEndpoint } from "../sctp/api.ts";
@@ -189,6 +190,10 @@ export class ChatShell implements ChatSession {
 
   forget(subject: PinSubject): void {
     this.#run((client, now) => client.forget(now, subject));
+  }
+
+  restrict(who: Restricted, level: RestrictionLevel | undefined): void {
+    this.#run((client, now) => client.restrict(now, who, level));
   }
 
   leave(): void {

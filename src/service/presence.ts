@@ -4,6 +4,7 @@ import type { Fingerprint } from "../base/fingerprint.ts";
 import type { Transfer, TransferAction } from "../chat/files/transfer.ts";
 import type { ChatSnapshot, ReceivedMessage } from "../chat/notices.ts";
 import type { PinSubject, Pins } from "../chat/pins.ts";
+import type { Restricted, RestrictionLevel } from "../chat/restrictions.ts";
 import type { SendOptions, SessionNotice } from "../chat/session.ts";
 import type { PresenceSettings } from "../chat/settings.ts";
 import type { ChatMethodName, ChatRequestOf } from "../control/chat-methods.ts";
@@ -253,6 +254,11 @@ export class Presence implements HeldSession {
   forget(subject: PinSubject): void {
     if (this.#place.type === "holding") this.#place.shell.forget(subject);
     else void this.#ask("forget", { subject });
+  }
+
+  restrict(who: Restricted, level: RestrictionLevel | undefined): void {
+    if (this.#place.type === "holding") this.#place.shell.restrict(who, level);
+    else void this.#ask("restrict", { who, level });
   }
 
   /** What a person has to know of this program's surroundings. */

@@ -23,6 +23,7 @@ export function salvageArchive(damaged: string, draft: string): number {
   try {
     target.exec("BEGIN IMMEDIATE");
     copyIds(source, target);
+    copyRooms(source, target);
     copyTransfers(source, target);
     const count = copyMessages(source, target);
     target.exec("COMMIT");
@@ -46,6 +47,17 @@ function copyIds(source: DatabaseSync, target: DatabaseSync): void {
   const add = target.prepare("INSERT OR IGNORE INTO known (sender, id, at) VALUES (:sender, :id, :at)");
   for (const { sender = null, id = null, at = null } of rows(source, "sender, id, at", "known", "sender"))
     attempt(() => add.run({ sender, id, at }));
+}
+
+function copyRooms(source: DatabaseSync, target: DatabaseSync): void {
+  const join = target.prepare("INSERT OR IGNORE INTO room (name) VALUES (:name)");
+  for (const { name = null } of rows(source, "name", "room", "name")) attempt(() => join.run({ name }));
+  const add = target.prepare(
+    `INSERT OR IGNORE INTO part (message_id, fingerprint, nickname, reached)
+     VALUES (:message_id, :fingerprint, :nickname, :reached)`,
+  );
+  for (const row of rows(source, "message_id, fingerprint, nickname, reached", "part", "message_id"))
+    attempt(() => add.run({ ...row }));
 }
 
 /** None in an archive of the first version. */

@@ -65,10 +65,24 @@ const VERSION_1 = `
   END;`;
 
 /**
+ * `room` has the rooms that we are in. `part` has the members of each message in a room that has not reached all of them,
+ * and whether it reached that one.
+ */
+const VERSION_2 = `
+  CREATE TABLE room (name TEXT NOT NULL PRIMARY KEY) STRICT, WITHOUT ROWID;
+  CREATE TABLE part (
+    message_id BLOB NOT NULL,
+    fingerprint BLOB NOT NULL,
+    nickname TEXT NOT NULL,
+    reached INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (message_id, fingerprint)
+  ) STRICT, WITHOUT ROWID;`;
+
+/**
  * Files, `direction` as above. What is over stays, so that what comes again is known. `path`, `stamp`: see
  * `TransferRecord`.
  */
-const VERSION_2 = `
+const VERSION_3 = `
   CREATE TABLE transfer (
     id BLOB PRIMARY KEY,
     direction INTEGER NOT NULL,
@@ -84,7 +98,10 @@ const VERSION_2 = `
   ) STRICT, WITHOUT ROWID;`;
 
 /** "mp2c". What was released is never edited: append. */
-export const ARCHIVE_SCHEMA: Schema = { applicationId: 0x6d703263, migrations: [VERSION_1, VERSION_2] };
+export const ARCHIVE_SCHEMA: Schema = {
+  applicationId: 0x6d703263,
+  migrations: [VERSION_1, VERSION_2, VERSION_3],
+};
 
 /**
  * Locking as it comes: other programs of the user read, and `history forget` writes, while the holder of the presence is

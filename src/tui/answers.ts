@@ -7,11 +7,12 @@ import { parseStatusText, type RoomName } from "../wire/mp2-values.ts";
 import { foldNickname, parseNickname } from "../wire/nickname.ts";
 import { FileAnswers, type FilesSession } from "./file-answers.ts";
 import { bad, type Line, messageText, nameText, plain, quiet } from "./lines.ts";
+import { liftChange, restrictChange } from "./restriction-changes.ts";
 import { timeOfDayAt } from "./time.ts";
 import { acceptKey, forgetKey, type TrustChange } from "./trust-changes.ts";
 import { MARKS_HELP, peerKeyLines, rosterLines, verifyLines } from "./wording-peers.ts";
 import { joinedLines, roomsLines, roomText } from "./wording-rooms.ts";
-import { pinLines, pinName } from "./wording-trust.ts";
+import { pinLines, pinName, restrictionLine } from "./wording-trust.ts";
 
 /** The commands that every face carries out alike, and answers in lines. */
 export type AnsweredCommand = Exclude<
@@ -22,7 +23,16 @@ export type AnsweredCommand = Exclude<
 /** What of the session they need. */
 export type AnswersSession = Pick<
   ChatSession,
-  "snapshot" | "pins" | "fingerprint" | "rename" | "setStatus" | "join" | "part" | "accept" | "forget"
+  | "snapshot"
+  | "pins"
+  | "fingerprint"
+  | "rename"
+  | "setStatus"
+  | "join"
+  | "part"
+  | "accept"
+  | "forget"
+  | "restrict"
 > &
   FilesSession;
 
@@ -65,6 +75,11 @@ export class Answers {
       case "files":
       case "file":
         return this.files.to(command, partner);
+      case "restrict":
+      case "lift":
+        return this.#restrict(command);
+      case "restrictions":
+        return this.#restrictions();
       case "wrong":
         return [bad(messageText(command.text))];
       case "nothing":
@@ -140,6 +155,25 @@ export class Answers {
     if (!change.ok) return [bad(change.text)];
     this.#session.forget(change.subject);
     return [quiet(`forgotten: ${pinName(change.subject)}; the next key is taken as the first`)];
+  }
+
+  /** What has become of it is a notice, for all programs of the user. */
+  #restrict({ type, level, name }: Extract<Command, { type: "restrict" | "lift" }>): readonly Line[] {
+    const { pins } = this.#session;
+    const listed = this.#listed(name);
+    const change =
+      type === "lift"
+        ? liftChange(pins, { name, level }, listed)
+        : restrictChange(pins, listed?.nickname ?? name, listed);
+    if (!change.ok) return [bad(messageText(change.text))];
+    const isNews = type === "lift" || change.all.some((who) => pins.restrictions.of(who) !== level);
+    for (const who of change.all) this.#session.restrict(who, type === "lift" ? undefined : level);
+    return isNews ? [] : [quiet(`${nameText(name)} is ${level} already`)];
+  }
+
+  #restrictions(): readonly Line[] {
+    const lines = this.#session.pins.restrictions.list().map(restrictionLine);
+    return lines.length === 0 ? [quiet("nobody is ignored or blocked")] : lines;
   }
 
   #verify(name: string): readonly Line[] {

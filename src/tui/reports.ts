@@ -30,7 +30,19 @@ export function listReport({ registry, nickname, away, status, roster }: ChatSna
 }
 
 function clientReport(peer: Peer): object {
-  const { nickname, address, port, online, state, reason, lastSeen, status, fingerprint, trust } = peer;
+  const {
+    nickname,
+    address,
+    port,
+    online,
+    state,
+    reason,
+    lastSeen,
+    status,
+    fingerprint,
+    trust,
+    restriction,
+  } = peer;
   return {
     nickname,
     address,
@@ -40,6 +52,7 @@ function clientReport(peer: Peer): object {
     protocol: peer.kind === "mp2" ? "mp2" : "mp1",
     fingerprint: fingerprint ?? null,
     trust,
+    restriction: restriction ?? null,
     state,
     reason: reason ?? null,
     status: status ?? null,

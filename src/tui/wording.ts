@@ -7,6 +7,7 @@ import { alarm, bad, good, type Line, nameText, quiet } from "./lines.ts";
 import { undeliveredText, waitingText } from "./wording-delivery.ts";
 import { peerChangedLines } from "./wording-peers.ts";
 import { postedLines, roomLines, unpostedLines } from "./wording-rooms.ts";
+import { restrictedText } from "./wording-trust.ts";
 
 /** What people read, for every face. All of it is safe for a terminal: what came from elsewhere is escaped here. */
 
@@ -47,6 +48,8 @@ export function noticeLines(notice: SessionNotice, context: SearchContext): read
       return unpostedLines(notice);
     case "peer-changed":
       return peerChangedLines(notice);
+    case "restricted":
+      return [quiet(restrictedText(notice, notice.level))];
     case "waiting":
       return [quiet(waitingText(notice))];
     case "undelivered":

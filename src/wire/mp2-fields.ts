@@ -22,6 +22,8 @@ import {
   parseStatusText,
   type Realm,
   type RoomName,
+  RUN_BYTES,
+  type RunId,
   SESSION_BYTES,
   type SessionId,
   type StatusText,
@@ -32,6 +34,7 @@ import { type Nickname, parseNickname } from "./nickname.ts";
 
 export const fingerprint: Codec<Fingerprint> = hexString(FINGERPRINT_BYTES);
 export const epoch: Codec<Epoch> = hexString(EPOCH_BYTES);
+export const run: Codec<RunId> = hexString(RUN_BYTES);
 export const messageId: Codec<MessageId> = hexString(MESSAGE_ID_BYTES);
 export const session: Codec<SessionId> = hexString(SESSION_BYTES);
 export const nonce: Codec<Nonce> = byteString(NONCE_BYTES, NONCE_BYTES);

@@ -12,6 +12,7 @@ export const MESSAGE_TYPES = {
   blocked: 4,
   beacon: 5,
   bye: 6,
+  resumed: 7,
 
   challenge: 16,
   register: 17,

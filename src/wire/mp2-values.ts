@@ -26,6 +26,9 @@ export type SessionId = string & { readonly __sessionId: unique symbol };
 /** The lineage of a registry's state: 64 random bits, 16 lower-case hexadecimal digits. Under another, no seq counts. */
 export type Epoch = string & { readonly __epoch: unique symbol };
 
+/** One life of a registry's process: 64 random bits, 16 lower-case hexadecimal digits. Another: its associations are gone. */
+export type RunId = string & { readonly __runId: unique symbol };
+
 /** Roster changes so far in this epoch: a non-negative safe integer. */
 export type Seq = number;
 
@@ -66,6 +69,7 @@ export type OfflineReason = "left" | "lost" | "superseded" | "kicked" | "registr
 export const FINGERPRINT_BYTES = 32;
 export const SESSION_BYTES = 16;
 export const EPOCH_BYTES = 8;
+export const RUN_BYTES = 8;
 export const NONCE_BYTES = 16;
 export const MESSAGE_ID_BYTES = 16;
 export const MAX_REALM_CHARACTERS = 64;

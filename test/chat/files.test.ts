@@ -240,6 +240,36 @@ test("taken without a question: of verified keys; of known ones only after one w
   assert.equal(known.state(OLA, second), "done");
 });
 
+test("whoever is blocked gets nothing more and brings nothing more; whoever is ignored offers unheard", () => {
+  const net = new FileNet([ADAM, OLA]);
+  const [ours, theirs] = [net.send(OLA, ADAM, "/a", 500_000), net.send(ADAM, OLA, "/b", 500_000)];
+  net.pass(300);
+  net.change(ADAM, ours, "accept");
+  net.change(OLA, theirs, "accept");
+  net.pass(300);
+  assert.deepEqual([net.state(OLA, ours), net.state(OLA, theirs)], ["running", "running"]);
+  const { client } = net.node(OLA);
+  const who = { name: "adam" as never, fingerprint: ADAM.key };
+  client.restrict(net.now, who, "blocked");
+  net.pass(300);
+  assert.deepEqual(
+    [net.state(OLA, ours), net.state(OLA, theirs)],
+    ["cancelled cancelled", "cancelled cancelled"],
+  );
+  assert.equal(net.disk(OLA).parts.size, 0);
+  const late = net.send(OLA, ADAM, "/c");
+  assert.equal(net.state(OLA, late), "failed blocked-here");
+  client.restrict(net.now, who, undefined);
+  client.restrict(net.now, who, "ignored");
+  const unheard = net.send(ADAM, OLA, "/d");
+  net.pass(60_000);
+  assert.equal(net.state(OLA, unheard), undefined);
+  client.restrict(net.now, who, undefined);
+  for (const wire of net.open) net.cut(wire);
+  net.pass(60_000);
+  assert.equal(net.state(OLA, unheard), "offered");
+});
+
 // Hostile peers
 
 function idOf(index: number): TransferId {

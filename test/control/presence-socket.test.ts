@@ -47,6 +47,7 @@ function peer(nickname: string, change: Partial<Peer> = {}): Peer {
     rooms: [],
     kind: "mp2",
     trust: "pinned",
+    restriction: undefined,
     ...change,
   };
 }
@@ -79,6 +80,7 @@ class FakeSession implements HeldSession {
   markRead = (...rest: unknown[]) => this.#called(["markRead", ...rest], undefined);
   typing = (...rest: unknown[]) => this.#called(["typing", ...rest], undefined);
   accept = (...rest: unknown[]) => this.#called(["accept", ...rest], undefined);
+  restrict = (...rest: unknown[]) => this.#called(["restrict", ...rest], undefined);
   forget = (...rest: unknown[]) => this.#called(["forget", ...rest], undefined);
   leave = () => {};
   files: readonly Transfer[] = [];
@@ -176,6 +178,9 @@ test("every method reaches the session as it was meant", async (context) => {
   await link.request("forget", { subject });
   await link.request("send-file", { id: ID, to: "ola", path: "/tmp/a b" });
   await link.request("change-file", { id: ID, action: "accept" });
+  const who = { name: "eve", fingerprint: OWN };
+  await link.request("restrict", { who, level: "blocked" });
+  await link.request("restrict", { who, level: undefined });
   assert.deepEqual(session.calls, [
     ["send", "ola", "hi\f\u0000", { waitMillis: 5, reply: ID }, ID],
     ["rename", "bob"],
@@ -188,6 +193,8 @@ test("every method reaches the session as it was meant", async (context) => {
     ["forget", subject],
     ["sendFile", "ola", "/tmp/a b", ID],
     ["changeFile", ID, "accept"],
+    ["restrict", who, "blocked"],
+    ["restrict", who, undefined],
   ]);
   await link.request("quit", undefined);
   assert.equal(quits.length, 1);
@@ -243,11 +250,18 @@ test("a roster of 10,000 and thousands of pins cross in pieces", async (context)
   const { attach, session } = await rig(context);
   const roster = Array.from({ length: 10_000 }, (_, index) => peer(`p${String(index).padStart(5, "0")}`));
   session.snapshot = { ...session.snapshot, roster };
+  const shunned = Array.from({ length: 1_000 }, (_, index) => ({
+    name: `s${index}`,
+    fingerprint: undefined,
+  }));
   const pins = Array.from({ length: 4_000 }, (_, index) => ({ kind: "peer" as const, name: `p${index}` }));
-  session.pins = pins.reduce((all, subject) => all.meet(subject, OWN, 1), Pins.none);
+  const met = pins.reduce((all, subject) => all.meet(subject, OWN, 1), Pins.none);
+  session.pins = shunned.reduce((all, who) => all.restrict(who, "ignored", 1), met);
   const link = await attach();
   assert.equal(link.snapshot.roster.length, 10_000);
   assert.deepEqual(link.pins.list(), session.pins.list());
+  const namesOf = (all: Pins): readonly string[] => all.restrictions.list().map(({ name }) => name);
+  assert.deepEqual(namesOf(link.pins), namesOf(session.pins));
 });
 
 test("another version is refused with what to do; status and quit work all the same", async (context) => {

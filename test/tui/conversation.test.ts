@@ -79,6 +79,8 @@ function scene(roster: readonly Peer[], pins = Pins.none) {
       return "f".repeat(32) as MessageId;
     },
     changeFile: (id: MessageId, action: string) => void asked.push(`${action} ${id}`),
+    restrict: ({ name, fingerprint }, level) =>
+      void asked.push(`restrict ${name} ${fingerprint?.slice(0, 4)} ${level}`),
     forget: ({ kind, name }) => void asked.push(`forget ${kind} ${name}`),
   };
   const clock = { now: () => 0, wall: () => AT };
@@ -149,6 +151,29 @@ test("/trust accept takes the key that the roster shows, with or without its dig
   assert.match(enter("/trust accept nobody"), /no key of nobody has been seen/);
   const accept = `accept peer ola ${fingerprintText(NEW)}`;
   assert.deepEqual(asked, [accept, accept, "forget peer ola"]);
+});
+
+test("/ignore and /block take the key that the roster shows, else the one that is known, else the name", () => {
+  const pins = Pins.none
+    .meet({ kind: "peer", name: "tom" }, OLD, AT)
+    .restrict({ name: "Eve", fingerprint: NEW }, "blocked", AT);
+  const { enter, asked } = scene(
+    [peer("Ola", { fingerprint: NEW }), peer("eva", { fingerprint: NEW })],
+    pins,
+  );
+  assert.equal(enter("/ignore ola"), "");
+  assert.equal(enter("/block tom"), "");
+  assert.equal(enter("/ignore kari"), "");
+  assert.match(enter("/unignore eva"), /^eva is not ignored/);
+  assert.equal(enter("/unblock eva"), "", "by the key, which had another name then");
+  assert.match(enter("/ignore"), /^Eve +blocked since 20\d\d-\d\d-\d\d {2}\d{5} /);
+  assert.match(enter("/unblock"), /^usage: \/unblock NAME/);
+  assert.deepEqual(asked, [
+    `restrict Ola ${NEW.slice(0, 4)} ignored`,
+    `restrict tom ${OLD.slice(0, 4)} blocked`,
+    "restrict kari undefined ignored",
+    `restrict Eve ${NEW.slice(0, 4)} undefined`,
+  ]);
 });
 
 test("/fingerprint shows our digits, a peer's, and that an mp1 peer has none", () => {

@@ -37,6 +37,7 @@ export function peer(name: string, more: Partial<Peer> = {}): Peer {
     fingerprint: THEIRS,
     kind: "mp2",
     trust: "pinned",
+    restriction: undefined,
     ...more,
   };
 }
@@ -171,6 +172,7 @@ export class ScreenScene {
       markRead: (from, ids) => void scene.asked.push(`read ${from} ${ids.length}`),
       typing: (to, active) => void scene.asked.push(`${active ? "writing" : "stopped"} ${to}`),
       accept: ({ name }) => void scene.asked.push(`accept ${name}`),
+      restrict: ({ name }, level) => void scene.asked.push(`restrict ${name} ${level}`),
       forget: ({ name }) => void scene.asked.push(`forget ${name}`),
       leave: () => void scene.asked.push("leave"),
     };

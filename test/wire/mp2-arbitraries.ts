@@ -24,6 +24,7 @@ import {
   parseStatusText,
   type Realm,
   type RoomName,
+  type RunId,
   type SessionId,
   type StatusText,
   sortedRooms,
@@ -74,6 +75,7 @@ const address: Arbitrary<Address> = fc
 
 const fingerprint = hex<Fingerprint>(32);
 const epoch = hex<Epoch>(8);
+const run = hex<RunId>(8);
 const messageId = hex<MessageId>(16);
 const session = hex<SessionId>(16);
 const nonce = bytes(16) as Arbitrary<Nonce>;
@@ -131,7 +133,16 @@ const change: Arbitrary<Change> = fc.oneof(
 
 const hello = shape({ type: is("hello"), nonce });
 const cookieMessage = shape({ type: is("cookie"), nonce, fingerprint, cookie });
-export const join = shape({ type: is("join"), nonce, fingerprint, cookie });
+const opaque = fc.uint8Array({ minLength: 16, maxLength: 192 });
+const resume = shape({ ticket: opaque, share: bytes(32), mac: bytes(32) });
+export const join = shape({ type: is("join"), nonce, fingerprint, cookie }, { resume });
+const resumed = shape({
+  type: is("resumed"),
+  cookie,
+  share: bytes(32),
+  facts: fc.uint8Array({ minLength: 1, maxLength: 128 }),
+  mac: bytes(32),
+});
 const blocked = shape({
   type: is("blocked"),
   cookie,
@@ -140,7 +151,7 @@ const blocked = shape({
 });
 
 export const announcement: Arbitrary<Announcement> = fc.oneof(
-  shape({ type: is("beacon"), epoch, seq, sent: time, realm }),
+  shape({ type: is("beacon"), epoch, seq, sent: time, realm }, { run }),
   shape(
     { type: is("bye"), epoch, seq, sent: time, reason: fc.constantFrom("restart", "stop", "other") },
     { backIn: millis },
@@ -164,7 +175,7 @@ const registered = shape(
     heartbeat: fc.integer({ min: 100, max: 3_600_000 }),
     lostAfter: fc.integer({ min: 100, max: 3_600_000 }),
   },
-  { encapsulationPort: port },
+  { encapsulationPort: port, run },
 );
 const refused = shape(
   {
@@ -203,7 +214,8 @@ const pages = shape({ type: is("pages"), epoch, seq, from: fc.nat(65_535) });
 const roster = shape({ type: is("roster") });
 
 const attach = shape({ type: is("attach"), session, epoch, seq });
-const attached = shape({ type: is("attached"), epoch, seq, time });
+const ticket = shape({ bytes: opaque, life: millis });
+const attached = shape({ type: is("attached"), epoch, seq, time }, { ticket });
 const statusMessage = shape({ type: is("status"), away: fc.boolean() }, { status, rooms });
 const leave = shape({ type: is("leave") });
 const ended = shape(
@@ -265,7 +277,11 @@ export interface FamilyUnderTest {
 
 export const FAMILIES: readonly FamilyUnderTest[] = [
   { name: "discovery, to the registry", family: DISCOVERY_TO_REGISTRY, messages: [hello, join] },
-  { name: "discovery, to the client", family: DISCOVERY_TO_CLIENT, messages: [cookieMessage, blocked] },
+  {
+    name: "discovery, to the client",
+    family: DISCOVERY_TO_CLIENT,
+    messages: [cookieMessage, blocked, resumed],
+  },
   { name: "registration, to the registry", family: REGISTRATION_TO_REGISTRY, messages: [register] },
   {
     name: "registration, to the client",

@@ -23,10 +23,14 @@ export interface Session {
   /** The client's port P, which is that of its SCTP as well. */
   readonly port: number;
   readonly seals: Seals;
+  /** What its ticket holds, by which it goes on. */
+  readonly secret: Uint8Array;
   /** Its entry in the roster; another when its address changes. */
   key: EntryKey;
   address: string;
   state: SessionState;
+  /** What a join with that cookie is answered until it is attached. */
+  answer?: { readonly cookie: Uint8Array; readonly bytes: Uint8Array } | undefined;
 }
 
 /** An association of an mp2 client. Without session: what is left of one that ended, nobody listens to it. */

@@ -26,7 +26,7 @@ import {
 } from "./transfer.ts";
 
 /** New offers of one peer: a folder of files at once, then what a person could look at. */
-const OFFER_RATE: Rate = { perSecond: 0.2, burst: 40 };
+const OFFER_RATE: Rate = { perSecond: 0.5, burst: 40 };
 
 export interface FilesSettings {
   /** Whose files are taken without a question, and up to which size in bytes. */
@@ -243,7 +243,11 @@ export class Files {
     const isFull = asking >= FILE_BOUNDS.offersPerPeer || open >= FILE_BOUNDS.open;
     const peer = this.#options.peers.holderOf(from);
     // An id is 16 random bytes: one that is another file's is no accident.
-    if (isFull || peer === undefined || this.#isKnown(id) || !this.#offers.take(from, now)) {
+    if (this.#isKnown(id)) {
+      this.#options.say(from, { type: "fileRefuse", id, reason: "other" });
+      return;
+    }
+    if (isFull || peer === undefined || !this.#offers.take(from, now)) {
       this.#options.say(from, { type: "fileRefuse", id, reason: "busy" });
       return;
     }

@@ -1,19 +1,23 @@
 import { userInfo } from "node:os";
 import { escapeText } from "../base/text.ts";
+import { type AlertChoice, DEFAULT_ALERTS } from "../chat/alerts.ts";
 import type { ArchiveReader } from "../chat/archive.ts";
 import { EXIT } from "../chat/exit-codes.ts";
+import type { AcceptFiles } from "../chat/files/transfer.ts";
 import type { PresenceSettings, WhenTaken } from "../chat/settings.ts";
 import { makeArchivePlace } from "../io/archive-path.ts";
 import type { RegistryPlace } from "../io/chat-hello.ts";
 import { ChatShell } from "../io/chat-shell.ts";
 import { systemClock } from "../io/clock.ts";
+import { DesktopNotifier } from "../io/desktop-notifier.ts";
+import { downloadsPath } from "../io/downloads-path.ts";
 import type { Identity } from "../io/identity.ts";
 import { usableLinks } from "../io/interfaces.ts";
 import { MessageHook } from "../io/message-hook.ts";
 import { dataDirectory, Profile } from "../io/profile.ts";
 import { systemRandom } from "../io/random.ts";
 import { createSctpEndpoint, WATCHED_SCTP_SETTINGS } from "../sctp/index.ts";
-import { type NamedHost, retentionMillis } from "../service/chat-configuration.ts";
+import { autoAwayMillis, type NamedHost, retentionMillis, sizeBytes } from "../service/chat-configuration.ts";
 import { Presence } from "../service/presence.ts";
 import type { HeldShell } from "../service/presence-place.ts";
 import { openArchive, openArchiveReader } from "../store/sqlite-archive.ts";
@@ -24,6 +28,9 @@ import { messageReport } from "../tui/reports.ts";
 import type { ScriptContext } from "../tui/scripts.ts";
 import type { SearchContext } from "../tui/wording.ts";
 import { foldNickname, type Nickname, parseNickname } from "../wire/nickname.ts";
+
+/** Without a setting: who has pressed no key for so long does not see what comes. */
+const AUTO_AWAY = "10m";
 
 /** The options of multiproto-chat that all its commands share. */
 export interface ChatOptions {
@@ -39,12 +46,23 @@ export interface ChatOptions {
   readonly onMessage?: readonly string[];
   /** From the configuration: what was said is kept so long, as "90d". */
   readonly retention?: string;
+  /** From the configuration: where files go, whose are taken without a question, and up to which size, as "500M". */
+  readonly downloads?: string;
+  readonly acceptFiles?: AcceptFiles;
+  readonly acceptFilesUpTo?: string;
+  /** From the configuration: "10m", "never". */
+  readonly autoAway?: string;
+  readonly bell?: boolean;
+  readonly notify?: AlertChoice;
   readonly background?: boolean;
   /** The line interface, in a terminal too. */
   readonly plain?: boolean;
   /** Of this program. */
   readonly version: string;
 }
+
+/** A film, and no disk image: what comes unasked must not fill a disk. */
+const DEFAULT_ACCEPT_SIZE = "1G";
 
 /** What of the options the user typed, and so means. */
 export type Typed = (option: keyof ChatOptions) => boolean;
@@ -107,6 +125,10 @@ async function withPresence(
   const wanted = settingsOf(options, taken);
   const { onMessage: command } = options;
   const hook = command && new MessageHook({ command, onTrouble: (text) => presence.trouble(text) });
+  const desktop = new DesktopNotifier({
+    ...{ clock: systemClock, environment: process.env },
+    onTrouble: (text) => presence.trouble(text),
+  });
   const presence: Presence = await Presence.open({
     ...openProfile(options),
     settings: wanted,
@@ -114,6 +136,8 @@ async function withPresence(
     clock: systemClock,
     random: systemRandom,
     openShell: (...held) => openShell(options, ...held),
+    onAlert: ({ from, room, text }) =>
+      desktop.notify(room === undefined ? from : `${from} in #${room}`, text),
     onMessage: (message) => hook?.run(`${jsonLine(messageReport(message, systemClock.wall()))}\n`),
   });
   try {
@@ -140,7 +164,8 @@ function archiveReader({ dataDir, profile }: ChatOptions): ArchiveReader | undef
 }
 
 function settingsOf(options: ChatOptions, taken: WhenTaken): PresenceSettings {
-  const { nick, registry = [], port, encapsulationPort, legacy } = options;
+  const { nick, registry = [], port, encapsulationPort, legacy, autoAway = AUTO_AWAY } = options;
+  const { bell = DEFAULT_ALERTS.bell, notify = DEFAULT_ALERTS.notify } = options;
   return {
     nickname: nick ?? loginName(),
     whenTaken: taken,
@@ -149,6 +174,8 @@ function settingsOf(options: ChatOptions, taken: WhenTaken): PresenceSettings {
     interfaces: options.interface === undefined ? [] : [options.interface],
     port,
     encapsulationPort,
+    autoAwayMillis: autoAwayMillis(autoAway),
+    alerts: { bell, notify },
   };
 }
 
@@ -174,12 +201,13 @@ function differenceOf(
 }
 
 async function openShell(
-  { dataDir, profile: name, retention = "" }: ChatOptions,
+  { dataDir, profile: name, retention = "", downloads, acceptFiles = "ask", acceptFilesUpTo }: ChatOptions,
   identity: Identity,
   settings: PresenceSettings,
   profile: Profile,
 ): Promise<HeldShell> {
   const { nickname, whenTaken: taken, legacy, registries, interfaces, port, encapsulationPort } = settings;
+  const { autoAwayMillis: idle } = settings;
   const path = makeArchivePlace(process.env, dataDir, name);
   const { archive, troubles } = openArchive({ path, clock: systemClock });
   const kept = retentionMillis(retention);
@@ -189,6 +217,8 @@ async function openShell(
       settings: {
         ...{ nickname, whenTaken: taken, legacy, hosts: registries.map(({ typed }) => typed) },
         ...(kept !== undefined && { retentionMillis: kept }),
+        files: { accept: acceptFiles, acceptBytes: sizeBytes(acceptFilesUpTo ?? DEFAULT_ACCEPT_SIZE) ?? 0 },
+        ...(idle !== undefined && { autoAwayMillis: idle }),
       },
       registry: placeOf(settings),
       interfaces,
@@ -197,6 +227,7 @@ async function openShell(
       identity,
       pins: profile.pins,
       archive,
+      downloads: downloadsPath(process.env, downloads),
       clock: systemClock,
       random: systemRandom,
       createEndpoint,

@@ -1,10 +1,12 @@
 import { type Command, Option } from "commander";
+import type { RestrictionLevel } from "../chat/restrictions.ts";
 import { systemClock } from "../io/clock.ts";
 import {
   runFingerprint,
   runTrustAccept,
   runTrustForget,
   runTrustList,
+  runTrustRestrict,
   type TrustContext,
 } from "../tui/trust.ts";
 import type { Whose } from "../tui/trust-changes.ts";
@@ -50,7 +52,34 @@ export function addTrustCommands(
     .action((name: string, options: WhoseOptions) => {
       ended(runTrustForget(context(options.json), { name, whose: options.kind }));
     });
+  for (const { word, level, lifts, description } of RESTRICTING)
+    trust
+      .command(word)
+      .description(description)
+      .argument("<name>", "nickname")
+      .option("--json", "as JSON")
+      .action((name: string, { json }: { json?: boolean }) =>
+        ended(runTrustRestrict(context(json), { name, level, lifts })),
+      );
 }
+
+const RESTRICTING: readonly {
+  readonly word: string;
+  readonly level: RestrictionLevel;
+  readonly lifts: boolean;
+  readonly description: string;
+}[] = [
+  {
+    ...{ word: "ignore", level: "ignored", lifts: false },
+    description: "hear nothing of NAME: what comes is stored, and not shown, counted or told to hooks",
+  },
+  { ...{ word: "unignore", level: "ignored", lifts: true }, description: "hear NAME again" },
+  {
+    ...{ word: "block", level: "blocked", lifts: false },
+    description: "take nothing from NAME and send nothing there",
+  },
+  { ...{ word: "unblock", level: "blocked", lifts: true }, description: "take what NAME sends again" },
+];
 
 function withWhose(command: Command): Command {
   const kind = new Option("--kind <kind>", "whose NAME is, where both have it").choices(["peer", "registry"]);

@@ -1,7 +1,8 @@
 import type { UnixMillis } from "../base/clock.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
-import type { MessageId } from "../wire/mp2-values.ts";
-import { foldNickname } from "../wire/nickname.ts";
+import type { MessageId, RoomName } from "../wire/mp2-values.ts";
+import { foldNickname, type Nickname } from "../wire/nickname.ts";
+import type { TransferRecord } from "./files/transfer.ts";
 import type { ReceivedMessage, UndeliveredReason } from "./notices.ts";
 
 /**
@@ -45,7 +46,8 @@ export interface ArchivedIncoming extends Archived {
   readonly messageId: MessageId | undefined;
   readonly address: string;
   readonly standing: ReceivedMessage["standing"];
-  readonly state: "unread" | "read";
+  /** "ignored": came while the user did not want to hear its sender. */
+  readonly state: "unread" | "read" | "ignored";
 }
 
 export interface ArchivedOutgoing extends Archived {
@@ -71,19 +73,26 @@ export interface ConversationSummary {
 /** What one call returns at most, whatever `limit` says: so that a face never waits long for it. */
 export const ARCHIVE_LIMITS = { page: 1_000, found: 200, conversations: 1_000 } as const;
 
+export interface PageRange {
+  readonly before?: number;
+  readonly after?: number;
+  readonly limit: number;
+  readonly withIgnored?: boolean;
+}
+
 /** Reads, synchronously and bounded. All throw a {@link SystemError} when the file cannot be read. */
 export interface ArchiveReader {
-  /** The one with the newest message first; those without messages are none. */
+  /** The one with the newest message first; those without messages are none. What is ignored does not count. */
   conversations(): readonly ConversationSummary[];
-  /** In their order: the last ones before `before` or, with `after`, the first ones after it. Without a key: of all. */
-  page(
-    key: ConversationKey | undefined,
-    range: { readonly before?: number; readonly after?: number; readonly limit: number },
-  ): readonly ArchivedMessage[];
+  /**
+   * In their order: the last ones before `before` or, with `after`, the first ones after it. Without a key: of all. What is
+   * ignored is left out unless `withIgnored`.
+   */
+  page(key: ConversationKey | undefined, range: PageRange): readonly ArchivedMessage[];
   /** By its id; of two that claim one id, ours. */
   message(id: MessageId): ArchivedMessage | undefined;
   /**
-   * Messages that contain all of the words, newest first. A word is found where one begins with it, whatever its case
+   * Messages that contain all of the words and are not ignored, newest first. A word is found where one begins with it, whatever its case
    * and accents; in scripts without spaces between words, and where `words` has signs only, anywhere.
    */
   search(
@@ -103,6 +112,14 @@ export interface OutgoingRecord {
   readonly time: UnixMillis;
   /** Given up then. */
   readonly until: UnixMillis;
+  /** In a room: whom it goes to. */
+  readonly members?: readonly PostMember[];
+}
+
+/** Somebody whom what is said in a room goes to. */
+export interface PostMember {
+  readonly fingerprint: Fingerprint;
+  readonly nickname: Nickname;
 }
 
 /** A message to us as it is stored first. */
@@ -110,11 +127,18 @@ export interface IncomingRecord {
   readonly conversation: ConversationKey;
   readonly message: ReceivedMessage;
   readonly at: UnixMillis;
+  /** The user does not want to hear its sender. */
+  readonly isIgnored?: boolean;
 }
 
 export type ArchiveChange =
   /** Known by its id: nothing. */
   | { readonly type: "sent"; readonly message: OutgoingRecord }
+  /** We are in that room, also after the end of this process, or are not any more. */
+  | { readonly type: "joined"; readonly room: RoomName }
+  | { readonly type: "parted"; readonly room: RoomName }
+  /** Of a message in a room, which is not "delivered" before all have it: that member has it. */
+  | { readonly type: "reached"; readonly messageId: MessageId; readonly fingerprint: Fingerprint }
   /** By mp1, which tells nobody what came twice: from now on it may have arrived. */
   | { readonly type: "trying"; readonly messageId: MessageId }
   /** It has not. */
@@ -145,6 +169,9 @@ export type ArchiveChange =
       readonly fingerprint: Fingerprint;
       readonly messageIds: readonly MessageId[];
     }
+  /** A file: in place of what was known of it. */
+  | { readonly type: "transfer"; readonly record: TransferRecord }
+  | { readonly type: "transfer-forgotten"; readonly id: MessageId }
   /** Some of what is older; ids stay longer than texts, so that what comes again is known. */
   | {
       readonly type: "prune";
@@ -158,10 +185,21 @@ export interface KeptMessage extends OutgoingRecord {
   readonly wasTried: boolean;
 }
 
+/** A message in a room that not everybody had when the last holder of the archive ended. */
+export interface KeptPost extends OutgoingRecord {
+  /** Who has it, and who does not. */
+  readonly reached: readonly PostMember[];
+  readonly left: readonly PostMember[];
+}
+
 /** What a core begins with. */
 export interface KeptState {
-  /** In their order. */
+  /** To people, in their order. */
   readonly waiting: readonly KeptMessage[];
+  /** In rooms, in their order. */
+  readonly posts: readonly KeptPost[];
+  /** Where we are. */
+  readonly rooms: readonly RoomName[];
   /** Delivered, and not known to be read: the newest ones, in their order. */
   readonly unread: readonly {
     readonly messageId: MessageId;
@@ -173,9 +211,14 @@ export interface KeptState {
   readonly untold: readonly { readonly fingerprint: Fingerprint; readonly messageId: MessageId }[];
   /** Whom there are conversations with: folded names. */
   readonly names: ReadonlySet<string>;
+  /** In the order in which they began. */
+  readonly transfers: readonly TransferRecord[];
 }
 
-export const NOTHING_KEPT: KeptState = { waiting: [], unread: [], untold: [], names: new Set() };
+export const NOTHING_KEPT: KeptState = {
+  ...{ waiting: [], posts: [], rooms: [], unread: [], untold: [], transfers: [] },
+  names: new Set(),
+};
 
 export type CommitResult =
   /** On disk, all of it. `known`: those of `changes`, by their index, whose message was there already. */

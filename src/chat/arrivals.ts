@@ -1,11 +1,13 @@
 import type { Millis, UnixMillis } from "../base/clock.ts";
 import type { ChatMessage } from "../wire/mp1-chat.ts";
-import { conversationWith } from "./archive.ts";
+import type { Nickname } from "../wire/nickname.ts";
+import { conversationWith, type IncomingRecord } from "./archive.ts";
 import type { Archiving } from "./archiving.ts";
 import { BOUNDS } from "./bounds.ts";
 import type { ChatOutput } from "./events.ts";
 import type { KnownPeers } from "./known-peers.ts";
 import type { ReceivedMessage } from "./notices.ts";
+import type { RestrictionLevel } from "./restrictions.ts";
 
 /**
  * A newcomer may write before the roster with its entry is here: the registry holds pushes back for 50 ms, and one that
@@ -26,6 +28,8 @@ interface ArrivalsOptions {
   readonly peers: KnownPeers;
   readonly archiving: Archiving;
   readonly unixAt: (at: Millis) => UnixMillis;
+  /** Of those who have no key. */
+  readonly restrictionOf: (name: Nickname) => RestrictionLevel | undefined;
   readonly emit: (output: ChatOutput) => void;
 }
 
@@ -44,6 +48,8 @@ export class Arrivals {
   }
 
   received(now: Millis, address: string, message: ChatMessage): void {
+    // Whoever has no key is blocked by name. Its client has been told that the message came.
+    if (this.#options.restrictionOf(message.from) === "blocked") return;
     const isFull = this.#waiting.length >= BOUNDS.arrivals;
     this.#waiting = [...this.#waiting, { address, message, judgeAt: isFull ? now : now + JUDGE_MILLIS }];
     this.advance(now);
@@ -76,8 +82,9 @@ export class Arrivals {
   flush(now: Millis): void {
     for (const arrival of this.#waiting) {
       const message = this.#judged(arrival);
-      this.#put(now, message, () => {});
-      this.#show(message);
+      const isIgnored = this.#isIgnored(message);
+      this.#put(now, { message, isIgnored }, () => {});
+      if (!isIgnored) this.#show(message);
     }
     this.#waiting = [];
   }
@@ -91,17 +98,22 @@ export class Arrivals {
   /** Stored before it is shown; shown all the same if it cannot be, since its sender has been told that it came. */
   #store(now: Millis, arrival: Arrival): void {
     const message = this.#judged(arrival);
-    let isShown = false;
-    this.#put(now, message, () => {
+    const isIgnored = this.#isIgnored(message);
+    let isShown = isIgnored;
+    this.#put(now, { message, isIgnored }, () => {
       if (!isShown) this.#show(message);
       isShown = true;
     });
   }
 
-  #put(now: Millis, message: ReceivedMessage, done: () => void): void {
-    const conversation = conversationWith(message.from);
+  #isIgnored({ from }: ReceivedMessage): boolean {
+    return this.#options.restrictionOf(from) !== undefined;
+  }
+
+  #put(now: Millis, of: Pick<IncomingRecord, "message" | "isIgnored">, done: () => void): void {
+    const conversation = conversationWith(of.message.from);
     const at = Math.floor(this.#options.unixAt(now));
-    this.#options.archiving.put(now, { type: "received", message: { conversation, message, at } }, done);
+    this.#options.archiving.put(now, { type: "received", message: { conversation, at, ...of } }, done);
   }
 
   #judged(arrival: Arrival): ReceivedMessage {

@@ -3,7 +3,13 @@ import { Deadlines } from "../base/deadlines.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
 import type { Listed } from "../roster/listed.ts";
 import { Mirror } from "../roster/mirror.ts";
-import { drawMessageId, type MessageId, type RoomName, type StatusText } from "../wire/mp2-values.ts";
+import {
+  drawMessageId,
+  MAX_ROOMS,
+  type MessageId,
+  type RoomName,
+  type StatusText,
+} from "../wire/mp2-values.ts";
 import { foldNickname, type Nickname } from "../wire/nickname.ts";
 import { conversationWith, type KeptState } from "./archive.ts";
 import { Archiving } from "./archiving.ts";
@@ -11,6 +17,10 @@ import { Arrivals } from "./arrivals.ts";
 import { parseRoom } from "./commands.ts";
 import { Deliveries } from "./deliveries.ts";
 import type { ChatEvent, ChatOutput, Progress } from "./events.ts";
+import { Files } from "./files/files.ts";
+import type { IncomingStream } from "./files/requests.ts";
+import type { Transfer, TransferAction } from "./files/transfer.ts";
+import { Idleness } from "./idleness.ts";
 import { KnownPeers } from "./known-peers.ts";
 import { Links } from "./links.ts";
 import { Membership } from "./membership.ts";
@@ -18,6 +28,7 @@ import { availability, type MembershipChange } from "./membership-changes.ts";
 import type { ChatNotice, ChatSnapshot } from "./notices.ts";
 import type { PinSubject, Pins } from "./pins.ts";
 import { Readable } from "./readable.ts";
+import type { Restricted, RestrictionLevel } from "./restrictions.ts";
 import { RoomPosts } from "./room-posts.ts";
 import { Rooms } from "./rooms.ts";
 import type { SendOptions } from "./session.ts";
@@ -62,7 +73,11 @@ export class ChatClient {
   readonly #kept: KeptState;
   readonly #rooms: Rooms;
   readonly #posts: RoomPosts;
-  readonly #deadlines = new Deadlines<"presence", "tell">();
+  readonly #files: Files;
+  readonly #idleness: Idleness;
+  readonly #unixAt: (at: Millis) => UnixMillis;
+  readonly #deadlines = new Deadlines<"presence" | "quiet", "tell" | "end">();
+  #quietUntil: UnixMillis | undefined;
   #registryLostAt: Millis | undefined;
   /** Entries of the mirror have changed within the call that is under way. */
   #isRosterChanged = false;
@@ -74,6 +89,8 @@ export class ChatClient {
       this.#outputs.push(output);
     };
     this.#legacy = settings.legacy;
+    this.#unixAt = unixAt;
+    this.#idleness = new Idleness(settings.autoAwayMillis);
     this.#random = random;
     const own = identity.fingerprint;
     this.#trusted = new Trusted({ pins, unixAt, emit });
@@ -82,7 +99,11 @@ export class ChatClient {
     const mirror = new Mirror({ changed: (before, after) => this.#entryChanged(before, after) });
     const changed = (now: Millis, change: MembershipChange): void => this.#changed(now, change);
     const trusted = this.#trusted;
-    this.#membership = new Membership({ settings, random, trusted, mirror, emit, changed });
+    const rooms = [...new Set([...(settings.rooms ?? []), ...kept.rooms])].slice(0, MAX_ROOMS);
+    this.#membership = new Membership({
+      settings: { ...settings, rooms },
+      ...{ random, trusted, mirror, emit, changed },
+    });
     const nick = (): Nickname => this.#membership.nickname;
     this.#kept = kept;
     const archiving = new Archiving({ unixAt, retentionMillis: settings.retentionMillis, emit });
@@ -99,6 +120,12 @@ export class ChatClient {
         if (!this.#posts.owns(message)) this.#deliveries.delayed(message, why, destination);
       },
       isInRoom: (room) => this.#rooms.has(room),
+      files: {
+        wants: (fingerprint) => this.#files.wants(fingerprint),
+        up: (now, fingerprint, takesFiles) => this.#files.linkUp(now, fingerprint, takesFiles),
+        down: (fingerprint) => this.#files.linkDown(fingerprint),
+        said: (now, fingerprint, message) => this.#files.said(now, fingerprint, message),
+      },
       seen: (now, fingerprint, ids) => readable.seen(now, fingerprint, ids),
       up: (now, fingerprint) => this.#deliveries.linkUp(now, fingerprint),
     });
@@ -109,17 +136,29 @@ export class ChatClient {
       isUp: (fingerprint) => this.#links.isUp(fingerprint),
       submit: (now, to, message) => this.#links.submit(now, to, message),
     });
-    this.#arrivals = new Arrivals({ peers, archiving, unixAt, emit });
-    this.#rooms = new Rooms(peers, settings.rooms ?? []);
+    const restrictionOf = (name: Nickname) => trusted.restrictionOf(name, undefined);
+    this.#arrivals = new Arrivals({ peers, archiving, unixAt, emit, restrictionOf });
+    this.#rooms = new Rooms(peers, rooms);
     this.#posts = new RoomPosts({
-      ...{ peers, unixAt, archiving, rooms: this.#rooms },
+      ...{ peers, unixAt, archiving, isLasting, rooms: this.#rooms },
+      isBlocked: (fingerprint) => trusted.isBlocked(fingerprint),
       submit: (now, to, message) => this.#links.submit(now, to, message),
       tell: (notice) => emit({ type: "notice", notice }),
+    });
+    this.#files = new Files({
+      ...{ random, unixAt, peers, trusted, archiving, kept: kept.transfers },
+      settings: settings.files ?? { accept: "ask", acceptBytes: 0 },
+      ask: (request) => emit({ type: "file", request }),
+      tell: (transfer, change) => emit({ type: "notice", notice: { type: "file", transfer, change } }),
+      say: (to, message) => this.#links.file(to, message),
+      seek: (now, to) => this.#links.seek(now, to),
     });
   }
 
   start(now: Millis): void {
+    this.#idleness.active(now);
     this.#deliveries.restore(now, this.#kept.waiting);
+    this.#posts.restore(now, this.#kept.posts);
     for (const { fingerprint, messageId } of this.#kept.untold)
       this.#links.markRead(now, fingerprint, [messageId]);
     this.#membership.start(now);
@@ -150,23 +189,71 @@ export class ChatClient {
     return this.#membership.rename(now, nickname);
   }
 
-  /** Away or back, and what to say of oneself; undefined: nothing. */
+  /** Away or back, by the user's own word, and what to say of oneself; undefined: nothing. */
   setStatus(_now: Millis, away: boolean, status: StatusText | undefined): void {
+    this.#idleness.decided();
     this.#membership.setAvailability(availability(away, status, this.#rooms.own));
   }
 
-  /** We are in `room` from now on; false when we are in too many already. */
-  join(_now: Millis, room: RoomName): boolean {
+  /** Somebody is at a keyboard: whoever was away by that is back. */
+  active(now: Millis): void {
+    if (this.#idleness.active(now)) this.#setIdle(false);
+  }
+
+  /** The user is not to be called until then; undefined: may be. */
+  setQuiet(now: Millis, until: UnixMillis | undefined): void {
+    const left = until === undefined ? 0 : until - this.#unixAt(now);
+    this.#quietUntil = left > 0 ? until : undefined;
+    if (left > 0) this.#deadlines.set("quiet", "end", now + left);
+    else this.#deadlines.clearAll("quiet");
+    this.#outputs.push({ type: "notice", notice: { type: "quiet", until: this.#quietUntil } });
+  }
+
+  #setIdle(isIdle: boolean): void {
+    const { status } = this.#membership.availability;
+    this.#membership.setAvailability(availability(isIdle, status, this.#rooms.own));
+    this.#outputs.push({ type: "notice", notice: { type: "idle", isIdle } });
+  }
+
+  /** We are in `room` from now on, and after a restart, until we leave it; false when we are in too many already. */
+  join(now: Millis, room: RoomName): boolean {
     if (!this.#rooms.join(room)) return false;
+    this.#archiving.put(now, { type: "joined", room });
     this.#tellRooms();
     return true;
   }
 
   /** We are not in `room` any more; false when we were not. */
-  part(_now: Millis, room: RoomName): boolean {
+  part(now: Millis, room: RoomName): boolean {
     const was = this.#rooms.part(room);
-    if (was) this.#tellRooms();
-    return was;
+    if (!was) return false;
+    this.#archiving.put(now, { type: "parted", room });
+    this.#tellRooms();
+    return true;
+  }
+
+  /** Offers the file to a nickname; notices "file" with that id follow. `id`: chosen by whoever asks from elsewhere. */
+  sendFile(now: Millis, to: string, path: string, id?: MessageId): MessageId {
+    return this.#files.send(now, to, path, id);
+  }
+
+  /** False where that cannot be done with it. */
+  changeFile(now: Millis, id: MessageId, action: TransferAction): boolean {
+    return this.#files.change(now, id, action);
+  }
+
+  get files(): readonly Transfer[] {
+    return this.#files.list();
+  }
+
+  /** Whether whoever has that key may connect to bring a file. */
+  expectsFile(fingerprint: Fingerprint): boolean {
+    return this.#files.expects(fingerprint);
+  }
+
+  /** A connection has brought the first words of a file; undefined: it is not to come. */
+  fileArrives(now: Millis, from: Fingerprint, id: MessageId, offset: number): IncomingStream | undefined {
+    return this.#files.arrive(now, from, id, offset);
   }
 
   /** The user has seen these of `from`'s messages. */
@@ -204,6 +291,11 @@ export class ChatClient {
     return was;
   }
 
+  /** The user does not want to hear those or, with undefined, does again; "restricted" follows if that is news. */
+  restrict(now: Millis, who: Restricted, level: RestrictionLevel | undefined): void {
+    if (this.#trusted.restrict(now, who, level)) this.#trustChanged(now);
+  }
+
   /** Leaves in good order; "ended" follows within a second. */
   leave(now: Millis): void {
     this.#finish(now);
@@ -224,6 +316,9 @@ export class ChatClient {
         break;
       case "transmitted":
         this.#deliveries.transmitted(now, event.transmission, event.outcome);
+        break;
+      case "file":
+        this.#files.handle(now, event.event);
         break;
       case "pins":
         this.#trusted.replace(event.pins);
@@ -263,12 +358,18 @@ export class ChatClient {
     this.#deliveries.advance(now);
     this.#arrivals.advance(now);
     this.#archiving.advance(now);
-    while (this.#deadlines.due(now) !== undefined) this.#tellPresence(now);
+    this.#files.advance(now);
+    if (this.#idleness.advance(now, this.#membership.availability.away)) this.#setIdle(true);
+    for (let due = this.#deadlines.due(now); due !== undefined; due = this.#deadlines.due(now)) {
+      if (due.name === "end") this.setQuiet(now, undefined);
+      else this.#tellPresence(now);
+    }
     this.#afterRoster(now);
   }
 
   nextDeadline(): Millis | undefined {
-    const parts = [this.#membership, this.#links, this.#deliveries, this.#arrivals, this.#archiving];
+    const talking = [this.#links, this.#deliveries, this.#arrivals, this.#archiving, this.#files];
+    const parts = [this.#membership, this.#idleness, ...talking];
     const all = parts.map((part) => part.nextDeadline() ?? Infinity);
     const next = Math.min(...all, this.#deadlines.next() ?? Infinity);
     return next === Infinity ? undefined : next;
@@ -285,6 +386,8 @@ export class ChatClient {
       registry,
       registryLostAt: this.#registryLostAt,
       away: present.away,
+      isIdle: this.#idleness.isIdle,
+      quietUntil: this.#quietUntil,
       status: present.status,
       rooms: this.#rooms.own,
       roster: this.#peers.list(),
@@ -332,8 +435,10 @@ export class ChatClient {
   /** Shows what was taken, gives up what is not confirmed, and says good-bye to those whom we are connected with. */
   #finish(now: Millis): void {
     this.#arrivals.flush(now);
-    this.#links.leave(now);
+    this.#files.leave();
+    // Before the links give up what is under way on them: it goes on after a restart.
     this.#posts.leave(now);
+    this.#links.leave(now);
     this.#deliveries.leave(now);
     this.#archiving.leave();
   }
@@ -354,6 +459,7 @@ export class ChatClient {
     this.#isRosterChanged = false;
     this.#deliveries.rosterChanged(now);
     this.#links.judgeAnew(now);
+    this.#files.rosterChanged(now);
     this.#arrivals.rosterChanged(now);
     // Before we are online the notice of it brings the list.
     if (this.#membership.registry !== undefined) this.#gatherPresence(now, PRESENCE_GATHER_MILLIS);
@@ -362,10 +468,12 @@ export class ChatClient {
   #trustChanged(now: Millis): void {
     this.#links.judgeAnew(now);
     this.#deliveries.rosterChanged(now);
+    this.#files.rosterChanged(now);
   }
 
   #gatherPresence(now: Millis, time: Millis): void {
-    if (this.#deadlines.next() === undefined) this.#deadlines.set("presence", "tell", now + time);
+    if (this.#deadlines.at("presence", "tell") === undefined)
+      this.#deadlines.set("presence", "tell", now + time);
   }
 
   #tellPresence(now: Millis): void {

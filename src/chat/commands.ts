@@ -1,8 +1,20 @@
+import type { Millis } from "../base/clock.ts";
 import { parseRoomName, type RoomName } from "../wire/mp2-values.ts";
 import { foldNickname } from "../wire/nickname.ts";
+import {
+  FILE_COMMAND_HELP,
+  FILE_COMMAND_NAMES,
+  type FileCommand,
+  parseFileCommand,
+} from "./files/commands.ts";
+import type { RestrictionLevel } from "./restrictions.ts";
+
+/** Whoever wants it longer says until "off". */
+const LONGEST_QUIET_MILLIS: Millis = 30 * 86_400_000;
 
 /** What a person may type on one line. */
 export type Command =
+  | FileCommand
   | { readonly type: "list" }
   | { readonly type: "message"; readonly to: string; readonly text: string }
   /** Text without a command: for the last partner. */
@@ -10,6 +22,8 @@ export type Command =
   | { readonly type: "help" }
   | { readonly type: "away"; readonly text: string }
   | { readonly type: "back" }
+  /** Do not disturb: for so long, until it is ended, or not any more. */
+  | { readonly type: "quiet"; readonly how: Millis | "on" | "off" }
   /** Another nickname. */
   | { readonly type: "nick"; readonly name: string }
   /** Of NAME, or ours. */
@@ -26,6 +40,11 @@ export type Command =
   /** `spoken`: the digits, if they were given. */
   | { readonly type: "trust-accept"; readonly name: string; readonly spoken: string | undefined }
   | { readonly type: "trust-forget"; readonly name: string }
+  /** Nothing is heard of NAME, or does not even come, from now on. */
+  | { readonly type: "restrict"; readonly level: RestrictionLevel; readonly name: string }
+  /** And that not any more. */
+  | { readonly type: "lift"; readonly level: RestrictionLevel; readonly name: string }
+  | { readonly type: "restrictions" }
   | { readonly type: "exit" }
   | { readonly type: "nothing" }
   | { readonly type: "wrong"; readonly text: string };
@@ -39,21 +58,29 @@ export const COMMAND_HELP: readonly (readonly [string, string])[] = [
   ["exit", "leave (also Ctrl-D, or Ctrl-C twice)"],
   ["/join #ROOM", "be in a room; /part leaves it, /rooms lists them"],
   ["/away [TEXT]", "you are away, and why; /back ends that"],
+  ["/dnd [TIME|off]", "do not disturb: no bell, no notification, for 30m or 2h or until: /dnd off"],
   ["/nick NAME", "be called NAME from now on, with the same key"],
   ["/talk NAME", "what you type goes to NAME from then on"],
   ["/verify NAME", "your key and NAME's, to be read aloud to each other"],
   ["/fingerprint [NAME]", "the digits of NAME's key, or of yours"],
   ["/trust", "the keys that you have seen; also: /trust accept NAME [DIGITS], /trust forget NAME"],
+  ...FILE_COMMAND_HELP,
+  ["/ignore NAME", "hear nothing of NAME; /unignore NAME ends that, /ignore lists"],
+  ["/block NAME", "nothing to NAME and nothing from there; /unblock NAME ends that"],
   ["/help", "this help; list, msg and exit work with a / as well"],
 ];
 
 /** The commands as they are completed by Tab. */
 export const COMMAND_NAMES: readonly string[] = [
+  ...FILE_COMMAND_NAMES,
   "/away",
   "/back",
+  "/block",
+  "/dnd",
   "/exit",
   "/fingerprint",
   "/help",
+  "/ignore",
   "/join",
   "/list",
   "/msg",
@@ -62,11 +89,13 @@ export const COMMAND_NAMES: readonly string[] = [
   "/rooms",
   "/talk",
   "/trust",
+  "/unblock",
+  "/unignore",
   "/verify",
   "exit",
   "list",
   "msg",
-];
+].sort();
 
 /**
  * Parses a line. The commands of the original client work bare: `list` and `exit` alone on their line, `msg` before a
@@ -98,6 +127,8 @@ function parseSlashed(word: string, rest: string): Command {
       return { type: "away", text: rest.trim() };
     case "back":
       return { type: "back" };
+    case "dnd":
+      return parseQuiet(rest.trim());
     case "talk":
     case "verify":
       return rest.trim() === ""
@@ -112,12 +143,17 @@ function parseSlashed(word: string, rest: string): Command {
     case "join":
     case "part":
       return parseRoomCommand(word, rest.trim());
+    case "ignore":
+    case "block":
+    case "unignore":
+    case "unblock":
+      return parseRestriction(word, rest.trim());
     case "rooms":
       return { type: "rooms" };
     case "trust":
       return parseTrust(rest);
     default:
-      return { type: "wrong", text: `unknown command /${word}; see /help` };
+      return parseFileCommand(word, rest) ?? { type: "wrong", text: `unknown command /${word}; see /help` };
   }
 }
 
@@ -127,6 +163,23 @@ function parseRoomCommand(word: "join" | "part", typed: string): Command {
   if (room === undefined)
     return { type: "wrong", text: `usage: /${word} #ROOM (1 to 32 characters without spaces)` };
   return { type: word, room };
+}
+
+function parseQuiet(text: string): Command {
+  if (text === "" || text === "on") return { type: "quiet", how: "on" };
+  if (text === "off") return { type: "quiet", how: "off" };
+  const [, digits = "", unit = ""] = /^(\d{1,4})([mhd])$/.exec(text) ?? [];
+  const millis = Number(digits) * ({ m: 60_000, h: 3_600_000, d: 86_400_000 }[unit] ?? 0);
+  if (millis > 0 && millis <= LONGEST_QUIET_MILLIS) return { type: "quiet", how: millis };
+  return { type: "wrong", text: "usage: /dnd, /dnd TIME (30m, 2h, at most 30d), /dnd off" };
+}
+
+function parseRestriction(word: "ignore" | "block" | "unignore" | "unblock", name: string): Command {
+  const isLifted = word.startsWith("un");
+  if (name === "" && !isLifted) return { type: "restrictions" };
+  if (name === "" || /\s/u.test(name)) return { type: "wrong", text: `usage: /${word} NAME` };
+  const level = word.endsWith("block") ? "blocked" : "ignored";
+  return { type: isLifted ? "lift" : "restrict", level, name };
 }
 
 function parseTrust(rest: string): Command {

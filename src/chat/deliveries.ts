@@ -25,6 +25,13 @@ import type { SendOptions } from "./session.ts";
 /** Between two attempts to reach a peer by mp1 that is listed as online: doubled each time, up to the last. */
 const RETRY_MILLIS = { first: 500, last: 60_000 } as const;
 
+/** What time does not mend, but a person may. */
+const UNTIL_CHANGED: ReadonlySet<UndeliveredReason> = new Set([
+  "key-changed",
+  "not-trusted-there",
+  "blocked-here",
+] as const);
+
 interface DeliveriesOptions {
   readonly peers: KnownPeers;
   readonly archiving: Archiving;
@@ -69,8 +76,7 @@ export class Deliveries {
         ...newDelivery({ id, to, text, reply, time, patience: "lasting", until: now + until - wall }),
       };
       const delivery: Delivery = { ...left, state: { type: "queued" }, isKept: true, told: "offline" };
-      // Rooms go on without those who were not there.
-      if (wasTried || until <= wall || to.startsWith("#"))
+      if (wasTried || until <= wall)
         this.#undelivered(now, delivery, wasTried ? "not-confirmed" : "left", wasTried);
       else this.#enqueue(delivery);
     }
@@ -148,8 +154,8 @@ export class Deliveries {
     const { why, uncertain, destination } = settlement;
     delivery.destination = destination;
     if (why === "left" && this.#outlives(delivery)) this.#wait(delivery, "left");
-    else if (delivery.patience === "lasting" && (why === "key-changed" || why === "not-trusted-there")) {
-      // Until somebody accepts a key. The peer's user does so unheard by us.
+    else if (delivery.patience === "lasting" && UNTIL_CHANGED.has(why)) {
+      // Until somebody accepts a key, or is not blocked any more. The peer's user does so unheard by us.
       this.#wait(delivery, why);
       if (why === "not-trusted-there")
         this.#deadlines.set(keyOf(delivery.to), "retry", now + RETRY_MILLIS.last);
@@ -234,13 +240,24 @@ export class Deliveries {
       else {
         // By mp1 what goes before must be through.
         if (route.type === "mp1" && queue[0] === next) this.#mark(now, next, route.place);
-        if (route.type === "wait") {
-          this.#tellBehind(key, route.why);
-          this.#deadlines.set(key, "wait", next.until);
-        }
+        if (route.type === "wait") this.#waitWithAll(now, key, next, route.why);
         return;
       }
     }
+  }
+
+  /** The first of a queue waits: so do those behind it, as far as they have time. */
+  #waitWithAll(now: Millis, key: string, first: Delivery, why: WaitingReason): void {
+    const behind = (this.#queues.get(key) ?? []).filter(
+      (delivery) => delivery !== first && delivery.state.type === "queued",
+    );
+    for (const delivery of behind) {
+      const isOver = delivery.patience === "limited" && now >= delivery.until;
+      if (isOver || delivery.patience === "once") this.#end(now, delivery, why, false);
+    }
+    this.#tellBehind(key, why);
+    const until = (this.#queues.get(key) ?? []).map((delivery) => delivery.until);
+    this.#deadlines.set(key, "wait", Math.min(...until));
   }
 
   #submit(now: Millis, delivery: Delivery, to: Fingerprint): void {

@@ -83,6 +83,7 @@ export function routeOf(
   const isLasting = delivery.patience === "lasting";
   if (delivery.patience !== "once" && now >= delivery.until) return none;
   if (peer?.trust === "changed") return { type: isLasting ? "wait" : "none", why: "key-changed" };
+  if (peer?.restriction === "blocked") return { type: isLasting ? "wait" : "none", why: "blocked-here" };
   // Without time to wait an offline peer is tried all the same: the roster may be old, an answer never is.
   const isThere = peer?.online === true || (peer?.fingerprint !== undefined && isUp(peer.fingerprint));
   const isWorthTrying = isThere || place !== undefined || isUrgent;

@@ -3,8 +3,10 @@ import type { Fingerprint } from "../base/fingerprint.ts";
 import type { SealKeys } from "../base/seal.ts";
 import type { ChatMessage, DeliveryOutcome } from "../wire/mp1-chat.ts";
 import type { ArchiveChange } from "./archive.ts";
+import type { FileEvent, FileRequest } from "./files/requests.ts";
 import type { ChatNotice } from "./notices.ts";
 import type { PinSubject, Pins } from "./pins.ts";
+import type { Restricted, RestrictionLevel } from "./restrictions.ts";
 
 /** Of a hello, a registry, a peer. */
 export type Protocol = "mp1" | "mp2";
@@ -68,6 +70,7 @@ export type ChatEvent =
   | { readonly type: "archived"; readonly through: number; readonly known: readonly number[] }
   /** Nothing of it is that was not yet. */
   | { readonly type: "archive-failed" }
+  | { readonly type: "file"; readonly event: FileEvent }
   /** The set on disk has changed, by us or by another program. */
   | { readonly type: "pins"; readonly pins: Pins }
   /** Interfaces came or went. */
@@ -122,7 +125,14 @@ export type PinChange =
       readonly fingerprint: Fingerprint;
       readonly at: UnixMillis;
     }
-  | { readonly type: "forget"; readonly subject: PinSubject };
+  | { readonly type: "forget"; readonly subject: PinSubject }
+  /** The user does not want to hear those; undefined: does again. */
+  | {
+      readonly type: "restrict";
+      readonly who: Restricted;
+      readonly level: RestrictionLevel | undefined;
+      readonly at: UnixMillis;
+    };
 
 /** What the chat core wants done. */
 export type ChatOutput =
@@ -169,6 +179,8 @@ export type ChatOutput =
   | { readonly type: "pin"; readonly change: PinChange }
   /** Those of one pump in one transaction, in order; "archived" or "archive-failed" follows. */
   | { readonly type: "archive"; readonly entry: number; readonly change: ArchiveChange }
+  /** Events "file" follow. */
+  | { readonly type: "file"; readonly request: FileRequest }
   | { readonly type: "notice"; readonly notice: ChatNotice };
 
 export interface Associate {

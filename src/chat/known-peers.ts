@@ -3,7 +3,7 @@ import type { Listed } from "../roster/listed.ts";
 import { isIpv4, type RosterItem } from "../wire/mp1-roster.ts";
 import { foldNickname, type Nickname } from "../wire/nickname.ts";
 import type { Protocol, Source } from "./events.ts";
-import type { Peer, Trust } from "./notices.ts";
+import type { Peer } from "./notices.ts";
 import { inRosterOrder } from "./roster-order.ts";
 
 export interface PresenceChanges {
@@ -12,12 +12,15 @@ export interface PresenceChanges {
 }
 
 /** A peer as a roster has it; what to think of its key is asked when somebody looks. */
-type Entry = Omit<Peer, "trust">;
+type Entry = Omit<Peer, "trust" | "restriction">;
+
+/** What we think of a key, or of a name without one. */
+export type Judgement = Pick<Peer, "trust" | "restriction">;
 
 /** The last roster, of either protocol, and which part of it the user has been told. */
 export class KnownPeers {
   readonly #own: Fingerprint;
-  readonly #judge: (nickname: Nickname, fingerprint: Fingerprint | undefined) => Trust;
+  readonly #judge: (nickname: Nickname, fingerprint: Fingerprint | undefined) => Judgement;
   readonly #rosters: Readonly<Record<Protocol, Map<string, Entry>>> = { mp1: new Map(), mp2: new Map() };
   /** Of the mp2 roster. */
   readonly #keys = new Map<Fingerprint, string>();
@@ -32,7 +35,7 @@ export class KnownPeers {
   /** `own`: our key, whose entry is not a peer's. */
   constructor(options: {
     own: Fingerprint;
-    judge: (nickname: Nickname, fingerprint: Fingerprint | undefined) => Trust;
+    judge: (nickname: Nickname, fingerprint: Fingerprint | undefined) => Judgement;
   }) {
     this.#own = options.own;
     this.#judge = options.judge;
@@ -104,7 +107,7 @@ export class KnownPeers {
   }
 
   /** In no order, and without what to think of the keys. */
-  entries(): Iterable<Omit<Peer, "trust">> {
+  entries(): Iterable<Entry> {
     return this.#current().values();
   }
 
@@ -153,7 +156,7 @@ export class KnownPeers {
   }
 
   #judged(entry: Entry): Peer {
-    return { ...entry, trust: this.#judge(entry.nickname, entry.fingerprint) };
+    return { ...entry, ...this.#judge(entry.nickname, entry.fingerprint) };
   }
 
   #touchAll(): void {

@@ -1,6 +1,7 @@
 import type { Millis, Random, UnixMillis } from "../base/clock.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
 import { CHAT, type Msg } from "../wire/mp2-chat.ts";
+import type { FileMessage } from "../wire/mp2-files.ts";
 import { encodeFrame } from "../wire/mp2-frames.ts";
 import type { MessageId, RoomName } from "../wire/mp2-values.ts";
 import { foldNickname, type Nickname } from "../wire/nickname.ts";
@@ -29,6 +30,7 @@ export interface LinksOptions {
   readonly unixAt: (at: Millis) => UnixMillis;
   readonly delayed: ContactHost["delayed"];
   readonly seen: ContactHost["seen"];
+  readonly files: ContactHost["files"];
   /** A link with that key has come up. */
   readonly up: (now: Millis, fingerprint: Fingerprint) => void;
 }
@@ -49,9 +51,9 @@ export class Links {
 
   constructor(options: LinksOptions) {
     this.#options = options;
-    const { own, random, nick, emit, settled, delayed, seen, peers, archiving } = options;
+    const { own, random, nick, emit, settled, delayed, seen, files, peers, archiving } = options;
     this.#host = {
-      ...{ own, random, nick, emit, settled, delayed, seen },
+      ...{ own, random, nick, emit, settled, delayed, seen, files },
       readTold: (now, fingerprint, messageIds) =>
         archiving.put(now, { type: "read-told", fingerprint, messageIds }),
       find: (fingerprint) => peers.holderOf(fingerprint),
@@ -64,6 +66,7 @@ export class Links {
       },
       said: (now, speaker, message) => this.#said(now, speaker, message),
       typed: ({ fingerprint, nick: name }, active) => {
+        if (options.trusted.restrictionOf(name, fingerprint) !== undefined) return;
         const from = peers.holderOf(fingerprint)?.nickname ?? name;
         this.#tell({ type: "typing", from, active });
       },
@@ -88,6 +91,7 @@ export class Links {
 
   /** Makes a connection for it if there is none, and tries that once. */
   markRead(now: Millis, from: Fingerprint, ids: readonly MessageId[]): void {
+    if (this.#options.trusted.isBlocked(from)) return;
     this.#contact(from).markRead(now, ids);
     this.#tidy();
   }
@@ -102,6 +106,17 @@ export class Links {
     this.#stored.clear();
   }
 
+  /** False where no link is up with somebody who takes files. */
+  file(to: Fingerprint, message: FileMessage): boolean {
+    return this.#contacts.get(to)?.file(message) === true;
+  }
+
+  /** Makes a connection for what is to be said about files, as soon as it can be. */
+  seek(now: Millis, to: Fingerprint): void {
+    this.#contact(to).seek(now);
+    this.#tidy();
+  }
+
   typing(to: Fingerprint, active: boolean): void {
     this.#contacts.get(to)?.typing(active);
   }
@@ -109,7 +124,7 @@ export class Links {
   opened(now: Millis, event: TlsOpened): void {
     const { connection, initiative, fingerprint, address } = event;
     if (initiative === "ours") this.#connections.get(connection)?.answered(now, connection);
-    else if (this.#makeRoom(now)) {
+    else if (!this.#options.trusted.isBlocked(fingerprint) && this.#makeRoom(now)) {
       const contact = this.#contact(fingerprint);
       this.#connections.set(connection, contact);
       contact.called(now, connection, address);
@@ -136,7 +151,10 @@ export class Links {
 
   /** Roster or pins have changed. */
   judgeAnew(now: Millis): void {
-    for (const contact of [...this.#contacts.values()]) contact.judgeAnew(now);
+    for (const contact of [...this.#contacts.values()]) {
+      if (this.#options.trusted.isBlocked(contact.fingerprint)) contact.block(now);
+      else contact.judgeAnew(now);
+    }
     this.#tidy();
   }
 
@@ -188,6 +206,7 @@ export class Links {
 
   /** Its fingerprint must be the roster's for its name, and the pinned one. */
   #judge(now: Millis, { fingerprint, nick, address }: Speaker): Verdict {
+    if (this.#options.trusted.isBlocked(fingerprint)) return "busy";
     const peer = this.#options.peers.holderOf(fingerprint);
     if (peer?.trust === "changed") {
       const subject = { kind: "peer", name: peer.nickname } as const;
@@ -226,23 +245,24 @@ export class Links {
     const standing = isNew || trust === "unverified" || trust === "changed" ? "new" : trust;
     const message = { from, address, text, standing, messageId: id, time, fingerprint } as const;
     const about = { ...(reply !== undefined && { reply }), ...(room !== undefined && { room }) };
+    const isIgnored = this.#options.trusted.restrictionOf(from, fingerprint) !== undefined;
     this.#storing.add(key);
-    this.#store(now, { ...message, ...about }, (isNew_) => {
+    this.#store(now, { ...message, ...about }, isIgnored, (isNew_) => {
       this.#storing.delete(key);
-      if (isNew_) this.#tell({ type: "received", message: { ...message, ...about } });
+      if (isNew_ && !isIgnored) this.#tell({ type: "received", message: { ...message, ...about } });
       const contact = this.#contacts.get(fingerprint);
       if (contact !== undefined) this.#stored.set(contact, [...(this.#stored.get(contact) ?? []), id]);
     });
   }
 
   /** Stored before it is shown and acknowledged; what was stored before is acknowledged only. */
-  #store(now: Millis, message: ReceivedMessage, done: (isNew: boolean) => void): void {
+  #store(now: Millis, message: ReceivedMessage, isIgnored: boolean, done: (isNew: boolean) => void): void {
     const conversation =
       message.room === undefined ? conversationWith(message.from) : (`#${message.room}` as const);
     const at = Math.floor(this.#options.unixAt(now));
     this.#options.archiving.put(
       now,
-      { type: "received", message: { conversation, message, at } },
+      { type: "received", message: { conversation, message, at, isIgnored } },
       (_, outcome) => {
         if (outcome !== "failed") done(outcome === "stored");
       },

@@ -6,6 +6,8 @@ import type { RefusalCode as Mp2RefusalCode } from "../wire/mp2-registration.ts"
 import type { EntryKind, MessageId, OfflineReason, PresenceState, RoomName } from "../wire/mp2-values.ts";
 import type { Nickname } from "../wire/nickname.ts";
 import type { AssociationEnd, Protocol } from "./events.ts";
+import type { Transfer, TransferChange } from "./files/transfer.ts";
+import type { RestrictionLevel } from "./restrictions.ts";
 import type { RoomChange } from "./rooms.ts";
 
 /** How far a key may be believed. */
@@ -43,6 +45,8 @@ export interface Peer {
   /** "mp1": of an mp1 roster, which does not tell whose client it is. */
   readonly kind: EntryKind | "mp1";
   readonly trust: Trust;
+  /** Whether the user wants to hear it. */
+  readonly restriction: RestrictionLevel | undefined;
 }
 
 /** A registry where we are present. */
@@ -167,6 +171,18 @@ export type ChatNotice =
       /** Who says so: the registry's roster only, or the peer by proving it. */
       readonly proved: boolean;
     }
+  /** The user does not want to hear those, or, with undefined, does again. */
+  | {
+      readonly type: "restricted";
+      readonly name: string;
+      /** Undefined: by name, whoever has no key. */
+      readonly fingerprint: Fingerprint | undefined;
+      readonly level: RestrictionLevel | undefined;
+    }
+  /** We are away by ourselves, or back. */
+  | { readonly type: "idle"; readonly isIdle: boolean }
+  /** Nobody is to be called until then; undefined: may be again. */
+  | { readonly type: "quiet"; readonly until: UnixMillis | undefined }
   /** Others came to a room that we are in, or left it. */
   | { readonly type: "room"; readonly change: RoomChange }
   | { readonly type: "received"; readonly message: ReceivedMessage }
@@ -207,6 +223,8 @@ export type ChatNotice =
       readonly why: RoomUndeliveredReason;
       readonly missed: readonly Nickname[];
     }
+  /** Of one file: as it is now, and what has just happened to it. "progress" at most some times a second. */
+  | { readonly type: "file"; readonly transfer: Transfer; readonly change: TransferChange }
   | { readonly type: "typing"; readonly from: Nickname; readonly active: boolean }
   /** The last notice. `text`: what the admin said. */
   | { readonly type: "ended"; readonly reason: EndReason; readonly text: string | undefined };
@@ -262,6 +280,8 @@ export type UndeliveredReason =
   | "legacy-off"
   /** Another key is pinned under this name. */
   | "key-changed"
+  /** We do not want to hear them. */
+  | "blocked-here"
   /** Whoever answered there could not prove the roster's key. */
   | "wrong-key"
   /** The peer does not trust our key: it has another one pinned under our name. */
@@ -275,7 +295,7 @@ export type UndeliveredReason =
 
 /**
  * Why a message waits. "offline": for its peer to come online; "key-changed", "not-trusted-there": until a key is
- * accepted, here or there; "left": we leave, and the next program of the user goes on; others: the last attempt failed.
+ * accepted, here or there; "blocked-here": until it is not any more; "left": we leave, and the next program of the user goes on; others: the last attempt failed.
  */
 export type WaitingReason = UndeliveredReason;
 
@@ -299,6 +319,10 @@ export interface ChatSnapshot {
   /** Since when there is none, on the clock of `now`. */
   readonly registryLostAt: Millis | undefined;
   readonly away: boolean;
+  /** Away by itself, since nobody has pressed a key: the next one ends it. */
+  readonly isIdle: boolean;
+  /** The user is not to be called until then; undefined: may be. */
+  readonly quietUntil: UnixMillis | undefined;
   readonly status: string | undefined;
   /** Where we are. */
   readonly rooms: readonly RoomName[];

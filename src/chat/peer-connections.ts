@@ -140,8 +140,10 @@ export class PeerConnections {
     for (const connection of this.#connections) {
       const { stage } = connection;
       if (stage.type === "judging") this.#judge(connection, stage.nick, false);
-      else if (stage.type === "up" && this.#verdict(connection, stage.nick) === "untrusted")
-        connection.link?.close("untrusted");
+      else if (stage.type === "up") {
+        const verdict = this.#verdict(connection, stage.nick);
+        if (verdict === "untrusted" || verdict === "busy") connection.link?.close(verdict);
+      }
     }
   }
 
@@ -214,7 +216,7 @@ export class PeerConnections {
   #judge(connection: Connection, nick: Nickname, isLast: boolean): void {
     const verdict = this.#verdict(connection, nick);
     if (verdict === "welcome") this.#welcome(connection, nick);
-    else if (verdict === "untrusted") connection.link?.close("untrusted");
+    else if (verdict === "untrusted" || verdict === "busy") connection.link?.close(verdict);
     else if (isLast) connection.link?.close("unknown");
     else if (connection.stage.type !== "judging")
       connection.stage = { type: "judging", nick, until: this.#now + LINK_JUDGE_MILLIS };

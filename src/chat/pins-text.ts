@@ -1,16 +1,24 @@
 import { parseFingerprint } from "../base/fingerprint.ts";
 import { MAX_PIN_NAME_LENGTH, type Pin, type PinSubject, Pins } from "./pins.ts";
+import { type Restriction, Restrictions } from "./restrictions.ts";
 
 /**
  * Pins as the text of their file: JSON, one pin a line for people who look at it and for `diff`. Read strictly, all or
  * nothing: whoever can make a line unreadable must not make a name unknown by it.
  */
 
-const VERSION = 1;
+/** 2: with restrictions, which a program that does not know them would drop; 1: without any. */
+const VERSIONS: readonly unknown[] = [1, 2];
 
 export function pinsText(pins: Pins): string {
-  const lines = pins.list().map((pin) => `\n  ${JSON.stringify(pin)}`);
-  return `{"version": ${VERSION}, "pins": [${lines.join(",")}\n]}\n`;
+  const lines = linesOf(pins.list());
+  const restrictions = pins.restrictions.list();
+  if (restrictions.length === 0) return `{"version": 1, "pins": [${lines}\n]}\n`;
+  return `{"version": 2, "pins": [${lines}\n], "restrictions": [${linesOf(restrictions)}\n]}\n`;
+}
+
+function linesOf(items: readonly object[]): string {
+  return items.map((item) => `\n  ${JSON.stringify(item)}`).join(",");
 }
 
 /** What is wrong comes back as text. */
@@ -22,14 +30,34 @@ export function parsePinsText(text: string): Pins | { readonly fault: string } {
     return { fault: "it is not JSON" };
   }
   if (!isRecord(value) || !Array.isArray(value.pins)) return { fault: "it holds no list of pins" };
-  if (value.version !== VERSION) return { fault: `it is of another version than ${VERSION}` };
+  if (!VERSIONS.includes(value.version))
+    return { fault: `it is of another version than ${VERSIONS.join(", ")}` };
   const pins: Pin[] = [];
   for (const [index, item] of value.pins.entries()) {
     const pin = parsePin(item);
     if (pin === undefined) return { fault: `its pin number ${index + 1} is damaged` };
     pins.push(pin);
   }
-  return Pins.from(pins) ?? { fault: "it has two pins for one name, or too many" };
+  const restrictions = value.version === 1 ? Restrictions.none : parseRestrictions(value.restrictions);
+  if (restrictions === undefined) return { fault: "who is ignored and blocked in it is damaged" };
+  return Pins.from(pins, restrictions) ?? { fault: "it has two pins for one name, or too many" };
+}
+
+/** All or nothing: whoever was blocked must not be heard because of a damaged line. */
+function parseRestrictions(value: unknown): Restrictions | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const all = value.map((item): Restriction | undefined => {
+    if (!isRecord(item)) return undefined;
+    const { name, level, since } = item;
+    const fingerprint =
+      typeof item.fingerprint === "string" ? parseFingerprint(item.fingerprint) : item.fingerprint;
+    const isKey = typeof fingerprint === "string" || item.fingerprint === undefined;
+    if (!isName(name) || !isKey || (level !== "ignored" && level !== "blocked")) return undefined;
+    if (typeof since !== "number" || !Number.isSafeInteger(since)) return undefined;
+    return { name, fingerprint: fingerprint as Restriction["fingerprint"], level, since };
+  });
+  const sound = all.filter((item) => item !== undefined);
+  return sound.length === all.length ? Restrictions.from(sound) : undefined;
 }
 
 function parsePin(value: unknown): Pin | undefined {

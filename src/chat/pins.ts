@@ -1,6 +1,7 @@
 import type { UnixMillis } from "../base/clock.ts";
 import { type Fingerprint, isSameFingerprint } from "../base/fingerprint.ts";
 import { foldNickname } from "../wire/nickname.ts";
+import { type Restricted, type RestrictionLevel, Restrictions } from "./restrictions.ts";
 
 /**
  * Trust on first use, as ssh does it: the first key that comes under a name is pinned to it; another one is refused
@@ -40,19 +41,31 @@ export type PinVerdict =
   /** An attack, or a new key after a reinstallation. To be refused. */
   | { readonly state: "changed"; readonly pin: Pin };
 
-/** An immutable set of pins; every operation that changes something returns another set. */
+/**
+ * An immutable set of pins, and of whom the user does not want to hear; every operation that changes something returns
+ * another set.
+ */
 export class Pins {
-  static readonly none = new Pins(new Map());
+  static readonly none = new Pins(new Map(), Restrictions.none);
   readonly #pins: ReadonlyMap<string, Pin>;
+  readonly restrictions: Restrictions;
 
-  private constructor(pins: ReadonlyMap<string, Pin>) {
+  private constructor(pins: ReadonlyMap<string, Pin>, restrictions: Restrictions) {
     this.#pins = pins;
+    this.restrictions = restrictions;
   }
 
   /** The set of these; undefined when two are of one subject, or there are too many. */
-  static from(pins: readonly Pin[]): Pins | undefined {
+  static from(pins: readonly Pin[], restrictions = Restrictions.none): Pins | undefined {
     const map = new Map(pins.map((pin) => [keyOf(pin), pin]));
-    return map.size === pins.length && map.size <= MAX_PINS ? new Pins(map) : undefined;
+    return map.size === pins.length && map.size <= MAX_PINS ? new Pins(map, restrictions) : undefined;
+  }
+
+  /** The user does not want to hear those, or does again; the same set when there is nothing to change, or it is full. */
+  restrict(who: Restricted, level: RestrictionLevel | undefined, at: UnixMillis): Pins {
+    const before = this.restrictions;
+    const after = level === undefined ? before.without(who) : before.with(who, level, at);
+    return after === before ? this : new Pins(this.#pins, after);
   }
 
   /** By kind, then by name. */
@@ -102,7 +115,7 @@ export class Pins {
     if (this.find(subject) === undefined) return this;
     const pins = new Map(this.#pins);
     pins.delete(keyOf(subject));
-    return new Pins(pins);
+    return new Pins(pins, this.restrictions);
   }
 
   /** The same set when it is noted already: an attacker who tries again and again causes one write. */
@@ -117,7 +130,7 @@ export class Pins {
   }
 
   #with(pin: Pin): Pins {
-    return new Pins(new Map(this.#pins).set(keyOf(pin), pin));
+    return new Pins(new Map(this.#pins).set(keyOf(pin), pin), this.restrictions);
   }
 }
 

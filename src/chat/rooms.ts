@@ -1,6 +1,6 @@
-import type { Fingerprint } from "../base/fingerprint.ts";
 import { MAX_ROOMS, type RoomName, sortedRooms } from "../wire/mp2-values.ts";
 import { foldNickname, type Nickname } from "../wire/nickname.ts";
+import type { PostMember } from "./archive.ts";
 import type { KnownPeers } from "./known-peers.ts";
 import type { Peer } from "./notices.ts";
 
@@ -70,11 +70,11 @@ export class Rooms {
   }
 }
 
-/** Somebody of the roster whom what is said in a room goes to: only who has a key can be in one. */
-export type Member = Pick<Peer, "nickname"> & { readonly fingerprint: Fingerprint };
-
-/** Whether what is said in `room` goes to that one: whoever was lost gets it when it is back. */
-export function isMember<P extends Omit<Peer, "trust">>(peer: P, room: RoomName): peer is P & Member {
+/** Whether what is said in `room` goes to that one, who has a key: whoever was lost gets it when it is back. */
+export function isMember<P extends Omit<Peer, "trust" | "restriction">>(
+  peer: P,
+  room: RoomName,
+): peer is P & PostMember {
   const { rooms, online, reason, fingerprint } = peer;
   const comesBack = reason === "lost" || reason === "registry-restart-expired";
   return fingerprint !== undefined && rooms.includes(room) && (online || comesBack);

@@ -1,14 +1,19 @@
-import type { Millis } from "../base/clock.ts";
+import type { Millis, UnixMillis } from "../base/clock.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
 import type { MessageId, RoomName, StatusText } from "../wire/mp2-values.ts";
 import type { Nickname } from "../wire/nickname.ts";
+import type { Attention } from "./alerts.ts";
+import type { Transfer, TransferAction } from "./files/transfer.ts";
 import type { ChatNotice, ChatSnapshot } from "./notices.ts";
 import type { PinSubject, Pins } from "./pins.ts";
+import type { Restricted, RestrictionLevel } from "./restrictions.ts";
 
 /** What a face is told: by the core, or by the system that it runs on. */
 export type SessionNotice =
   | ChatNotice
   | { readonly type: "trouble"; readonly text: string }
+  /** To one face alone: it is to ring. */
+  | { readonly type: "ring"; readonly from: Nickname }
   /** The program that held the presence has ended, and another one holds it: this one, or not. */
   | { readonly type: "presence-moved"; readonly here: boolean };
 
@@ -44,14 +49,29 @@ export interface ChatSession {
   join(room: RoomName): boolean;
   /** Not in `room` any more; false when not there. */
   part(room: RoomName): boolean;
+  /** Files that are under way, and the last that were, in the order in which they began. */
+  readonly files: readonly Transfer[];
+  /**
+   * Offers the file at the absolute `path` to a nickname; notices with the returned id follow, never before this returns.
+   * Whoever holds the presence opens the file, as the same user.
+   */
+  sendFile(to: string, path: string): MessageId;
+  /** A notice follows where it can be done. */
+  changeFile(id: MessageId, action: TransferAction): void;
   /** The user has seen these of `from`'s messages, or of those in #ROOM. */
   markRead(from: string, messageIds: readonly MessageId[]): void;
   /** The user is writing to `to`, or has stopped. */
   typing(to: string, active: boolean): void;
+  /** What a face has on its screen, and whether a key was pressed there; to be told at each key. */
+  attend(attention: Attention): void;
+  /** No bell and no notification until then; undefined: again. */
+  setQuiet(until: UnixMillis | undefined): void;
   /** The user trusts that key under that name from now on. */
   accept(subject: PinSubject, fingerprint: Fingerprint): void;
   /** The name is unknown again. */
   forget(subject: PinSubject): void;
+  /** The user does not want to hear those or, with undefined, does again; a notice follows if that is news. */
+  restrict(who: Restricted, level: RestrictionLevel | undefined): void;
   /** Leaves in good order; the notice "ended" follows within a second. */
   leave(): void;
 }

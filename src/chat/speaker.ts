@@ -12,8 +12,11 @@ export interface Speaker {
   readonly address: string;
 }
 
-/** "wait": the roster does not have the key, or not under that name. */
-export type Verdict = "welcome" | "wait" | Extract<CloseReason, "untrusted">;
+/**
+ * "wait": the roster does not have the key, or not under that name. "busy": the user has blocked it, which is not its
+ * business.
+ */
+export type Verdict = "welcome" | "wait" | Extract<CloseReason, "untrusted" | "busy">;
 
 /** How an attempt or a link ended. */
 export type ConnectionEnd =
@@ -34,4 +37,4 @@ export interface ConnectionsOwner {
   readonly forget: (connection: number) => void;
 }
 
-export type LinkSaying = Extract<LinkOutput, { type: "msg" | "ack" | "typing" }>;
+export type LinkSaying = Extract<LinkOutput, { type: "msg" | "ack" | "typing" | "file" }>;

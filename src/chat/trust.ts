@@ -3,8 +3,10 @@ import { type Fingerprint, isSameFingerprint } from "../base/fingerprint.ts";
 import type { Nickname } from "../wire/nickname.ts";
 import { BOUNDS } from "./bounds.ts";
 import type { ChatOutput, PinChange } from "./events.ts";
+import type { Judgement } from "./known-peers.ts";
 import type { Trust } from "./notices.ts";
 import type { Pin, PinSubject, Pins } from "./pins.ts";
+import type { Restricted, RestrictionLevel } from "./restrictions.ts";
 
 /** A key under a name where another one is pinned. */
 interface Contradiction {
@@ -38,7 +40,21 @@ export class Trusted {
 
   /** The set on disk, as the shell read it. */
   replace(pins: Pins): void {
-    this.#pins = pins;
+    this.#take(pins);
+  }
+
+  /** Whether the user wants to hear whoever has that key or, without one, that name. */
+  restrictionOf(name: string, fingerprint: Fingerprint | undefined): RestrictionLevel | undefined {
+    return this.#pins.restrictions.of({ name, fingerprint });
+  }
+
+  isBlocked(fingerprint: Fingerprint): boolean {
+    return this.restrictionOf("", fingerprint) === "blocked";
+  }
+
+  /** False when there is nothing to change, or there are too many. */
+  restrict(now: Millis, who: Restricted, level: RestrictionLevel | undefined): boolean {
+    return this.#change({ type: "restrict", who, level, at: this.#unixAt(now) });
   }
 
   /** "unverified" without a key, unless a key is pinned for that name. */
@@ -51,8 +67,10 @@ export class Trusted {
   }
 
   /** For {@link KnownPeers}. */
-  readonly judgePeer = (nickname: Nickname, fingerprint: Fingerprint | undefined): Trust =>
-    this.judge({ kind: "peer", name: nickname }, fingerprint);
+  readonly judgePeer = (nickname: Nickname, fingerprint: Fingerprint | undefined): Judgement => ({
+    trust: this.judge({ kind: "peer", name: nickname }, fingerprint),
+    restriction: this.restrictionOf(nickname, fingerprint),
+  });
 
   find(subject: PinSubject): Pin | undefined {
     return this.#pins.find(subject);
@@ -111,17 +129,32 @@ export class Trusted {
   }
 
   #change(change: PinChange): boolean {
-    const before = this.#pins;
-    this.#pins = applyPinChange(before, change);
-    if (this.#pins === before) return false;
+    const after = applyPinChange(this.#pins, change);
+    if (after === this.#pins) return false;
+    this.#take(after);
     this.#emit({ type: "pin", change });
     return true;
+  }
+
+  /** Whoever is restricted or not any more is told, whichever program of the user did it. */
+  #take(pins: Pins): void {
+    const { restrictions: before } = this.#pins;
+    const { restrictions: after } = pins;
+    this.#pins = pins;
+    if (before === after) return;
+    for (const { name, fingerprint, level } of after.list())
+      if (before.of({ name, fingerprint }) !== level)
+        this.#tell({ type: "restricted", name, fingerprint, level });
+    for (const { name, fingerprint } of before.list())
+      if (after.of({ name, fingerprint }) === undefined)
+        this.#tell({ type: "restricted", name, fingerprint, level: undefined });
   }
 }
 
 /** The set after a change; the same when there is nothing to change. */
 export function applyPinChange(pins: Pins, change: PinChange): Pins {
   if (change.type === "forget") return pins.forget(change.subject);
+  if (change.type === "restrict") return pins.restrict(change.who, change.level, change.at);
   const { subject, fingerprint, at } = change;
   return change.type === "meet" ? pins.meet(subject, fingerprint, at) : pins.accept(subject, fingerprint, at);
 }

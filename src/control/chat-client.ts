@@ -1,7 +1,9 @@
 import type { Clock, Millis } from "../base/clock.ts";
 import { TokenBucket } from "../base/tokens.ts";
+import { FILE_BOUNDS, isOver, type Transfer } from "../chat/files/transfer.ts";
 import type { ChatSnapshot, Peer } from "../chat/notices.ts";
 import { type Pin, Pins } from "../chat/pins.ts";
+import { type Restriction, Restrictions } from "../chat/restrictions.ts";
 import { inRosterOrder } from "../chat/roster-order.ts";
 import type { HolderReport, SessionNotice } from "../chat/session.ts";
 import { CHAT_METHODS, type ChatMethodName, type ChatRequestOf, type ChatResultOf } from "./chat-methods.ts";
@@ -38,6 +40,7 @@ export class PresenceLink {
   readonly #options: PresenceLinkOptions;
   readonly #bucket: TokenBucket;
   readonly #queue: (() => void)[] = [];
+  readonly #files = new Map<string, Transfer>();
   readonly #peers = new Map<string, Peer>();
   #client: RequestClient | undefined;
   #report: AttachReport | undefined;
@@ -45,7 +48,7 @@ export class PresenceLink {
   #lostAt: Millis | undefined;
   #roster: readonly Peer[] | undefined;
   #pins: Pins = Pins.none;
-  #partialPins: Pin[] = [];
+  #partial: { readonly pins: Pin[]; readonly restrictions: Restriction[] } = { pins: [], restrictions: [] };
   #underWay = 0;
   #endedBy: ConnectionError | undefined;
   #pacing: NodeJS.Timeout | undefined;
@@ -89,9 +92,14 @@ export class PresenceLink {
   }
 
   get snapshot(): ChatSnapshot {
-    const { nickname, registry, away, status, rooms } = must(this.#state);
+    const { registryLostFor: _, ...state } = must(this.#state);
     this.#roster ??= inRosterOrder([...this.#peers.values()]);
-    return { nickname, registry, registryLostAt: this.#lostAt, away, status, rooms, roster: this.#roster };
+    return { ...state, registryLostAt: this.#lostAt, roster: this.#roster };
+  }
+
+  /** In the order in which they began. */
+  get files(): readonly Transfer[] {
+    return [...this.#files.values()];
   }
 
   /** Errors as {@link RequestClient.request}. In order, and no faster than the holder takes it. */
@@ -144,14 +152,29 @@ export class PresenceLink {
         this.#roster = undefined;
         return;
       case "pins":
-        if (push.part === "first" || push.part === "all") this.#partialPins = [];
-        this.#partialPins.push(...push.pins);
-        if (push.part === "last" || push.part === "all")
-          this.#pins = Pins.from(this.#partialPins) ?? this.#pins;
+        this.#takePins(push);
+        return;
+      case "files":
+        for (const file of push.files) this.#files.set(file.id, file);
         return;
       case "notice":
+        if (push.notice.type === "file") this.#fileChanged(push.notice.transfer);
         this.#options.onNotice(push.notice);
     }
+  }
+
+  #fileChanged(file: Transfer): void {
+    this.#files.set(file.id, file);
+    const over = [...this.#files.values()].filter(({ state }) => isOver(state));
+    for (const { id } of over.slice(0, -FILE_BOUNDS.overShown)) this.#files.delete(id);
+  }
+
+  #takePins({ pins, restrictions, part }: Extract<Push, { type: "pins" }>): void {
+    if (part === "first" || part === "all") this.#partial = { pins: [], restrictions: [] };
+    this.#partial.pins.push(...pins);
+    this.#partial.restrictions.push(...restrictions);
+    if (part !== "last" && part !== "all") return;
+    this.#pins = Pins.from(this.#partial.pins, Restrictions.from(this.#partial.restrictions)) ?? this.#pins;
   }
 
   #closed(why: ConnectionError): void {

@@ -3,7 +3,14 @@
  * keeps it so). Server and client both read this table.
  */
 
+import type { Attention } from "../chat/alerts.ts";
 import type { ChatSession, HolderReport } from "../chat/session.ts";
+import {
+  type ChangeFileRequest,
+  parseChangeFileRequest,
+  parseSendFileRequest,
+  type SendFileRequest,
+} from "./chat-files.ts";
 import {
   type AcceptRequest,
   type AttachReport,
@@ -11,14 +18,19 @@ import {
   parseAcceptRequest,
   parseAttach,
   parseAttachRequest,
+  parseAttention,
   parseForgetRequest,
   parseHolder,
   parseMarkReadRequest,
+  parseQuietRequest,
   parseRenameRequest,
+  parseRestrictRequest,
   parseRoomRequest,
   parseSendRequest,
   parseStatusRequest,
   parseTypingRequest,
+  type QuietRequest,
+  type RestrictRequest,
   type SendRequest,
   type StatusRequest,
 } from "./chat-reports.ts";
@@ -35,9 +47,22 @@ export interface Holder {
   /** Throws ControlError unless the program has attached. */
   readonly session: Pick<
     ChatSession,
-    "rename" | "setStatus" | "join" | "part" | "markRead" | "typing" | "accept" | "forget"
+    | "rename"
+    | "setStatus"
+    | "setQuiet"
+    | "join"
+    | "part"
+    | "markRead"
+    | "typing"
+    | "accept"
+    | "forget"
+    | "restrict"
+    | "changeFile"
   >;
   send(request: SendRequest): void;
+  sendFile(request: SendFileRequest): void;
+  /** What is on its screen. */
+  attend(attention: Attention): void;
 }
 
 const method = methodsOf<Holder>();
@@ -51,6 +76,18 @@ export const CHAT_METHODS = {
     parseAttachRequest,
     parseAttach,
     (holder, { version }): AttachReport => holder.attach(version),
+  ),
+  attend: method(parseAttention, nothingBack, (holder, attention: Attention) => {
+    holder.attend(attention);
+    return null;
+  }),
+  "change-file": method(
+    parseChangeFileRequest,
+    nothingBack,
+    ({ session }, { id, action }: ChangeFileRequest) => {
+      session.changeFile(id, action);
+      return null;
+    },
   ),
   forget: method(parseForgetRequest, nothingBack, ({ session }, { subject }) => {
     session.forget(subject);
@@ -68,8 +105,20 @@ export const CHAT_METHODS = {
     return null;
   }),
   rename: method(parseRenameRequest, boolean, ({ session }, { nickname }) => session.rename(nickname)),
+  restrict: method(parseRestrictRequest, nothingBack, ({ session }, { who, level }: RestrictRequest) => {
+    session.restrict(who, level);
+    return null;
+  }),
   send: method(parseSendRequest, nothingBack, (holder, request: SendRequest) => {
     holder.send(request);
+    return null;
+  }),
+  "send-file": method(parseSendFileRequest, nothingBack, (holder, request: SendFileRequest) => {
+    holder.sendFile(request);
+    return null;
+  }),
+  "set-quiet": method(parseQuietRequest, nothingBack, ({ session }, { until }: QuietRequest) => {
+    session.setQuiet(until);
     return null;
   }),
   "set-status": method(parseStatusRequest, nothingBack, ({ session }, { away, status }: StatusRequest) => {

@@ -18,6 +18,7 @@ import type {
 import type { RoomChange } from "../chat/rooms.ts";
 import type { SessionNotice } from "../chat/session.ts";
 import type { BlockedReason } from "../wire/mp2-discovery.ts";
+import { transfer, transferChange } from "./chat-files.ts";
 import {
   count,
   fingerprint,
@@ -26,7 +27,9 @@ import {
   millis,
   name,
   nickname,
+  pinName,
   port,
+  restrictionLevel,
   roomName,
   sentence,
   trust,
@@ -84,6 +87,7 @@ const why = wordOf<UndeliveredReason>({
   offline: true,
   "legacy-off": true,
   "key-changed": true,
+  "blocked-here": true,
   "wrong-key": true,
   "not-trusted-there": true,
   "not-known-there": true,
@@ -186,6 +190,13 @@ const NOTICES: { readonly [Name in Type]: Parse<Fields<Name>> } = {
     offered: optional(fingerprint),
     proved: boolean,
   }),
+  restricted: shape<Fields<"restricted">>({
+    name: pinName,
+    fingerprint: optional(fingerprint),
+    level: optional(restrictionLevel),
+  }),
+  idle: shape<Fields<"idle">>({ isIdle: boolean }),
+  quiet: shape<Fields<"quiet">>({ until: optional(unixMillis) }),
   room: shape<Fields<"room">>({
     change: shape<RoomChange>({
       room: roomName,
@@ -224,8 +235,10 @@ const NOTICES: { readonly [Name in Type]: Parse<Fields<Name>> } = {
     }),
     missed: list(MAX_NAMES, nickname),
   }),
+  file: shape<Fields<"file">>({ transfer, change: transferChange }),
   typing: shape<Fields<"typing">>({ from: nickname, active: boolean }),
   trouble: shape<Fields<"trouble">>({ text: sentence }),
+  ring: shape<Fields<"ring">>({ from: nickname }),
   "presence-moved": shape<Fields<"presence-moved">>({ here: boolean }),
   ended: shape<Fields<"ended">>({
     reason: wordOf<EndReason>({

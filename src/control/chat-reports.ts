@@ -1,12 +1,16 @@
 /** What crosses the socket of a presence beside its notices: shapes and parsers. */
-import type { Millis } from "../base/clock.ts";
+import type { Millis, UnixMillis } from "../base/clock.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
+import type { AlertChoice, AlertSettings, Attention } from "../chat/alerts.ts";
+import type { Transfer } from "../chat/files/transfer.ts";
 import type { ChatSnapshot, Peer } from "../chat/notices.ts";
 import type { Pin, PinSubject } from "../chat/pins.ts";
+import type { Restricted, Restriction, RestrictionLevel } from "../chat/restrictions.ts";
 import type { HolderReport, SessionNotice } from "../chat/session.ts";
 import type { NamedRegistry, PresenceSettings, WhenTaken } from "../chat/settings.ts";
 import type { MessageId, OfflineReason, PresenceState, RoomName, StatusText } from "../wire/mp2-values.ts";
 import type { Nickname } from "../wire/nickname.ts";
+import { transfer } from "./chat-files.ts";
 import { parseNotice, registryStanding } from "./chat-notices.ts";
 import {
   count,
@@ -16,8 +20,10 @@ import {
   millis,
   name,
   nickname,
+  pinName,
   pinSubject,
   port,
+  restrictionLevel,
   roomName,
   roomNames,
   statusText,
@@ -48,7 +54,14 @@ export type Push =
   /** Changes of the roster; at first all of it, in pieces. */
   | { readonly type: "peers"; readonly put: readonly Peer[]; readonly removed: readonly string[] }
   /** All trusted keys in pieces; they count with the last piece. */
-  | { readonly type: "pins"; readonly pins: readonly Pin[]; readonly part: "first" | "more" | "last" | "all" }
+  | {
+      readonly type: "pins";
+      readonly pins: readonly Pin[];
+      readonly restrictions: readonly Restriction[];
+      readonly part: "first" | "more" | "last" | "all";
+    }
+  /** Files that there are when a program attaches; notices tell of all that follows. */
+  | { readonly type: "files"; readonly files: readonly Transfer[] }
   | { readonly type: "notice"; readonly notice: SessionNotice };
 
 /** What an attached program has to know before anything else; the pushes before it brought the rest. */
@@ -81,9 +94,19 @@ export interface AcceptRequest {
   readonly fingerprint: Fingerprint;
 }
 
+export interface QuietRequest {
+  readonly until: UnixMillis | undefined;
+}
+
+export interface RestrictRequest {
+  readonly who: Restricted;
+  readonly level: RestrictionLevel | undefined;
+}
+
 /** In one piece: far below the largest frame, whatever is in it. */
 export const PEERS_IN_A_PIECE = 200;
 export const PINS_IN_A_PIECE = 200;
+export const FILES_IN_A_PIECE = 20;
 const MAX_IDS = 1_024;
 /** More registries and interfaces than anybody names. */
 const MAX_NAMED = 64;
@@ -109,6 +132,7 @@ const parsePeer = shape<Peer>({
   rooms: roomNames,
   kind: wordOf<Peer["kind"]>({ mp2: true, "mp1-own": true, "mp1-original": true, mp1: true }),
   trust,
+  restriction: optional(restrictionLevel),
 });
 
 const parsePin: Parse<Pin> = (value, where) => ({
@@ -123,11 +147,20 @@ const parsePin: Parse<Pin> = (value, where) => ({
   })(value, where),
 });
 
+const parseRestriction = shape<Restriction>({
+  name: pinName,
+  fingerprint: optional(fingerprint),
+  level: restrictionLevel,
+  since: unixMillis,
+});
+
 const parseState = shape<StateReport>({
   nickname,
   registry: optional(registryStanding),
   registryLostFor: optional(millis),
   away: boolean,
+  isIdle: boolean,
+  quietUntil: optional(unixMillis),
   status: optional(name),
   rooms: roomNames,
 });
@@ -140,8 +173,10 @@ const PUSHES: { readonly [Type in Push["type"]]: Parse<Omit<Extract<Push, { type
   }),
   pins: shape<Omit<Extract<Push, { type: "pins" }>, "type">>({
     pins: list(PINS_IN_A_PIECE, parsePin),
+    restrictions: list(PINS_IN_A_PIECE, parseRestriction),
     part: oneOf(["first", "more", "last", "all"]),
   }),
+  files: shape<{ files: readonly Transfer[] }>({ files: list(FILES_IN_A_PIECE, transfer) }),
   notice: shape<{ notice: SessionNotice }>({ notice: parseNotice }),
 };
 
@@ -159,6 +194,11 @@ const parseSettings = shape<PresenceSettings>({
   interfaces: list(MAX_NAMED, name),
   port,
   encapsulationPort: port,
+  autoAwayMillis: optional(millis),
+  alerts: shape<AlertSettings>({
+    bell: boolean,
+    notify: wordOf<AlertChoice>({ "private-and-mentions": true, all: true, none: true }),
+  }),
 });
 
 const pid = integer(1, 2 ** 31 - 1);
@@ -196,4 +236,14 @@ export const parseTypingRequest = shape<{ readonly to: string; readonly active: 
 export const parseRenameRequest = shape<{ readonly nickname: Nickname }>({ nickname });
 export const parseRoomRequest = shape<{ readonly room: RoomName }>({ room: roomName });
 export const parseAcceptRequest = shape<AcceptRequest>({ subject: pinSubject, fingerprint });
+export const parseQuietRequest = shape<QuietRequest>({ until: optional(unixMillis) });
+export const parseAttention = shape<Attention>({
+  conversation: optional(name) as Parse<Attention["conversation"]>,
+  isFocused: boolean,
+  isActive: boolean,
+});
+export const parseRestrictRequest = shape<RestrictRequest>({
+  who: shape<Restricted>({ name: pinName, fingerprint: optional(fingerprint) }),
+  level: optional(restrictionLevel),
+});
 export const parseForgetRequest = shape<{ readonly subject: PinSubject }>({ subject: pinSubject });

@@ -1,4 +1,5 @@
 import type { Clock, Millis } from "../base/clock.ts";
+import type { Attention } from "../chat/alerts.ts";
 import type { Peer } from "../chat/notices.ts";
 import type { Pins } from "../chat/pins.ts";
 import type { ChatSession, SendOptions, SessionNotice } from "../chat/session.ts";
@@ -7,6 +8,7 @@ import type { MessageId } from "../wire/mp2-values.ts";
 import { CHAT_METHODS, type Holder } from "./chat-methods.ts";
 import {
   type AttachReport,
+  FILES_IN_A_PIECE,
   PEERS_IN_A_PIECE,
   PINS_IN_A_PIECE,
   type Push,
@@ -21,6 +23,7 @@ import { RequestServer, type ServedClient, type ServerLimits } from "./request-s
 /** The session of the program that holds the presence; `id` is what another program chose for its message. */
 export interface HeldSession extends ChatSession {
   send(to: string, text: string, options?: SendOptions, id?: MessageId): MessageId;
+  sendFile(to: string, path: string, id?: MessageId): MessageId;
 }
 
 export interface PresenceServerOptions {
@@ -33,6 +36,8 @@ export interface PresenceServerOptions {
   readonly version: string;
   readonly pid: number;
   readonly clock: Clock;
+  /** What is on the screen of an attached program; undefined: it is gone. */
+  readonly onAttention: (client: ServedClient, attention: Attention | undefined) => void;
   /** Somebody wants the presence to end. */
   readonly onQuit: () => void;
   /** Overrides of {@link PRESENCE_LIMITS}. */
@@ -90,7 +95,10 @@ export class PresenceServer {
       words: { subject: "Presence", owner: "The program that holds your presence" },
       answer: (client, request) =>
         callMethod(CHAT_METHODS, this.#holderFor(client), request, "The program that holds your presence"),
-      onGone: (client) => void this.#attached.delete(client),
+      onGone: (client) => {
+        this.#attached.delete(client);
+        options.onAttention(client, undefined);
+      },
     });
   }
 
@@ -113,6 +121,11 @@ export class PresenceServer {
     for (const client of this.#attached) push(client, { type: "notice", notice });
   }
 
+  /** Tells one of them. */
+  tellOne(client: ServedClient, notice: SessionNotice): void {
+    if (this.#attached.has(client)) push(client, { type: "notice", notice });
+  }
+
   /** Something may have changed. */
   changed(): void {
     if (this.#attached.size === 0) return;
@@ -126,7 +139,7 @@ export class PresenceServer {
   }
 
   #holderFor(client: ServedClient): Holder {
-    const { session, version, pid, onQuit, standing } = this.#options;
+    const { session, version, pid, onQuit, onAttention, standing } = this.#options;
     const attached = this.#attached;
     return {
       attach: (theirs) => this.#attach(client, theirs),
@@ -143,6 +156,14 @@ export class PresenceServer {
         return session;
       },
       send: (request) => this.#send(client, request),
+      sendFile: ({ id, to, path }) => {
+        if (!attached.has(client)) throw new ControlError("bad-request", "Not attached");
+        session.sendFile(to, path, id);
+      },
+      attend: (attention) => {
+        if (!attached.has(client)) throw new ControlError("bad-request", "Not attached");
+        onAttention(client, attention);
+      },
     };
   }
 
@@ -175,6 +196,8 @@ export class PresenceServer {
     for (const put of pieces(snapshot.roster, PEERS_IN_A_PIECE))
       push(client, { type: "peers", put, removed: [] });
     tellPins(client, pins);
+    for (const files of pieces(this.#options.session.files, FILES_IN_A_PIECE))
+      push(client, { type: "files", files });
   }
 
   /** What has changed, to all. */
@@ -216,7 +239,13 @@ export class PresenceServer {
 }
 
 /** Notices that say all that they are about: for these nothing has to be known first. */
-const UNRELATED: ReadonlySet<SessionNotice["type"]> = new Set(["received", "delivered", "read", "typing"]);
+const UNRELATED: ReadonlySet<SessionNotice["type"]> = new Set([
+  "received",
+  "delivered",
+  "read",
+  "typing",
+  "file",
+]);
 
 function push(client: ServedClient, told: Push): void {
   client.push(told);
@@ -224,14 +253,13 @@ function push(client: ServedClient, told: Push): void {
 
 function tellPins(client: ServedClient, pins: Pins): void {
   const all = pieces(pins.list(), PINS_IN_A_PIECE);
-  if (all.length <= 1) push(client, { type: "pins", pins: all[0] ?? [], part: "all" });
-  else
-    for (const [index, piece] of all.entries())
-      push(client, {
-        type: "pins",
-        pins: piece,
-        part: index === 0 ? "first" : index === all.length - 1 ? "last" : "more",
-      });
+  const restrictions = pieces(pins.restrictions.list(), PINS_IN_A_PIECE);
+  const count = Math.max(1, all.length, restrictions.length);
+  for (let index = 0; index < count; index += 1) {
+    const piece = { pins: all[index] ?? [], restrictions: restrictions[index] ?? [] };
+    const part = count === 1 ? "all" : index === 0 ? "first" : index === count - 1 ? "last" : "more";
+    push(client, { type: "pins", ...piece, part });
+  }
 }
 
 function pieces<Item>(items: readonly Item[], size: number): readonly (readonly Item[])[] {

@@ -2,6 +2,7 @@
 import { type Fingerprint, parseFingerprint } from "../base/fingerprint.ts";
 import type { Trust } from "../chat/notices.ts";
 import { MAX_PIN_NAME_LENGTH, type PinSubject } from "../chat/pins.ts";
+import type { RestrictionLevel } from "../chat/restrictions.ts";
 import {
   MAX_ROOMS,
   MAX_STATUS_CHARACTERS,
@@ -50,7 +51,9 @@ export const trust = wordOf<Trust>({
   unverified: true,
 });
 
+export const pinName = text(MAX_PIN_NAME_LENGTH);
 export const pinSubject = shape<PinSubject>({
   kind: wordOf<PinSubject["kind"]>({ realm: true, host: true, peer: true }),
-  name: text(MAX_PIN_NAME_LENGTH),
+  name: pinName,
 });
+export const restrictionLevel = wordOf<RestrictionLevel>({ ignored: true, blocked: true });

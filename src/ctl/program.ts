@@ -27,10 +27,16 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   unban: async () => (await import("./commands/unban.ts")).addUnban,
   bans: async () => (await import("./commands/bans.ts")).addBans,
   forget: async () => (await import("./commands/forget.ts")).addForget,
+  metrics: async () => (await import("./commands/metrics.ts")).addMetrics,
+  export: async () => (await import("./commands/export.ts")).addExport,
+  import: async () => (await import("./commands/import.ts")).addImport,
   "log-level": async () => (await import("./commands/log-level.ts")).addLogLevel,
   doctor: async () => (await import("./commands/doctor.ts")).addDoctor,
   version: async () => (await import("./commands/version.ts")).addVersion,
+  completion: async () => (await import("./commands/completion.ts")).addCompletion,
 };
+/** Those that tell of all the others. */
+const OF_ALL: ReadonlySet<string> = new Set(["completion"]);
 
 export interface Surroundings {
   readonly stdout: Stream;
@@ -67,9 +73,16 @@ export async function runMultiprotoctl(args: readonly string[], around: Surround
   return exitCode;
 }
 
+/** What it takes, with nothing behind it; the manual page is made of it. */
+export async function multiprotoctlProgram(): Promise<Command> {
+  const program = baseProgram({ stdout: process.stdout, stderr: process.stderr, environment: {} });
+  for (const add of await commandsFor([])) add(program, () => async () => {});
+  return program;
+}
+
 /** A command that comes first is the one that is meant; otherwise only commander can tell, knowing them all. */
 function commandsFor([first = ""]: readonly string[]): Promise<AddCommand[]> {
-  const named = Object.hasOwn(COMMANDS, first) ? COMMANDS[first] : undefined;
+  const named = Object.hasOwn(COMMANDS, first) && !OF_ALL.has(first) ? COMMANDS[first] : undefined;
   const loads = named === undefined ? Object.values(COMMANDS) : [named];
   return Promise.all(loads.map((load) => load()));
 }

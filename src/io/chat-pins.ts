@@ -2,6 +2,7 @@ import { errorText } from "../base/errors.ts";
 import type { PinChange } from "../chat/events.ts";
 import type { Pins } from "../chat/pins.ts";
 import { pinsText } from "../chat/pins-text.ts";
+import { applyPinChange } from "../chat/trust.ts";
 import type { PinFile } from "./pin-file.ts";
 
 export interface KeptPinsOptions {
@@ -39,12 +40,12 @@ export class KeptPins {
   change(change: PinChange): void {
     const all = [...this.#unwritten, change];
     try {
-      this.#take(this.#options.file.update((pins) => all.reduce(changed, pins)));
+      this.#take(this.#options.file.update((pins) => all.reduce(applyPinChange, pins)));
       this.#unwritten = [];
       this.#trouble = "";
     } catch (error) {
       this.#unwritten = all;
-      this.#take(changed(this.#pins, change));
+      this.#take(applyPinChange(this.#pins, change));
       this.#tell(`${errorText(error)}; until that is repaired, keys are remembered by this program only`);
     }
   }
@@ -52,7 +53,7 @@ export class KeptPins {
   /** Looks at the file. */
   refresh(): void {
     try {
-      this.#take(this.#unwritten.reduce(changed, this.#options.file.read()));
+      this.#take(this.#unwritten.reduce(applyPinChange, this.#options.file.read()));
     } catch (error) {
       this.#tell(errorText(error));
     }
@@ -73,16 +74,5 @@ export class KeptPins {
     if (text === this.#trouble) return;
     this.#trouble = text;
     this.#options.onTrouble(text);
-  }
-}
-
-function changed(pins: Pins, change: PinChange): Pins {
-  switch (change.type) {
-    case "meet":
-      return pins.meet(change.subject, change.fingerprint, change.at);
-    case "accept":
-      return pins.accept(change.subject, change.fingerprint, change.at);
-    case "forget":
-      return pins.forget(change.subject);
   }
 }

@@ -1,10 +1,14 @@
-import type { Clock, Millis, Random } from "../base/clock.ts";
+import type { Clock, Millis, Random, UnixMillis } from "../base/clock.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
+import type { Attention } from "../chat/alerts.ts";
 import type { ArchiveStore } from "../chat/archive.ts";
 import { ChatClient } from "../chat/client.ts";
 import type { ChatEvent, ChatOutput, Progress } from "../chat/events.ts";
+import type { IncomingStream } from "../chat/files/requests.ts";
+import type { Transfer, TransferAction } from "../chat/files/transfer.ts";
 import type { ChatSnapshot } from "../chat/notices.ts";
 import type { PinSubject, Pins } from "../chat/pins.ts";
+import type { Restricted, RestrictionLevel } from "../chat/restrictions.ts";
 import type { ChatSession, SendOptions, SessionNotice } from "../chat/session.ts";
 import type { ChatSettings } from "../chat/settings.ts";
 import type { SctpEndpoint } from "../sctp/api.ts";
@@ -30,6 +34,8 @@ export interface ChatShellOptions {
   readonly pins: PinFile;
   /** What was said; the caller closes it. */
   readonly archive: ArchiveStore;
+  /** Where files go that come. */
+  readonly downloads: string;
   readonly clock: Clock;
   readonly random: Random;
   /** Makes the SCTP endpoint with our port as its source port. */
@@ -90,6 +96,9 @@ export class ChatShell implements ChatSession {
         onEvent: (event) => opened.shell?.handle(event),
         received: (connection, bytes) =>
           opened.shell?.received(connection, bytes) ?? { messages: 0, pending: 0 },
+        onTrouble: (text) => opened.shell?.tell({ type: "trouble", text }),
+        expectsFile: (from) => opened.shell?.expectsFile(from) === true,
+        fileArrives: (from, id, offset) => opened.shell?.fileArrives(from, id, offset),
       });
       opened.shell = new ChatShell(options, { network, pins });
       return opened.shell;
@@ -159,8 +168,30 @@ export class ChatShell implements ChatSession {
     this.#run((client, now) => client.markRead(now, from, messageIds));
   }
 
+  /** What is on a screen matters to whoever calls the user, not to the core. */
+  attend({ isActive }: Attention): void {
+    if (isActive) this.#run((client, now) => client.active(now));
+  }
+
+  setQuiet(until: UnixMillis | undefined): void {
+    this.#run((client, now) => client.setQuiet(now, until));
+  }
+
   typing(to: string, active: boolean): void {
     this.#run((client, now) => client.typing(now, to, active));
+  }
+
+  get files(): readonly Transfer[] {
+    return this.#client.files;
+  }
+
+  /** `id`: chosen by another process. */
+  sendFile(to: string, path: string, id?: MessageId): MessageId {
+    return this.#run((client, now) => client.sendFile(now, to, path, id));
+  }
+
+  changeFile(id: MessageId, action: TransferAction): void {
+    this.#run((client, now) => client.changeFile(now, id, action));
   }
 
   accept(subject: PinSubject, fingerprint: Fingerprint): void {
@@ -169,6 +200,10 @@ export class ChatShell implements ChatSession {
 
   forget(subject: PinSubject): void {
     this.#run((client, now) => client.forget(now, subject));
+  }
+
+  restrict(who: Restricted, level: RestrictionLevel | undefined): void {
+    this.#run((client, now) => client.restrict(now, who, level));
   }
 
   leave(): void {
@@ -194,6 +229,15 @@ export class ChatShell implements ChatSession {
   /** For the network: bytes of a TLS connection. */
   private received(connection: number, bytes: Uint8Array): Progress {
     return this.#run((client, now) => client.received(now, connection, bytes));
+  }
+
+  private expectsFile(from: Fingerprint): boolean {
+    return this.#client.expectsFile(from);
+  }
+
+  /** For the network: a connection has brought the first words of a file. */
+  private fileArrives(from: Fingerprint, id: MessageId, offset: number): IncomingStream | undefined {
+    return this.#run((client, now) => client.fileArrives(now, from, id, offset));
   }
 
   private tell(notice: SessionNotice): void {

@@ -3,11 +3,13 @@ import { basename, dirname, join } from "node:path";
 import { errorCode, errorText, SystemError } from "../base/errors.ts";
 import { MAX_PINS, Pins } from "../chat/pins.ts";
 import { parsePinsText, pinsText } from "../chat/pins-text.ts";
+import { MAX_RESTRICTIONS } from "../chat/restrictions.ts";
 import { createPrivateFile, fileError, type PrivateFile, readPrivateFile } from "./private-file.ts";
 
 /** The longest pins: name escaped to JSON's \uXXXX, two fingerprints, two times. */
 const MAX_PIN_BYTES = 2_048;
-const MAX_BYTES = MAX_PINS * MAX_PIN_BYTES;
+/** A restriction has a name and one fingerprint. */
+const MAX_BYTES = (MAX_PINS + MAX_RESTRICTIONS) * MAX_PIN_BYTES;
 
 /** Each lost race is somebody else's success, so this many in a row mean that something is wrong. */
 const MAX_ATTEMPTS = 1_000;

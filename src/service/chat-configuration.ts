@@ -1,6 +1,8 @@
 import { isIPv6 } from "node:net";
 import { errorText } from "../base/errors.ts";
 import { escapeText } from "../base/text.ts";
+import type { AlertChoice } from "../chat/alerts.ts";
+import type { AcceptFiles } from "../chat/files/transfer.ts";
 import { type Nickname, parseNickname } from "../wire/nickname.ts";
 import {
   interfaceNames,
@@ -30,6 +32,16 @@ export interface ChatConfiguration {
   readonly onMessage: readonly string[] | undefined;
   /** "90d": what was said is kept so long. */
   readonly retention: string | undefined;
+  /** Where files go that come, as written. */
+  readonly downloads: string | undefined;
+  /** Whose files are taken without a question. */
+  readonly acceptFiles: AcceptFiles | undefined;
+  /** "500M": larger ones are asked about all the same. */
+  readonly acceptFilesUpTo: string | undefined;
+  /** "10m": away after so long without a key; "never". */
+  readonly autoAway: string | undefined;
+  readonly bell: boolean | undefined;
+  readonly notify: AlertChoice | undefined;
 }
 
 /** A registry that the user named. */
@@ -56,6 +68,12 @@ const KEYS = {
   legacy: { parse: trueOrFalse, field: "legacy" },
   "on-message": { parse: command, field: "onMessage" },
   retention: { parse: days, field: "retention" },
+  downloads: { parse: folder, field: "downloads" },
+  "accept-files": { parse: acceptFiles, field: "acceptFiles" },
+  "accept-files-up-to": { parse: sizeText, field: "acceptFilesUpTo" },
+  "auto-away": { parse: idleTime, field: "autoAway" },
+  bell: { parse: trueOrFalse, field: "bell" },
+  notify: { parse: alertChoice, field: "notify" },
 } as const satisfies Readonly<Record<string, { parse: ParseValue; field: keyof ChatConfiguration }>>;
 
 type Key = keyof typeof KEYS;
@@ -169,10 +187,54 @@ function days(value: unknown): string {
   return value;
 }
 
+function idleTime(value: unknown): string {
+  if (typeof value !== "string" || (value !== "never" && autoAwayMillis(value) === undefined))
+    throw new Error('wants a time from "1m" to "24h", or "never"');
+  return value;
+}
+
+/** Milliseconds of "10m", "2h"; undefined for "never" and anything else. */
+export function autoAwayMillis(text: string): number | undefined {
+  const [, digits = "", unit = ""] = /^([1-9]\d{0,3})([mh])$/.exec(text) ?? [];
+  const millis = Number(digits) * (unit === "h" ? 3_600_000 : 60_000);
+  return millis > 0 && millis <= 86_400_000 ? millis : undefined;
+}
+
+function alertChoice(value: unknown): AlertChoice {
+  const choices: readonly unknown[] = ["private-and-mentions", "all", "none"] satisfies AlertChoice[];
+  if (!choices.includes(value)) throw new Error('wants "private-and-mentions", "all" or "none"');
+  return value as AlertChoice;
+}
+
 /** Milliseconds of "90d"; undefined for anything else. */
 export function retentionMillis(text: string): number | undefined {
   const digits = /^([1-9]\d{0,4})d$/.exec(text)?.[1];
   return digits === undefined ? undefined : Number(digits) * 86_400_000;
+}
+
+function folder(value: unknown): string {
+  const isFolder = typeof value === "string" && /^[~/]/.test(value) && value.length <= MAX_WORD_LENGTH;
+  if (!isFolder || value.includes("\0"))
+    throw new Error('wants a folder, as in "~/Downloads" or "/srv/incoming"');
+  return value;
+}
+
+function acceptFiles(value: unknown): AcceptFiles {
+  const found = (["ask", "verified", "known"] as const).find((choice) => choice === value);
+  if (found === undefined) throw new Error('wants "ask", "verified" or "known"');
+  return found;
+}
+
+function sizeText(value: unknown): string {
+  if (typeof value !== "string" || sizeBytes(value) === undefined)
+    throw new Error('wants a size, as in "500M" or "2G"');
+  return value;
+}
+
+/** Bytes of "500M", in powers of 1,024; undefined for anything else. */
+export function sizeBytes(text: string): number | undefined {
+  const [, digits, unit] = /^([1-9]\d{0,5})([KMGT])$/.exec(text) ?? [];
+  return digits === undefined ? undefined : Number(digits) * 1_024 ** ("KMGT".indexOf(unit ?? "") + 1);
 }
 
 function command(value: unknown): readonly string[] {

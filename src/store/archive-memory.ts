@@ -13,8 +13,10 @@ import {
   conversationTitle,
   type IncomingRecord,
   type KeptState,
+  type PostMember,
 } from "../chat/archive.ts";
-import type { MessageId } from "../wire/mp2-values.ts";
+import type { TransferRecord } from "../chat/files/transfer.ts";
+import type { MessageId, RoomName } from "../wire/mp2-values.ts";
 import { parseWords } from "./archive-words.ts";
 
 /** A program that keeps nothing on disk remembers so much. */
@@ -25,6 +27,9 @@ type Entry = ArchivedMessage & {
   readonly until?: UnixMillis;
   readonly wasTried?: boolean;
   readonly told?: boolean;
+  /** Of a message in a room. */
+  readonly members?: readonly PostMember[];
+  readonly reached?: ReadonlySet<Fingerprint>;
 };
 
 /**
@@ -36,10 +41,12 @@ export class MemoryArchive implements ArchiveStore {
   readonly #wall: () => UnixMillis;
   readonly #titles = new Map<ConversationKey, string>();
   readonly #messages = new Map<number, Entry>();
+  readonly #transfers = new Map<MessageId, TransferRecord>();
   /** Of `sender id`, when it came. */
   readonly #known = new Map<string, UnixMillis>();
   /** Where in `#messages` ours are that wait. */
   readonly #waiting = new Map<MessageId, number>();
+  readonly #rooms = new Set<RoomName>();
   #seq = 0;
   #failure: string | undefined;
 
@@ -57,22 +64,24 @@ export class MemoryArchive implements ArchiveStore {
   load(): KeptState {
     const outgoing = this.#all().filter((message) => message.direction === "out");
     const incoming = this.#all().filter((message) => message.direction === "in");
+    const waiting = outgoing.flatMap((message) => {
+      const { state, messageId, conversation, peer: to, text, reply, time, until } = message;
+      if (state !== "waiting" || until === undefined) return [];
+      return [{ message, record: { messageId, conversation, to, text, reply, time, until } }];
+    });
+    const isPost = ({ to }: { to: string }): boolean => to.startsWith("#");
     return {
-      waiting: outgoing.flatMap((message) => {
-        const {
-          state,
-          messageId,
-          conversation,
-          peer: to,
-          text,
-          reply,
-          time,
-          until,
-          wasTried = false,
-        } = message;
-        if (state !== "waiting" || until === undefined) return [];
-        return [{ messageId, conversation, to, text, reply, time, until, wasTried }];
-      }),
+      waiting: waiting
+        .filter(({ record }) => !isPost(record))
+        .map(({ record, message: { wasTried = false } }) => ({ ...record, wasTried })),
+      posts: waiting
+        .filter(({ record }) => isPost(record))
+        .map(({ record, message: { members = [], reached } }) => ({
+          ...record,
+          reached: members.filter(({ fingerprint }) => reached?.has(fingerprint) === true),
+          left: members.filter(({ fingerprint }) => reached?.has(fingerprint) !== true),
+        })),
+      rooms: [...this.#rooms].sort(),
       unread: outgoing.flatMap(({ state, messageId, peer: to, text, fingerprint }) =>
         state === "delivered" && fingerprint !== undefined ? [{ messageId, to, text, fingerprint }] : [],
       ),
@@ -81,6 +90,7 @@ export class MemoryArchive implements ArchiveStore {
           ? [{ fingerprint, messageId }]
           : [],
       ),
+      transfers: [...this.#transfers.values()],
       names: new Set(
         [...this.#titles.keys()].filter((key) => key.startsWith("@")).map((key) => key.slice(1)),
       ),
@@ -99,7 +109,7 @@ export class MemoryArchive implements ArchiveStore {
 
   conversations(): readonly ConversationSummary[] {
     const summaries = new Map<ConversationKey, ConversationSummary>();
-    for (const last of this.#all()) {
+    for (const last of this.#all().filter(isHeard)) {
       const { unread = 0, waiting = 0 } = summaries.get(last.conversation) ?? {};
       summaries.delete(last.conversation);
       summaries.set(last.conversation, {
@@ -113,10 +123,13 @@ export class MemoryArchive implements ArchiveStore {
     return [...summaries.values()].reverse().slice(0, ARCHIVE_LIMITS.conversations);
   }
 
-  page: ArchiveStore["page"] = (key, { before = Infinity, after, limit }) => {
+  page: ArchiveStore["page"] = (key, { before = Infinity, after, limit, withIgnored = false }) => {
     const within = this.#all().filter(
-      ({ seq, conversation }) =>
-        seq < before && seq > (after ?? -1) && (key ?? conversation) === conversation,
+      ({ seq, conversation, state }) =>
+        (withIgnored || state !== "ignored") &&
+        seq < before &&
+        seq > (after ?? -1) &&
+        (key ?? conversation) === conversation,
     );
     const most = Math.min(limit, ARCHIVE_LIMITS.page);
     if (after !== undefined) return within.slice(0, most).map(plain);
@@ -137,6 +150,7 @@ export class MemoryArchive implements ArchiveStore {
       .reverse()
       .filter(
         (message) =>
+          isHeard(message) &&
           message.seq < before &&
           (key ?? message.conversation) === message.conversation &&
           words.words.every((word) => has(message.text, word)),
@@ -179,6 +193,24 @@ export class MemoryArchive implements ArchiveStore {
       case "failed":
         this.#ours(change.messageId, (message) => ({ ...message, state: "failed", why: change.why }));
         return true;
+      case "reached":
+        this.#ours(change.messageId, (message) => ({
+          ...message,
+          reached: new Set([...(message.reached ?? []), change.fingerprint]),
+        }));
+        return true;
+      case "joined":
+        this.#rooms.add(change.room);
+        return true;
+      case "parted":
+        this.#rooms.delete(change.room);
+        return true;
+      case "transfer":
+        this.#transfers.set(change.record.id, change.record);
+        return true;
+      case "transfer-forgotten":
+        this.#transfers.delete(change.id);
+        return true;
       case "prune":
         this.#prune(change.textsBefore ?? 0, change.idsBefore);
         return true;
@@ -188,14 +220,15 @@ export class MemoryArchive implements ArchiveStore {
     }
   }
 
-  #received({ message, conversation, at }: IncomingRecord): boolean {
+  #received({ message, conversation, at, isIgnored = false }: IncomingRecord): boolean {
     const { messageId, fingerprint, from: peer, time, reply, ...rest } = message;
     if (messageId !== undefined && fingerprint !== undefined && !this.#isNew(fingerprint, messageId, at))
       return false;
     this.#titles.set(conversation, conversationTitle(conversation, peer));
     const { text, address, standing } = rest;
     const record = { conversation, peer, text, address, standing, messageId, fingerprint, reply };
-    this.#add({ ...record, direction: "in", state: "unread", time: time ?? at, at });
+    const state = isIgnored ? "ignored" : "unread";
+    this.#add({ ...record, direction: "in", state, time: time ?? at, at });
     return true;
   }
 
@@ -248,9 +281,13 @@ export class MemoryArchive implements ArchiveStore {
   }
 }
 
+function isHeard({ state }: Entry): boolean {
+  return state !== "ignored";
+}
+
 /** What readers are shown. */
 function plain(entry: Entry): ArchivedMessage {
-  const { until: _, wasTried: __, told: ___, ...message } = entry;
+  const { until: _, wasTried: __, told: ___, members: ____, reached: _____, ...message } = entry;
   return message;
 }
 

@@ -5,6 +5,7 @@ import {
   type ArchiveReader,
   type ConversationKey,
   type ConversationSummary,
+  type PageRange,
 } from "../chat/archive.ts";
 import type { MessageId } from "../wire/mp2-values.ts";
 import { parseWords } from "./archive-words.ts";
@@ -65,20 +66,18 @@ export class SqliteArchiveReader implements ArchiveReader {
     });
   }
 
-  page(
-    key: ConversationKey | undefined,
-    range: { readonly before?: number; readonly after?: number; readonly limit: number },
-  ): readonly ArchivedMessage[] {
+  page(key: ConversationKey | undefined, range: PageRange): readonly ArchivedMessage[] {
     const limit = bounded(range.limit, ARCHIVE_LIMITS.page);
     const { after, before = Number.MAX_SAFE_INTEGER } = range;
+    const ignored = range.withIgnored === true ? 1 : 0;
     const { forward, forwardOf, backward, backwardOf } = this.#statements;
     if (after !== undefined) {
-      const of = { after, before, limit };
+      const of = { after, before, limit, ignored };
       return this.#messages(() =>
         key === undefined ? forward.iterate(of) : forwardOf.iterate({ key, ...of }),
       );
     }
-    const of = { before, limit };
+    const of = { before, limit, ignored };
     return this.#messages(() =>
       key === undefined ? backward.iterate(of) : backwardOf.iterate({ key, ...of }),
     ).toReversed();
@@ -145,10 +144,13 @@ function bounded(limit: number, most: number): number {
 function prepareAll(database: DatabaseSync) {
   const of = "m.conversation = (SELECT id FROM conversation WHERE key = :key)";
   const orOf = `(:key IS NULL OR ${of})`;
+  const heard = "m.state <> 'ignored'";
+  const wanted = `(:ignored OR ${heard})`;
   return {
     conversations: database.prepare(`
       WITH newest AS (
-        SELECT id, title, (SELECT max(seq) FROM message WHERE conversation = conversation.id) AS seq
+        SELECT id, title, (SELECT seq FROM message s WHERE s.conversation = conversation.id
+          AND s.state <> 'ignored' ORDER BY s.seq DESC LIMIT 1) AS seq
         FROM conversation
       )
       SELECT m.*, c.key AS key, n.title AS title,
@@ -159,23 +161,25 @@ function prepareAll(database: DatabaseSync) {
       FROM newest n JOIN message m ON m.seq = n.seq JOIN conversation c ON c.id = n.id
       ORDER BY n.seq DESC LIMIT ${ARCHIVE_LIMITS.conversations}`),
     forward: database.prepare(
-      `SELECT ${COLUMNS} WHERE m.seq > :after AND m.seq < :before ORDER BY m.seq LIMIT :limit`,
+      `SELECT ${COLUMNS} WHERE m.seq > :after AND m.seq < :before AND ${wanted} ORDER BY m.seq LIMIT :limit`,
     ),
     forwardOf: database.prepare(
-      `SELECT ${COLUMNS} WHERE ${of} AND m.seq > :after AND m.seq < :before ORDER BY m.seq LIMIT :limit`,
+      `SELECT ${COLUMNS} WHERE ${of} AND m.seq > :after AND m.seq < :before AND ${wanted} ORDER BY m.seq LIMIT :limit`,
     ),
-    backward: database.prepare(`SELECT ${COLUMNS} WHERE m.seq < :before ORDER BY m.seq DESC LIMIT :limit`),
+    backward: database.prepare(
+      `SELECT ${COLUMNS} WHERE m.seq < :before AND ${wanted} ORDER BY m.seq DESC LIMIT :limit`,
+    ),
     backwardOf: database.prepare(
-      `SELECT ${COLUMNS} WHERE ${of} AND m.seq < :before ORDER BY m.seq DESC LIMIT :limit`,
+      `SELECT ${COLUMNS} WHERE ${of} AND m.seq < :before AND ${wanted} ORDER BY m.seq DESC LIMIT :limit`,
     ),
     message: database.prepare(`SELECT ${COLUMNS} WHERE m.message_id = ? ORDER BY m.direction DESC LIMIT 1`),
     found: database.prepare(`
       SELECT ${COLUMNS} WHERE m.seq IN (
         SELECT rowid FROM words WHERE words MATCH :match AND rowid < :before ORDER BY rowid DESC
         LIMIT ${MAX_SCANNED}
-      ) AND ${orOf} ORDER BY m.seq DESC LIMIT :limit`),
+      ) AND ${heard} AND ${orOf} ORDER BY m.seq DESC LIMIT :limit`),
     newest: database.prepare(
-      `SELECT ${COLUMNS} WHERE m.seq < :before AND ${orOf} ORDER BY m.seq DESC LIMIT ${MAX_SCANNED}`,
+      `SELECT ${COLUMNS} WHERE m.seq < :before AND ${heard} AND ${orOf} ORDER BY m.seq DESC LIMIT ${MAX_SCANNED}`,
     ),
   };
 }

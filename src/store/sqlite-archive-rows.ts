@@ -38,7 +38,7 @@ export function outgoingRow(record: OutgoingRecord, at: number) {
   };
 }
 
-export function incomingRow({ message, at }: IncomingRecord) {
+export function incomingRow({ message, at, isIgnored = false }: IncomingRecord) {
   const { messageId, from, fingerprint, address, time, text, reply, standing } = message;
   return {
     ...{ direction: 0, message_id: hexOrNull(messageId), peer: from, fingerprint: hexOrNull(fingerprint) },
@@ -49,7 +49,7 @@ export function incomingRow({ message, at }: IncomingRecord) {
       text,
       reply: hexOrNull(reply),
       standing,
-      state: "unread",
+      state: isIgnored ? "ignored" : "unread",
       until: null,
     },
   };
@@ -72,7 +72,7 @@ export function parseMessage(row: Row): ArchivedMessage | undefined {
     return {
       ...{ direction: "in", ...common, messageId, address },
       standing: standing as ArchivedIncoming["standing"],
-      state: state === "unread" ? "unread" : "read",
+      state: state === "unread" || state === "ignored" ? state : "read",
     };
   }
   const state = OUT_STATES[String(row.state)];

@@ -1,5 +1,6 @@
 import { DatabaseSync, type SQLOutputValue } from "node:sqlite";
 import { foldNickname } from "../wire/nickname.ts";
+import { TRANSFER_COLUMNS } from "./sqlite-archive-transfers.ts";
 
 /** Columns of `message` but its conversation. */
 const COLUMNS =
@@ -22,6 +23,8 @@ export function salvageArchive(damaged: string, draft: string): number {
   try {
     target.exec("BEGIN IMMEDIATE");
     copyIds(source, target);
+    copyRooms(source, target);
+    copyTransfers(source, target);
     const count = copyMessages(source, target);
     target.exec("COMMIT");
     return count;
@@ -44,6 +47,25 @@ function copyIds(source: DatabaseSync, target: DatabaseSync): void {
   const add = target.prepare("INSERT OR IGNORE INTO known (sender, id, at) VALUES (:sender, :id, :at)");
   for (const { sender = null, id = null, at = null } of rows(source, "sender, id, at", "known", "sender"))
     attempt(() => add.run({ sender, id, at }));
+}
+
+function copyRooms(source: DatabaseSync, target: DatabaseSync): void {
+  const join = target.prepare("INSERT OR IGNORE INTO room (name) VALUES (:name)");
+  for (const { name = null } of rows(source, "name", "room", "name")) attempt(() => join.run({ name }));
+  const add = target.prepare(
+    `INSERT OR IGNORE INTO part (message_id, fingerprint, nickname, reached)
+     VALUES (:message_id, :fingerprint, :nickname, :reached)`,
+  );
+  for (const row of rows(source, "message_id, fingerprint, nickname, reached", "part", "message_id"))
+    attempt(() => add.run({ ...row }));
+}
+
+/** None in an archive of the first version. */
+function copyTransfers(source: DatabaseSync, target: DatabaseSync): void {
+  const columns = TRANSFER_COLUMNS.join(", ");
+  const values = TRANSFER_COLUMNS.map((column) => `:${column}`).join(", ");
+  const add = target.prepare(`INSERT OR IGNORE INTO transfer (${columns}) VALUES (${values})`);
+  for (const row of rows(source, columns, "transfer", "id")) attempt(() => add.run({ ...row }));
 }
 
 function copyMessages(source: DatabaseSync, target: DatabaseSync): number {

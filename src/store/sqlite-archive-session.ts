@@ -1,7 +1,6 @@
 import { statSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import type { UnixMillis } from "../base/clock.ts";
-import type { Fingerprint } from "../base/fingerprint.ts";
 import {
   type ArchiveChange,
   type ConversationKey,
@@ -10,25 +9,28 @@ import {
   type KeptState,
   type OutgoingRecord,
 } from "../chat/archive.ts";
-import type { MessageId } from "../wire/mp2-values.ts";
+import { loadKept } from "./sqlite-archive-kept.ts";
 import { SqliteArchiveReader } from "./sqlite-archive-reader.ts";
-import { hexBytes, incomingRow, OURSELVES, outgoingRow, parseHex, parseKept } from "./sqlite-archive-rows.ts";
+import { hexBytes, incomingRow, OURSELVES, outgoingRow } from "./sqlite-archive-rows.ts";
 import { ARCHIVE_SCHEMA, BUSY_MILLIS, configureArchive } from "./sqlite-archive-schema.ts";
+import { transferRow } from "./sqlite-archive-transfers.ts";
+import { PRUNED_AT_ONCE, prepareWrites } from "./sqlite-archive-writes.ts";
 import { asStoreError, storeError } from "./sqlite-faults.ts";
 import { checkWritable, createEmpty } from "./sqlite-file.ts";
 import { migrate } from "./sqlite-schema.ts";
 
 /** A file of this size is checked in a fraction of a second; a larger one once damage has shown. */
 const CHECKED_BYTES = 16 * 1_024 * 1_024;
-/** Delivered messages of which it can still be told that they were read. */
-const MAX_UNREAD = 1_024;
-/** Read messages whose senders do not know it; of more the oldest are never told. */
-const MAX_UNTOLD = 10_000;
-const MAX_NAMES = 50_000;
-/** Bounds what one change can make the core wait. */
-const PRUNED_AT_ONCE = 2_000;
-/** Whatever the wall clock says, so many ids stay: a clock that jumps makes nothing new that was known. */
-const KEPT_IDS = 100_000;
+
+/** What a power cut must not undo; the rest comes again by itself. */
+const DURABLE: ReadonlySet<ArchiveChange["type"]> = new Set([
+  "sent",
+  "received",
+  "trying",
+  "joined",
+  "parted",
+  "transfer",
+] as const);
 
 export interface ArchiveOptions {
   readonly maxPages: number;
@@ -43,7 +45,7 @@ export class SqliteArchiveSession {
   readonly #path: string;
   readonly #wall: () => UnixMillis;
   readonly #database: DatabaseSync;
-  readonly #statements: ReturnType<typeof prepareAll>;
+  readonly #statements: ReturnType<typeof prepareWrites>;
 
   /** Opens the file, mode 0600 if it makes it; if it throws, it holds nothing. */
   static open(path: string, options: ArchiveOptions): SqliteArchiveSession {
@@ -69,7 +71,7 @@ export class SqliteArchiveSession {
     this.#path = path;
     this.#database = database;
     this.#wall = wall;
-    this.#statements = prepareAll(database);
+    this.#statements = prepareWrites(database);
     this.reader = new SqliteArchiveReader(path, database);
   }
 
@@ -80,8 +82,7 @@ export class SqliteArchiveSession {
   /** The index of each change whose message was there already. */
   commit(changes: readonly ArchiveChange[]): readonly number[] {
     const { begin, full, normal, commit } = this.#statements;
-    // What is not a message comes again by itself if a power cut undoes it.
-    const isDurable = changes.some(({ type }) => type === "sent" || type === "received" || type === "trying");
+    const isDurable = changes.some(({ type }) => DURABLE.has(type));
     try {
       (isDurable ? full : normal).run();
       begin.run();
@@ -132,10 +133,24 @@ export class SqliteArchiveSession {
       case "delivered": {
         const fingerprint = change.fingerprint === undefined ? null : hexBytes(change.fingerprint);
         statements.delivered.run({ id: hexBytes(change.messageId), fingerprint });
+        statements.dropParts.run(hexBytes(change.messageId));
         return true;
       }
       case "failed":
         statements.failed.run({ id: hexBytes(change.messageId), why: change.why });
+        statements.dropParts.run(hexBytes(change.messageId));
+        return true;
+      case "reached":
+        statements.reached.run({
+          id: hexBytes(change.messageId),
+          fingerprint: hexBytes(change.fingerprint),
+        });
+        return true;
+      case "joined":
+        statements.join.run(change.room);
+        return true;
+      case "parted":
+        statements.part.run(change.room);
         return true;
       case "read-there":
         for (const id of change.messageIds)
@@ -149,6 +164,12 @@ export class SqliteArchiveSession {
         for (const id of change.messageIds)
           statements.told.run({ id: hexBytes(id), fingerprint: hexBytes(change.fingerprint) });
         return true;
+      case "transfer":
+        statements.putTransfer.run(transferRow(change.record));
+        return true;
+      case "transfer-forgotten":
+        statements.forgetTransfer.run(hexBytes(change.id));
+        return true;
       case "prune":
         if (change.textsBefore !== undefined) statements.pruneTexts.run(change.textsBefore);
         statements.pruneIds.run(change.idsBefore);
@@ -157,8 +178,11 @@ export class SqliteArchiveSession {
   }
 
   #sent(record: OutgoingRecord, at: UnixMillis): boolean {
-    const { messageId, conversation, to } = record;
-    if (!this.#isNew(OURSELVES, hexBytes(messageId), at)) return false;
+    const { messageId, conversation, to, members = [] } = record;
+    const id = hexBytes(messageId);
+    if (!this.#isNew(OURSELVES, id, at)) return false;
+    for (const { fingerprint, nickname } of members)
+      this.#statements.addPart.run({ id, fingerprint: hexBytes(fingerprint), nickname });
     // A name as typed does not replace the one as its owner writes it.
     this.#statements.addConversation.run(conversation, to);
     this.#statements.add.run({ key: conversation, ...outgoingRow(record, at) });
@@ -187,106 +211,4 @@ export class SqliteArchiveSession {
       // The error that led here is the one to tell; a transaction that stays open fails the next BEGIN.
     }
   }
-}
-
-/** What a core begins with, from a database that may be open for reading only. */
-export function loadKept(database: DatabaseSync, path: string): KeptState {
-  const select = "SELECT m.*, c.key AS key FROM message m JOIN conversation c ON c.id = m.conversation";
-  const all = (statement: string) => database.prepare(statement).all();
-  try {
-    const waiting = all(
-      `${select} WHERE m.direction = 1 AND m.state IN ('waiting', 'trying') ORDER BY m.seq`,
-    ).flatMap((row) => parseKept(row) ?? []);
-    const unread = all(
-      `${select} WHERE m.direction = 1 AND m.state = 'delivered' ORDER BY m.seq DESC LIMIT ${MAX_UNREAD}`,
-    ).flatMap((row) => {
-      const fingerprint = parseHex<Fingerprint>(row.fingerprint, 32);
-      const messageId = parseHex<MessageId>(row.message_id, 16);
-      if (fingerprint === undefined || messageId === undefined) return [];
-      return [{ messageId, fingerprint, to: String(row.peer), text: String(row.text) }];
-    });
-    const untold = all(
-      `SELECT fingerprint, message_id FROM message WHERE direction = 0 AND told = 0
-       ORDER BY seq DESC LIMIT ${MAX_UNTOLD}`,
-    ).flatMap((row) => {
-      const fingerprint = parseHex<Fingerprint>(row.fingerprint, 32);
-      const messageId = parseHex<MessageId>(row.message_id, 16);
-      return fingerprint === undefined || messageId === undefined ? [] : [{ fingerprint, messageId }];
-    });
-    const names = all(`SELECT key FROM conversation WHERE key GLOB '@*' LIMIT ${MAX_NAMES}`).map(({ key }) =>
-      String(key).slice(1),
-    );
-    return { waiting, unread: unread.toReversed(), untold: untold.toReversed(), names: new Set(names) };
-  } catch (error) {
-    throw asStoreError("read", path, error);
-  }
-}
-
-function prepareAll(database: DatabaseSync) {
-  return {
-    begin: database.prepare("BEGIN IMMEDIATE"),
-    commit: database.prepare("COMMIT"),
-    rollBack: database.prepare("ROLLBACK"),
-    full: database.prepare("PRAGMA synchronous = FULL"),
-    normal: database.prepare("PRAGMA synchronous = NORMAL"),
-    know: database.prepare(
-      "INSERT INTO known (sender, id, at) VALUES (:sender, :id, :at) ON CONFLICT DO NOTHING",
-    ),
-    addConversation: database.prepare(
-      "INSERT INTO conversation (key, title) VALUES (?, ?) ON CONFLICT DO NOTHING",
-    ),
-    nameConversation: database.prepare(
-      `INSERT INTO conversation (key, title) VALUES (?, ?)
-       ON CONFLICT (key) DO UPDATE SET title = excluded.title WHERE title <> excluded.title`,
-    ),
-    add: database.prepare(
-      `INSERT INTO message (conversation, direction, message_id, peer, fingerprint, address, time, at, text, reply,
-         standing, state, until)
-       VALUES ((SELECT id FROM conversation WHERE key = :key), :direction, :message_id, :peer, :fingerprint, :address,
-         :time, :at, :text, :reply, :standing, :state, :until)`,
-    ),
-    waits: database.prepare(
-      `UPDATE message SET state = :state
-       WHERE message_id = :id AND direction = 1 AND state IN ('waiting', 'trying')`,
-    ),
-    delivered: database.prepare(
-      `UPDATE message SET state = 'delivered', fingerprint = :fingerprint
-       WHERE message_id = :id AND direction = 1 AND state IN ('waiting', 'trying')`,
-    ),
-    failed: database.prepare(
-      `UPDATE message SET state = 'failed', why = :why
-       WHERE message_id = :id AND direction = 1 AND state IN ('waiting', 'trying')`,
-    ),
-    readThere: database.prepare(
-      `UPDATE message SET state = 'read'
-       WHERE message_id = :id AND direction = 1 AND state = 'delivered' AND fingerprint = :fingerprint`,
-    ),
-    readHere: database.prepare(
-      "UPDATE message SET state = 'read', told = 0 WHERE message_id = ? AND direction = 0 AND state = 'unread'",
-    ),
-    readAnonymous: database.prepare(
-      `UPDATE message SET state = 'read' WHERE direction = 0 AND state = 'unread' AND message_id IS NULL
-         AND conversation = (SELECT id FROM conversation WHERE key = ?)`,
-    ),
-    told: database.prepare(
-      `UPDATE message SET told = 1 WHERE message_id = :id AND direction = 0 AND told = 0
-         AND fingerprint = :fingerprint`,
-    ),
-    pruneTexts: database.prepare(
-      `DELETE FROM message WHERE seq IN (
-         SELECT seq FROM (SELECT seq, at, state FROM message ORDER BY seq LIMIT ${PRUNED_AT_ONCE})
-         WHERE at < ? AND state NOT IN ('waiting', 'trying'))`,
-    ),
-    pruneIds: database.prepare(
-      `DELETE FROM known WHERE (sender, id) IN (
-         SELECT sender, id FROM known
-         WHERE at < ?1 AND at < (SELECT at FROM known ORDER BY at DESC LIMIT 1 OFFSET ${KEPT_IDS})
-         ORDER BY at LIMIT ${PRUNED_AT_ONCE})`,
-    ),
-    forget: database.prepare(
-      `DELETE FROM message WHERE seq IN (
-         SELECT seq FROM message WHERE conversation = (SELECT id FROM conversation WHERE key = :key)
-           AND at < :before AND state NOT IN ('waiting', 'trying') ORDER BY seq LIMIT ${PRUNED_AT_ONCE})`,
-    ),
-  };
 }

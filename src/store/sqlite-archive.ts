@@ -13,10 +13,11 @@ import {
   NOTHING_KEPT,
 } from "../chat/archive.ts";
 import { StoreError } from "../roster/store.ts";
+import { loadKept } from "./sqlite-archive-kept.ts";
 import { SqliteArchiveReader } from "./sqlite-archive-reader.ts";
 import { salvageArchive } from "./sqlite-archive-salvage.ts";
 import { MAX_ARCHIVE_PAGES } from "./sqlite-archive-schema.ts";
-import { loadKept, SqliteArchiveSession } from "./sqlite-archive-session.ts";
+import { SqliteArchiveSession } from "./sqlite-archive-session.ts";
 import { withCopy } from "./sqlite-copy.ts";
 import { asStoreError, storeError } from "./sqlite-faults.ts";
 import { checkAccess } from "./sqlite-file.ts";

@@ -1,16 +1,18 @@
-import type { Clock } from "../base/clock.ts";
+import type { Clock, Millis } from "../base/clock.ts";
 import { fingerprintText } from "../base/fingerprint.ts";
 import { COMMAND_HELP, type Command } from "../chat/commands.ts";
 import type { Peer } from "../chat/notices.ts";
 import type { ChatSession } from "../chat/session.ts";
-import { parseStatusText, type RoomName } from "../wire/mp2-values.ts";
+import { MAX_UNIX_MILLIS, parseStatusText, type RoomName } from "../wire/mp2-values.ts";
 import { foldNickname, parseNickname } from "../wire/nickname.ts";
+import { FileAnswers, type FilesSession } from "./file-answers.ts";
 import { bad, type Line, messageText, nameText, plain, quiet } from "./lines.ts";
+import { liftChange, restrictChange } from "./restriction-changes.ts";
 import { timeOfDayAt } from "./time.ts";
 import { acceptKey, forgetKey, type TrustChange } from "./trust-changes.ts";
 import { MARKS_HELP, peerKeyLines, rosterLines, verifyLines } from "./wording-peers.ts";
 import { joinedLines, roomsLines, roomText } from "./wording-rooms.ts";
-import { pinLines, pinName } from "./wording-trust.ts";
+import { pinLines, pinName, restrictionLine } from "./wording-trust.ts";
 
 /** The commands that every face carries out alike, and answers in lines. */
 export type AnsweredCommand = Exclude<
@@ -21,19 +23,33 @@ export type AnsweredCommand = Exclude<
 /** What of the session they need. */
 export type AnswersSession = Pick<
   ChatSession,
-  "snapshot" | "pins" | "fingerprint" | "rename" | "setStatus" | "join" | "part" | "accept" | "forget"
->;
+  | "snapshot"
+  | "pins"
+  | "fingerprint"
+  | "rename"
+  | "setStatus"
+  | "join"
+  | "part"
+  | "accept"
+  | "forget"
+  | "restrict"
+  | "setQuiet"
+> &
+  FilesSession;
 
 export class Answers {
   readonly #session: AnswersSession;
   readonly #clock: Clock;
+  readonly files: FileAnswers;
 
   constructor(options: { session: AnswersSession; clock: Clock }) {
     this.#session = options.session;
     this.#clock = options.clock;
+    this.files = new FileAnswers(options.session);
   }
 
-  to(command: AnsweredCommand): readonly Line[] {
+  /** `partner`: whom one talks to. */
+  to(command: AnsweredCommand, partner: string | undefined): readonly Line[] {
     switch (command.type) {
       case "list":
         return this.roster();
@@ -44,6 +60,9 @@ export class Answers {
       case "back":
         this.#session.setStatus(false, undefined);
         return [quiet("you are back")];
+      case "quiet":
+        this.#setQuiet(command.how);
+        return [];
       case "nick":
         return this.#rename(command.name);
       case "fingerprint":
@@ -56,6 +75,15 @@ export class Answers {
       case "trust-accept":
       case "trust-forget":
         return this.#trust(command);
+      case "send-file":
+      case "files":
+      case "file":
+        return this.files.to(command, partner);
+      case "restrict":
+      case "lift":
+        return this.#restrict(command);
+      case "restrictions":
+        return this.#restrictions();
       case "wrong":
         return [bad(messageText(command.text))];
       case "nothing":
@@ -88,6 +116,12 @@ export class Answers {
       return [bad("not set: that text has more than 128 characters, or some that cannot be shown")];
     this.#session.setStatus(true, status);
     return [quiet(`you are away${status === undefined ? "" : `: ${messageText(status)}`}; /back ends that`)];
+  }
+
+  /** What it is from then on is a notice, for all programs of the user. */
+  #setQuiet(how: Millis | "on" | "off"): void {
+    const until = { on: MAX_UNIX_MILLIS, off: undefined };
+    this.#session.setQuiet(typeof how === "number" ? Math.round(this.#clock.wall() + how) : until[how]);
   }
 
   #rename(name: string): readonly Line[] {
@@ -131,6 +165,25 @@ export class Answers {
     if (!change.ok) return [bad(change.text)];
     this.#session.forget(change.subject);
     return [quiet(`forgotten: ${pinName(change.subject)}; the next key is taken as the first`)];
+  }
+
+  /** What has become of it is a notice, for all programs of the user. */
+  #restrict({ type, level, name }: Extract<Command, { type: "restrict" | "lift" }>): readonly Line[] {
+    const { pins } = this.#session;
+    const listed = this.#listed(name);
+    const change =
+      type === "lift"
+        ? liftChange(pins, { name, level }, listed)
+        : restrictChange(pins, listed?.nickname ?? name, listed);
+    if (!change.ok) return [bad(messageText(change.text))];
+    const isNews = type === "lift" || change.all.some((who) => pins.restrictions.of(who) !== level);
+    for (const who of change.all) this.#session.restrict(who, type === "lift" ? undefined : level);
+    return isNews ? [] : [quiet(`${nameText(name)} is ${level} already`)];
+  }
+
+  #restrictions(): readonly Line[] {
+    const lines = this.#session.pins.restrictions.list().map(restrictionLine);
+    return lines.length === 0 ? [quiet("nobody is ignored or blocked")] : lines;
   }
 
   #verify(name: string): readonly Line[] {

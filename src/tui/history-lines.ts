@@ -28,6 +28,8 @@ function markText(message: ArchivedMessage): string {
       return " (waiting)";
     case "failed":
       return " (not delivered)";
+    case "ignored":
+      return " (ignored)";
     default:
       return "";
   }

@@ -32,7 +32,7 @@ export function runHistory(
   let messages: readonly ArchivedMessage[] = [];
   while (messages.length < limit) {
     const first = messages[0]?.seq;
-    const range = { limit: Math.min(limit - messages.length, ARCHIVE_LIMITS.page) };
+    const range = { limit: Math.min(limit - messages.length, ARCHIVE_LIMITS.page), withIgnored: true };
     const page = reader.page(key, first === undefined ? range : { before: first, ...range });
     const fitting = page.filter(({ at }) => since === undefined || at >= since);
     messages = [...fitting, ...messages];
@@ -67,7 +67,7 @@ export async function runHistoryExport(
   const { reader, output } = context;
   if (reader === undefined) return nothing(context);
   for (let after = 0; ; ) {
-    const page = reader.page(options.key, { after, limit: ARCHIVE_LIMITS.page });
+    const page = reader.page(options.key, { after, limit: ARCHIVE_LIMITS.page, withIgnored: true });
     const last = page.at(-1);
     if (last === undefined) return EXIT.ok;
     after = last.seq;

@@ -1,4 +1,5 @@
 import type { Millis } from "../base/clock.ts";
+import type { ConversationKey } from "../chat/archive.ts";
 import { parseCommand } from "../chat/commands.ts";
 import type { SessionNotice } from "../chat/session.ts";
 import { parseNickname } from "../wire/nickname.ts";
@@ -6,6 +7,7 @@ import type { Input } from "./key-decoder.ts";
 import { complete } from "./line-complete.ts";
 import { LineEditor, MAX_LINE } from "./line-editor.ts";
 import { bad, messageText, plain, quiet } from "./lines.ts";
+import { pathsFrom } from "./path-complete.ts";
 import { ScreenCommands } from "./screen-commands.ts";
 import { keyOf } from "./screen-conversations.ts";
 import { ScreenDesk, type ScreenDeskOptions } from "./screen-desk.ts";
@@ -63,7 +65,13 @@ export class ScreenModel {
     if (notice.type === "refused" && notice.next === "ask") this.#askName(notice.refusal.suggestion ?? "");
   }
 
-  key(input: Exclude<Input, { type: "cursor" }>): ScreenEffect {
+  /** The conversation on the screen; undefined: none, or something covers it. */
+  get shown(): ConversationKey | undefined {
+    const { panel, anchor, conversations } = this.#desk;
+    return panel === undefined && anchor === "end" ? conversations.current?.key : undefined;
+  }
+
+  key(input: Exclude<Input, { type: "cursor" | "focus" }>): ScreenEffect {
     this.#desk.flash = undefined;
     this.#seen();
     if (input.type === "paste" || input.name !== "ctrl-c") this.#interruptedAt = -Infinity;
@@ -238,7 +246,7 @@ export class ScreenModel {
     if (this.#desk.panel !== undefined || this.#desk.naming !== undefined) return;
     const { roster, rooms } = this.#desk.session.snapshot;
     const names = [...roster.map(({ nickname }) => nickname), ...rooms.map((room) => `#${room}`)];
-    const { before, candidates } = complete(this.#desk.editor.before, names);
+    const { before, candidates } = complete(this.#desk.editor.before, names, pathsFrom);
     const isChanged = before !== this.#desk.editor.before;
     this.#desk.editor.replaceBefore(before);
     if (!isChanged && candidates.length > 0)

@@ -8,7 +8,7 @@ import { fitRow, type Row, rowWidth, type Span, type Style, span, spreadRow } fr
 import { displayLine, type EmojiSupport } from "./screen-text.ts";
 import { cutToWidth, padToWidth } from "./screen-wrap.ts";
 import { dayOf, timeOfDay } from "./time.ts";
-import { OFFLINE_TEXT, TRUST_TEXT } from "./wording-peers.ts";
+import { OFFLINE_TEXT, restrictionText, TRUST_TEXT } from "./wording-peers.ts";
 
 /** The parts around the transcript: who is there, which conversations, where we are. */
 
@@ -120,7 +120,8 @@ export function peopleList(
   for (const peer of shown) {
     const name = padToWidth(cutToWidth(peerName(peer), nameColumns), nameColumns);
     const style: Style = peer.trust === "changed" ? "bad" : peer.online ? "plain" : "quiet";
-    const detail = peer.trust === "changed" ? "OTHER KEY" : shortState(peer, look);
+    const detail =
+      peer.trust === "changed" ? "OTHER KEY" : `${restrictionText(peer)}${shortState(peer, look)}`;
     rows.push([span(`${STATE_SIGN[peer.state]} ${name} `, style), span(detail, "quiet")]);
   }
   if (shown.length < roster.length) rows.push([span(`… ${roster.length - shown.length} more`, "quiet")]);
@@ -153,6 +154,7 @@ function peerHeader(title: string, peer: Peer | undefined, look: Look): Row {
   const parts = [
     longState(peer, look),
     TRUST_TEXT[peer.trust],
+    restrictionText(peer).trimEnd(),
     peer.state === "offline" ? "" : statusText(peer, look),
   ];
   const trust: Style = peer.trust === "changed" ? "alarm" : "quiet";
@@ -168,7 +170,8 @@ function peerHeader(title: string, peer: Peer | undefined, look: Look): Row {
 /** A row of home's table. */
 export function homeRow(peer: Peer, { isChosen, look }: { isChosen: boolean; look: Look }): Row {
   const style: Style = peer.trust === "changed" ? "bad" : peer.online ? "plain" : "quiet";
-  const status = peer.state === "offline" ? "" : statusText(peer, look);
+  const said = peer.state === "offline" ? "" : statusText(peer, look);
+  const status = `${restrictionText(peer)}${said}`;
   const name = padToWidth(cutToWidth(peerName(peer), 20), 20);
   return [
     span(isChosen ? "  ▸ " : "    ", "strong"),
@@ -192,7 +195,11 @@ export function findPeer(roster: readonly Peer[], name: string): Peer | undefine
 /** "adam at office", or why there is no registry. */
 export function standingRow(snapshot: ChatSnapshot, lostSince: string | undefined): Row {
   const name = nameText(snapshot.nickname);
-  const away = snapshot.away ? " (away)" : "";
+  const words = [
+    ...(snapshot.away ? ["away"] : []),
+    ...(snapshot.quietUntil === undefined ? [] : ["do not disturb"]),
+  ];
+  const away = words.length === 0 ? "" : ` (${words.join(", ")})`;
   if (snapshot.registry !== undefined) {
     const { realm, address } = snapshot.registry;
     return [span(`${name}${away}`, "strong"), span(` at ${nameText(realm ?? address)}`, "quiet")];

@@ -3,11 +3,13 @@ import type { Clock } from "../base/clock.ts";
 import { fingerprintText } from "../base/fingerprint.ts";
 import { EXIT } from "../chat/exit-codes.ts";
 import type { Pin, PinSubject } from "../chat/pins.ts";
+import type { Restriction, RestrictionLevel } from "../chat/restrictions.ts";
 import type { Profile } from "../io/profile.ts";
 import { jsonLine } from "./json.ts";
+import { liftChange, type RestrictionChange, restrictChange } from "./restriction-changes.ts";
 import { isoTime } from "./time.ts";
 import { acceptKey, forgetKey, type TrustChange, type Whose } from "./trust-changes.ts";
-import { pinLines, pinName } from "./wording-trust.ts";
+import { pinLines, pinName, restrictedText, restrictionLine } from "./wording-trust.ts";
 
 /** The commands about keys: `fingerprint` and `trust`. They work on the profile's files and need no network. */
 
@@ -30,10 +32,19 @@ export async function runFingerprint({ profile, output, json }: TrustContext): P
 
 /** Prints the keys that are trusted, and those that were refused. */
 export function runTrustList({ profile, output, json }: TrustContext): number {
-  const pins = profile.pins.read().list();
-  if (json) output.write(`${jsonLine({ type: "trust", keys: pins.map(pinReport) })}\n`);
-  else if (pins.length === 0) output.write("no key has been seen yet\n");
-  else for (const { text } of pins.flatMap(pinLines)) output.write(`${text}\n`);
+  const read = profile.pins.read();
+  const pins = read.list();
+  const restrictions = read.restrictions.list();
+  const report = {
+    type: "trust",
+    keys: pins.map(pinReport),
+    restrictions: restrictions.map(restrictionReport),
+  };
+  if (json) output.write(`${jsonLine(report)}\n`);
+  else if (pins.length + restrictions.length === 0) output.write("no key has been seen yet\n");
+  else
+    for (const { text } of [...pins.flatMap(pinLines), ...restrictions.map(restrictionLine)])
+      output.write(`${text}\n`);
   return EXIT.ok;
 }
 
@@ -49,6 +60,34 @@ export function runTrustAccept(
 /** The next key that comes under `name` is taken as the first. */
 export function runTrustForget(context: TrustContext, how: { name: string; whose: Whose }): number {
   return change(context, "forgotten", (pins) => forgetKey(pins, how.name, how.whose));
+}
+
+/** The user does not want to hear NAME; `lifts`: or does again. Running programs notice. */
+export function runTrustRestrict(
+  { profile, clock, output, errors, json }: TrustContext,
+  how: { readonly name: string; readonly level: RestrictionLevel; readonly lifts: boolean },
+): number {
+  const { name, level, lifts } = how;
+  const at = clock.wall();
+  const attempts: RestrictionChange[] = [];
+  profile.pins.update((pins) => {
+    const attempt = lifts ? liftChange(pins, how, undefined) : restrictChange(pins, name, undefined);
+    attempts.push(attempt);
+    const all = attempt.ok ? attempt.all : [];
+    return all.reduce((changed, who) => changed.restrict(who, lifts ? undefined : level, at), pins);
+  });
+  const result = attempts.at(-1);
+  if (result === undefined) return EXIT.failure;
+  if (!result.ok) {
+    errors.write(`multiproto-chat: ${result.text}\n`);
+    return result.why === "unknown" ? EXIT.unknownName : EXIT.failure;
+  }
+  for (const who of result.all) {
+    const { fingerprint } = who;
+    const report = { type: lifts ? "lifted" : level, name: who.name, fingerprint: fingerprint ?? null };
+    output.write(`${json ? jsonLine(report) : restrictedText(who, lifts ? undefined : level)}\n`);
+  }
+  return EXIT.ok;
 }
 
 function change(
@@ -77,6 +116,10 @@ function change(
 
 function subjectReport({ kind, name }: PinSubject): object {
   return { kind, name };
+}
+
+function restrictionReport({ name, fingerprint, level, since }: Restriction): object {
+  return { name, fingerprint: fingerprint ?? null, level, since: isoTime(since) };
 }
 
 function pinReport(pin: Pin): object {

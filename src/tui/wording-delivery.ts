@@ -22,7 +22,11 @@ export function waitingText(notice: Extract<ChatNotice, { type: "waiting" }>): s
       return `held: ${name} has another key than the one you know; it goes out when you accept that (see: /trust)`;
     case "not-trusted-there":
       return `held: ${name}'s client knows another key under your name; it goes out when ${name} accepts yours`;
+    case "blocked-here":
+      return `held: you have blocked ${name}; it goes out after /unblock ${name}`;
     case "left":
+      if (to.startsWith("#"))
+        return `not everybody in ${name} has it yet: it goes to the others when you are back`;
       return `kept for ${name}: it goes out when you are back`;
     default: {
       const about = { messageId: notice.messageId, to, text: notice.text, why, destination };
@@ -78,6 +82,8 @@ function ownReasonText(name: string, why: UndeliveredMessage["why"]): string {
       return "there is no text to send";
     case "too-long":
       return "the text is longer than 16,384 bytes (send it in parts)";
+    case "blocked-here":
+      return `you have blocked ${name} (/unblock ${name})`;
     case "legacy-off":
       return `${name}'s client has no key (mp1), and such are switched off here (--no-legacy)`;
     case "left":

@@ -52,9 +52,14 @@ function peerLine(peer: Peer): Line {
   const name = pad(`${nameText(peer.nickname)}${MARK[peer.trust]}`, 20);
   const host = peer.address.includes(":") ? `[${peer.address}]` : peer.address;
   const place = pad(`${host}:${peer.port}`, 21);
-  const text = `${name} ${place} ${pad(peer.state, 8)} ${pad(TRUST_TEXT[peer.trust], 10)} ${detail(peer)}`;
+  const text = `${name} ${place} ${pad(peer.state, 8)} ${pad(TRUST_TEXT[peer.trust], 10)} ${restrictionText(peer)}${detail(peer)}`;
   if (peer.trust === "changed") return { tone: "alarm", text: text.trimEnd() };
   return peer.online ? plain(text.trimEnd()) : quiet(text.trimEnd());
+}
+
+/** Before what it says of itself. */
+export function restrictionText({ restriction }: Peer): string {
+  return restriction === undefined ? "" : `${restriction} `;
 }
 
 /** What somebody says of themselves, or why and when they went. */

@@ -40,7 +40,7 @@ function reasonText(why: RoomUndeliveredReason, room: RoomName, missed: readonly
     case "nobody-there":
       return `nobody else is in ${roomText(room)}`;
     case "not-reached":
-      return `did not reach ${names(missed)}`;
+      return `did not reach ${missed.length === 0 ? "everybody" : names(missed)}`;
     case "empty":
       return "it is empty";
     case "too-long":

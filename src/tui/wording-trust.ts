@@ -1,5 +1,6 @@
 import { fingerprintText } from "../base/fingerprint.ts";
 import type { Pin, PinSubject } from "../chat/pins.ts";
+import type { Restricted, Restriction, RestrictionLevel } from "../chat/restrictions.ts";
 import { alarm, type Line, nameText, pad, plain } from "./lines.ts";
 import { isoTime } from "./time.ts";
 
@@ -18,6 +19,23 @@ export function pinLines(pin: Pin): readonly Line[] {
       `Is it theirs? Ask for the digits; then: multiproto-chat trust accept ${nameText(pin.name)} DIGITS`,
     ),
   ];
+}
+
+/** "ola  ignored since 2026-11-22  04521 …". */
+export function restrictionLine({ name, fingerprint, level, since }: Restriction): Line {
+  const who = fingerprint === undefined ? "by name: whoever has no key" : fingerprintText(fingerprint);
+  return plain(`${pad(nameText(name), 20)} ${level} since ${isoTime(since).slice(0, 10)}  ${who}`);
+}
+
+/** What `ignore`, `block` and their opposites have done. */
+export function restrictedText(
+  { name, fingerprint }: Restricted,
+  level: RestrictionLevel | undefined,
+): string {
+  const who = nameText(name);
+  if (level === undefined) return `${who} is heard again`;
+  const how = fingerprint === undefined ? " by name, since no key is known: another name is heard" : "";
+  return `${who} is ${level} from now on${how}`;
 }
 
 export function pinName({ kind, name }: PinSubject): string {

@@ -92,12 +92,33 @@ test("a full set pins nobody else, and drops nobody", () => {
   assert.equal(Pins.from([...many, { ...ola, fingerprint: key("2"), by: "user", since: 0 }]), undefined);
 });
 
+test("who is ignored and blocked comes back as it was, with a version that older programs do not take", () => {
+  const who = [
+    { name: "Ola", fingerprint: key("1") },
+    { name: "old", fingerprint: undefined },
+  ];
+  const pins = who.reduce((all, one) => all.restrict(one, "blocked", 5), Pins.none.meet(ola, key("1"), 0));
+  const text = pinsText(pins);
+  assert.match(text, /^{"version": 2,/);
+  const read = parsePinsText(text);
+  assert.ok(read instanceof Pins);
+  assert.deepEqual(read.restrictions.list(), pins.restrictions.list());
+  assert.deepEqual(read.forget(ola).restrictions.list(), pins.restrictions.list(), "apart from the keys");
+  assert.match(pinsText(who.reduce((all, one) => all.restrict(one, undefined, 5), read)), /^{"version": 1,/);
+});
+
+const shunned = { name: "eve", fingerprint: key("1"), level: "blocked", since: 1 };
 const good = { ...ola, fingerprint: key("1"), by: "user", since: 1 };
 for (const [what, text] of [
   ["nothing", ""],
   ["no JSON", "{"],
   ["no list", "{}"],
-  ["another version", '{"version":2,"pins":[]}'],
+  ["another version", '{"version":3,"pins":[]}'],
+  ["restrictions that are none", '{"version":2,"pins":[]}'],
+  ["an unknown level", JSON.stringify({ version: 2, pins: [], restrictions: [{ ...shunned, level: "x" }] })],
+  ["a damaged key", JSON.stringify({ version: 2, pins: [], restrictions: [{ ...shunned, fingerprint: 1 }] })],
+  ["no time", JSON.stringify({ version: 2, pins: [], restrictions: [{ ...shunned, since: "1" }] })],
+  ["two of one key", JSON.stringify({ version: 2, pins: [], restrictions: [shunned, shunned] })],
   ["a short fingerprint", JSON.stringify({ version: 1, pins: [{ ...good, fingerprint: "11" }] })],
   ["another kind", JSON.stringify({ version: 1, pins: [{ ...good, kind: "king" }] })],
   ["a time that is none", JSON.stringify({ version: 1, pins: [{ ...good, since: 1.5 }] })],

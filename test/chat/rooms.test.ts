@@ -98,14 +98,96 @@ test("a member who was lost gets it when it is back, one who left does not; afte
   assert.equal(adam.client.pending, 0);
 });
 
-test("who leaves is told whom its last words in a room did not reach", () => {
+test("who leaves is told that its last words in a room wait for the others, and is in that room the next time", () => {
   const net = lan();
   net.mayConnect = () => false;
   const adam = net.node(ADAM);
+  const messageId = adam.client.send(0, "#lab", "bye");
+  adam.drain();
+  adam.client.leave(net.now);
+  const [told] = only(adam, "waiting");
+  assert.deepEqual([told?.messageId, told?.to, told?.why], [messageId, "#lab", "left"]);
+  const { rooms, posts } = adam.archive.load();
+  assert.deepEqual(rooms, [LAB]);
+  assert.deepEqual(
+    posts.map(({ text, reached, left }) => [
+      text,
+      reached.length,
+      left.map(({ nickname }) => nickname).sort(),
+    ]),
+    [["bye", 0, ["eve", "ola"]]],
+  );
+});
+
+test("what would not outlive us is not kept: whom it did not reach is told", () => {
+  const net = lan();
+  net.mayConnect = () => false;
+  const adam = net.node(ADAM);
+  adam.archive.failWith("the disk is full");
   adam.client.send(0, "#lab", "bye");
+  net.pass(100);
   adam.client.leave(net.now);
   const [told] = only(adam, "room-undelivered");
   assert.deepEqual([told?.text, [...(told?.missed ?? [])].sort()], ["bye", ["eve", "ola"]]);
+});
+
+test("after a restart we are where we were, and what was said goes to those who do not have it, once and in order", () => {
+  const net = lan();
+  const [adam, ola] = [net.node(ADAM), net.node(OLA)];
+  net.mayConnect = (from, to) => ![from, to].includes(EVE);
+  const ids = ["one", "two"].map((text) => adam.client.send(net.now, "#lab", text));
+  net.pass(2_000);
+  assert.deepEqual(received(ola), ["lab adam: one", "lab adam: two"]);
+  // Killed: nothing is told, nothing said to anybody.
+  const next = new Mp2Client({ person: ADAM, archive: adam.archive });
+  next.client.start(0);
+  next.pass(0);
+  assert.deepEqual(next.client.snapshot().rooms, [LAB]);
+  assert.equal(next.client.pending, 2);
+  next.joinRegistry([
+    entry(ADAM, { rooms: [LAB] }),
+    entry(OLA, { rooms: [LAB] }),
+    entry(EVE, { rooms: [LAB] }),
+  ]);
+  assert.deepEqual(
+    next.take("tls-dial").map(({ fingerprint }) => fingerprint),
+    [EVE.key],
+    "Ola has both",
+  );
+  assert.deepEqual(
+    adam.archive.load().posts.map(({ messageId, left }) => [messageId, left.map(({ nickname }) => nickname)]),
+    ids.map((id) => [id, ["eve"]]),
+  );
+  // Asked for again by another program of the user: it is under way already.
+  next.client.send(next.now, "#lab", "one", {}, ids[0]);
+  assert.equal(next.client.pending, 2);
+});
+
+test("after a restart that comes too late, whom it did not reach is told", () => {
+  const net = lan();
+  net.mayConnect = () => false;
+  const adam = net.node(ADAM);
+  adam.client.send(net.now, "#lab", "one");
+  net.pass(100);
+  const next = new Mp2Client({ person: ADAM, archive: adam.archive });
+  next.now = POST_MILLIS + 1;
+  next.client.start(next.now);
+  next.drain();
+  assert.deepEqual(
+    only(next, "room-undelivered").map(({ text, missed }) => [text, [...missed].sort()]),
+    [["one", ["eve", "ola"]]],
+  );
+  assert.deepEqual(adam.archive.load().posts, []);
+});
+
+test("a room that was left stays left; rooms of the settings come first", () => {
+  const adam = new Mp2Client().online();
+  adam.client.join(adam.now, LAB);
+  adam.client.join(adam.now, TEA);
+  adam.client.part(adam.now, LAB);
+  adam.drain();
+  const next = new Mp2Client({ archive: adam.archive, rooms: ["den" as RoomName] }).online();
+  assert.deepEqual(next.client.snapshot().rooms, ["den", TEA]);
 });
 
 test("who comes to a room and who leaves it is told, together, and of our own rooms only", () => {

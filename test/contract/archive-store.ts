@@ -7,8 +7,9 @@ import {
   type ArchiveStore,
   conversationWith,
 } from "../../src/chat/archive.ts";
+import type { TransferRecord } from "../../src/chat/files/transfer.ts";
 import type { ReceivedMessage } from "../../src/chat/notices.ts";
-import type { MessageId } from "../../src/wire/mp2-values.ts";
+import type { MessageId, RoomName } from "../../src/wire/mp2-values.ts";
 import { key, nick, WALL } from "../support/stores.ts";
 import type { Owner } from "../support/until.ts";
 
@@ -33,6 +34,15 @@ export function received(number: number | undefined, from: string, text: string,
   return { type: "received", message: { conversation: conversationWith(from), message, at: WALL } };
 }
 
+export function transfer(number: number, change: Partial<TransferRecord> = {}): ArchiveChange {
+  const record: TransferRecord = {
+    ...{ id: id(number), direction: "in", fingerprint: key(1), peer: "ola", name: "a \u{1f44b}.jpg" },
+    ...{ size: 2 ** 53 - 1, time: WALL + number, path: "", stamp: "", state: "offered", why: undefined },
+    ...change,
+  };
+  return { type: "transfer", record };
+}
+
 function delivered(number: number, fingerprint: Fingerprint | undefined = key(1)): ArchiveChange {
   return { type: "delivered", messageId: id(number), fingerprint };
 }
@@ -50,6 +60,20 @@ function texts(messages: readonly ArchivedMessage[]): readonly string[] {
 /** What every archive does. `open` opens the same one again. */
 export function archiveContract(name: string, make: (owner: Owner) => { open: () => ArchiveStore }): void {
   suite(`archive: ${name}`, () => {
+    test("files come back as they were last, in the order in which they began, until they are forgotten", (t) => {
+      const place = make(t);
+      const first = place.open();
+      const paused = { state: "paused", why: "disk-full", path: "/in" } as const;
+      const ours = { direction: "out", path: "/home/x", stamp: "1 2 3 4" } as const;
+      stored(first, transfer(1), transfer(2, ours), transfer(3));
+      stored(first, transfer(1, paused), { type: "transfer-forgotten", id: id(3) });
+      first.close();
+      const wanted = [transfer(1, paused), transfer(2, ours)].map(
+        (change) => "record" in change && change.record,
+      );
+      assert.deepEqual(place.open().load().transfers, wanted);
+    });
+
     test("what was said comes back as it was, in order, also to the next holder", (t) => {
       const place = make(t);
       const first = place.open();
@@ -128,6 +152,39 @@ export function archiveContract(name: string, make: (owner: Owner) => { open: ()
       const [lab] = archive.conversations();
       assert.deepEqual([lab?.key, lab?.title, lab?.last.text], ["#lab", "#lab", "hello ola"]);
       archive.close();
+    });
+
+    test("rooms that were joined and not left, and who has not got what was said there, are known to the next holder", (t) => {
+      const place = make(t);
+      const archive = place.open();
+      const room = (name: string): RoomName => name as RoomName;
+      const members = [1, 2, 3].map((owner) => ({ fingerprint: key(owner), nickname: nick(`n${owner}`) }));
+      const said = (number: number): ArchiveChange => {
+        const about = { messageId: id(number), conversation: "#lab", to: "#lab", text: `${number}` } as const;
+        return {
+          type: "sent",
+          message: { ...about, reply: undefined, time: WALL, until: WALL + 1_000, members },
+        };
+      };
+      stored(archive, { type: "joined", room: room("lab") }, { type: "joined", room: room("tea") });
+      stored(archive, { type: "joined", room: room("lab") }, { type: "parted", room: room("tea") });
+      stored(archive, said(1), said(2), said(3), sent(4, "ola", "alone"));
+      for (const owner of [1, 1, 9])
+        stored(archive, { type: "reached", messageId: id(1), fingerprint: key(owner) });
+      stored(archive, delivered(2, undefined), { type: "failed", messageId: id(3), why: "not-confirmed" });
+      archive.close();
+      const next = place.open();
+      const { rooms, posts, waiting } = next.load();
+      assert.deepEqual(rooms, ["lab"]);
+      assert.deepEqual(
+        posts.map(({ text, until, reached, left }) => [text, until, reached, left]),
+        [["1", WALL + 1_000, members.slice(0, 1), members.slice(1)]],
+      );
+      assert.deepEqual(
+        waiting.map(({ text }) => text),
+        ["alone"],
+      );
+      next.close();
     });
 
     test("what is known by its id is told and not stored again; another sender's same id is another message", (t) => {

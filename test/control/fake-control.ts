@@ -3,6 +3,7 @@ import type { ConcernedReport } from "../../src/control/admin-reports.ts";
 import type { ChangesReport, ChangesRequest } from "../../src/control/changes.ts";
 import type {
   AdministrationControl,
+  BackupControl,
   LogLevelRequest,
   RegistryControl,
   StopRequest,
@@ -29,6 +30,7 @@ export const STATUS: StatusReport = {
   store: { state: "ok", trouble: null, bindings: 5, bans: 1 },
   online: 3,
   offline: 1,
+  returning: 0,
   pendingRegistrations: 2,
   lastError: { at: "2026-11-22T19:00:00.000Z", text: "bad \u001b[31mthing" },
   counters: { "datagrams dropped: garbage": 17 },
@@ -79,10 +81,21 @@ export class FakeControl implements RegistryControl {
     return CHANGES;
   };
   clients = (): readonly ClientReport[] => [client("ola"), client("eva", { path: null, rttMillis: null })];
+  metrics = async (): Promise<string> => "# HELP multiproto_clients Clients\nmultiproto_clients 1\n";
   status = (): StatusReport => STATUS;
   version = () => ({ version: "9.8.7", runtime: "node 26", pid: 4711 });
   stop = async ({ restarting }: StopRequest): Promise<void> => {
     this.calls.push(restarting ? "stop to restart" : "stop");
+  };
+  backup: BackupControl = {
+    bindings: ({ after }) => {
+      this.calls.push(`bindings after ${after}`);
+      return { bindings: after === undefined ? [BINDING] : [], isLast: after !== undefined };
+    },
+    import: async ({ bindings, bans }) => {
+      this.calls.push(`import ${bindings.map(({ nickname }) => nickname)} and ${bans.length} bans`);
+      return { added: 1, known: 0, refused: [{ what: "eva", why: "taken" }] };
+    },
   };
   administration: AdministrationControl = {
     ban: ({ target, reason }) => this.#concerning(`ban ${target} (${reason})`),
@@ -111,6 +124,13 @@ export class FakeControl implements RegistryControl {
     return CONCERNED;
   }
 }
+
+export const BINDING = {
+  nickname: "ola",
+  fingerprint: FINGERPRINT,
+  boundAt: "2026-11-01T19:00:00.000Z",
+  lastSeen: "2026-11-22T19:00:00.000Z",
+};
 
 /** Whom the fake's commands are about. */
 export const CONCERNED: ConcernedReport = {

@@ -3,6 +3,8 @@ import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { Fingerprint } from "../../src/base/fingerprint.ts";
+import type { Attention } from "../../src/chat/alerts.ts";
+import type { Transfer } from "../../src/chat/files/transfer.ts";
 import type { ChatSnapshot, Peer } from "../../src/chat/notices.ts";
 import { Pins } from "../../src/chat/pins.ts";
 import type { SendOptions, SessionNotice } from "../../src/chat/session.ts";
@@ -30,6 +32,8 @@ const SETTINGS: PresenceSettings = {
   interfaces: ["eth0"],
   port: 10_001,
   encapsulationPort: 9_899,
+  autoAwayMillis: 600_000,
+  alerts: { bell: true, notify: "all" },
 };
 
 function peer(nickname: string, change: Partial<Peer> = {}): Peer {
@@ -46,6 +50,7 @@ function peer(nickname: string, change: Partial<Peer> = {}): Peer {
     rooms: [],
     kind: "mp2",
     trust: "pinned",
+    restriction: undefined,
     ...change,
   };
 }
@@ -58,6 +63,8 @@ class FakeSession implements HeldSession {
     registry: undefined,
     registryLostAt: undefined,
     away: false,
+    isIdle: false,
+    quietUntil: undefined,
     status: undefined,
     rooms: ["office" as RoomName],
     roster: [peer("ola"), peer("eva", { online: false, state: "offline", reason: "left" })],
@@ -78,8 +85,15 @@ class FakeSession implements HeldSession {
   markRead = (...rest: unknown[]) => this.#called(["markRead", ...rest], undefined);
   typing = (...rest: unknown[]) => this.#called(["typing", ...rest], undefined);
   accept = (...rest: unknown[]) => this.#called(["accept", ...rest], undefined);
+  attend = (...rest: unknown[]) => this.#called(["attend", ...rest], undefined);
+  setQuiet = (...rest: unknown[]) => this.#called(["setQuiet", ...rest], undefined);
+  restrict = (...rest: unknown[]) => this.#called(["restrict", ...rest], undefined);
   forget = (...rest: unknown[]) => this.#called(["forget", ...rest], undefined);
   leave = () => {};
+  files: readonly Transfer[] = [];
+  sendFile = (...[to, path, id]: [string, string, MessageId?]): MessageId =>
+    this.#called(["sendFile", to, path, id], id ?? ID);
+  changeFile = (...rest: unknown[]) => this.#called(["changeFile", ...rest], undefined);
 
   #called<Value>(call: unknown, answer: Value): Value {
     this.calls.push(call);
@@ -92,6 +106,7 @@ interface Rig {
   readonly session: FakeSession;
   readonly server: PresenceServer;
   readonly quits: number[];
+  readonly attentions: (Attention | undefined)[];
   raw(): Promise<RawClient>;
   attach(onNotice?: (notice: SessionNotice) => void): Promise<PresenceLink>;
 }
@@ -100,15 +115,17 @@ async function rig(context: TestContext, limits: Partial<ServerLimits> = {}): Pr
   const path = join(temporaryDirectory(context), "chat.sock");
   const session = new FakeSession();
   const quits: number[] = [];
+  const attentions: (Attention | undefined)[] = [];
   const server = await PresenceServer.open({
     ...{ path, session, limits, clock: realClock, version: "1.2.3", pid: 4711 },
     standing: () => session.snapshot,
     settings: () => SETTINGS,
+    onAttention: (_, attention) => attentions.push(attention),
     onQuit: () => quits.push(1),
   });
   context.after(() => server.close());
   return {
-    ...{ path, session, server, quits },
+    ...{ path, session, server, quits, attentions },
     async raw() {
       const client = new RawClient(path);
       context.after(() => client.socket.destroy());
@@ -151,7 +168,7 @@ test("whoever attaches has everything: who we are, who is there, whom we trust; 
 });
 
 test("every method reaches the session as it was meant", async (context) => {
-  const { attach, session, quits } = await rig(context);
+  const { attentions, attach, session, quits } = await rig(context);
   const link = await attach();
   const subject = { kind: "peer", name: "ola" } as const;
   await link.request("send", {
@@ -169,6 +186,15 @@ test("every method reaches the session as it was meant", async (context) => {
   await link.request("typing", { to: "ola", active: true });
   await link.request("accept", { subject, fingerprint: OWN });
   await link.request("forget", { subject });
+  await link.request("set-quiet", { until: 5 });
+  const attention = { conversation: "@ola", isFocused: true, isActive: false } as const;
+  await link.request("attend", attention);
+  assert.deepEqual(attentions, [attention]);
+  const who = { name: "eve", fingerprint: OWN };
+  await link.request("restrict", { who, level: "blocked" });
+  await link.request("restrict", { who, level: undefined });
+  await link.request("send-file", { id: ID, to: "ola", path: "/tmp/a b" });
+  await link.request("change-file", { id: ID, action: "accept" });
   assert.deepEqual(session.calls, [
     ["send", "ola", "hi\f\u0000", { waitMillis: 5, reply: ID }, ID],
     ["rename", "bob"],
@@ -179,9 +205,39 @@ test("every method reaches the session as it was meant", async (context) => {
     ["typing", "ola", true],
     ["accept", subject, OWN],
     ["forget", subject],
+    ["setQuiet", 5],
+    ["restrict", who, "blocked"],
+    ["restrict", who, undefined],
+    ["sendFile", "ola", "/tmp/a b", ID],
+    ["changeFile", ID, "accept"],
   ]);
   await link.request("quit", undefined);
   assert.equal(quits.length, 1);
+});
+
+test("files that there are come with the rest, and change by notices; of those that are over the last stay", async (context) => {
+  const { attach, session, server } = await rig(context);
+  const file = (number: number, state: Transfer["state"]): Transfer => ({
+    ...{
+      id: number.toString(16).padStart(32, "0") as MessageId,
+      direction: "in",
+      peer: "ola",
+      fingerprint: OWN,
+    },
+    ...{ name: "a.txt", size: 2 ** 53 - 1, time: number, path: "/in/a.txt", why: "there", state },
+    ...{ bytes: 5, bytesPerSecond: 1.5 },
+  });
+  session.files = Array.from({ length: 45 }, (_, index) => file(index, "running"));
+  const link = await attach();
+  assert.deepEqual(plain(link.files), plain(session.files));
+  server.tell({ type: "file", transfer: file(3, "paused"), change: "paused" });
+  for (let number = 100; number < 300; number += 1)
+    server.tell({ type: "file", transfer: file(number, "done"), change: "done" });
+  await settled(link);
+  assert.equal(link.files.find(({ time }) => time === 3)?.state, "paused");
+  const over = link.files.filter(({ state }) => state === "done");
+  assert.equal(over.length, 50);
+  assert.equal(over.at(-1)?.time, 299);
 });
 
 test("changes come to all who are attached, before the notice that is about them", async (context) => {
@@ -209,11 +265,18 @@ test("a roster of 10,000 and thousands of pins cross in pieces", async (context)
   const { attach, session } = await rig(context);
   const roster = Array.from({ length: 10_000 }, (_, index) => peer(`p${String(index).padStart(5, "0")}`));
   session.snapshot = { ...session.snapshot, roster };
+  const shunned = Array.from({ length: 1_000 }, (_, index) => ({
+    name: `s${index}`,
+    fingerprint: undefined,
+  }));
   const pins = Array.from({ length: 4_000 }, (_, index) => ({ kind: "peer" as const, name: `p${index}` }));
-  session.pins = pins.reduce((all, subject) => all.meet(subject, OWN, 1), Pins.none);
+  const met = pins.reduce((all, subject) => all.meet(subject, OWN, 1), Pins.none);
+  session.pins = shunned.reduce((all, who) => all.restrict(who, "ignored", 1), met);
   const link = await attach();
   assert.equal(link.snapshot.roster.length, 10_000);
   assert.deepEqual(link.pins.list(), session.pins.list());
+  const namesOf = (all: Pins): readonly string[] => all.restrictions.list().map(({ name }) => name);
+  assert.deepEqual(namesOf(link.pins), namesOf(session.pins));
 });
 
 test("another version is refused with what to do; status and quit work all the same", async (context) => {

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import type { Random } from "../../src/base/clock.ts";
 import type { ArchivedMessage } from "../../src/chat/archive.ts";
@@ -19,7 +20,10 @@ const LONGEST_MILLIS = 4_000;
 export interface TalkerOptions {
   readonly place: Place;
   readonly name: string;
+  /** Whom it writes to: a nickname, or a #ROOM that it joins. */
   readonly partner: string;
+  /** Whom it has to meet before it begins: its partner, or all others who come to the room. */
+  readonly others: readonly string[];
   readonly directory: string;
   readonly random: Random;
   readonly owner: Owner;
@@ -31,10 +35,13 @@ export interface TalkerOptions {
  */
 export class Talker {
   readonly #options: TalkerOptions;
-  /** What was shown of the partner's numbers, over all lives. */
-  readonly shown: number[] = [];
+  /** What was shown of others' numbers, over all lives: "NAME NUMBER". */
+  readonly shown: string[] = [];
+  /** Messages that were under way to another one who had them already when this one was killed: those came twice. */
+  redelivered = 0;
   /** Numbers that the user has seen taken. */
   readonly #taken = new Set<number>();
+  readonly #met = new Set<string>();
   readonly errors: string[] = [];
   lives = 0;
   #child: ChildProcess | undefined;
@@ -44,12 +51,16 @@ export class Talker {
     this.#options = options;
   }
 
+  get name(): string {
+    return this.#options.name;
+  }
+
   get archive(): string {
     return join(this.#options.directory, "chat.sqlite");
   }
 
   /** All that is archived, in order. */
-  messages(): readonly ArchivedMessage[] {
+  readonly messages = (): readonly ArchivedMessage[] => {
     if (!existsSync(this.archive)) return [];
     const reader = openArchiveReader(this.archive);
     try {
@@ -63,11 +74,17 @@ export class Talker {
     } finally {
       reader.close();
     }
+  };
+
+  /** What it said. */
+  get said(): readonly number[] {
+    return this.messages().flatMap(({ direction, text }) => (direction === "out" ? [Number(text)] : []));
   }
 
-  numbers(direction: "in" | "out"): readonly number[] {
-    return this.messages().flatMap((message) =>
-      message.direction === direction ? [Number(message.text)] : [],
+  /** What came from that one. */
+  heard(from: string): readonly number[] {
+    return this.messages().flatMap(({ direction, text, peer }) =>
+      direction === "in" && peer === from ? [Number(text)] : [],
     );
   }
 
@@ -76,17 +93,23 @@ export class Talker {
     this.#child?.kill(signal);
   }
 
-  /** Types up to `last`; killed at some moment, or ends by itself when all is confirmed. */
+  /**
+   * Types up to `last`; killed at some moment, which one of `others` may sleep through, or ends when all is confirmed and
+   * `until`: by itself or, with "killed-then", by a kill.
+   */
   async live(
     last: number,
-    other: Talker | undefined,
+    others: readonly Talker[] | undefined,
     until: (talker: Talker) => boolean = () => true,
+    end: "leaves" | "killed-then" = "leaves",
   ): Promise<void> {
     const { random, partner } = this.#options;
-    const isKilled = other !== undefined;
+    const isKilled = others !== undefined;
+    const other = others?.[random.below(others.length)];
     this.lives += 1;
     this.#hasBegun = false;
-    const stored = this.numbers("out");
+    if (others !== undefined) this.redelivered += this.#countKnown(others);
+    const stored = this.said;
     for (const number of this.#taken) assert.ok(stored.includes(number), `${number} was taken and is lost`);
     let next = (stored.at(-1) ?? -1) + 1;
     const child = this.#spawn();
@@ -108,11 +131,11 @@ export class Talker {
       // Those count that somebody is there to take.
       if (isLinked && next <= last) bursts -= 1;
       if (isKilled && bursts === 0) {
-        if (isHeld) other.signal("SIGSTOP");
+        if (isHeld) other?.signal("SIGSTOP");
         timers.push(
           setTimeout(() => {
             kill();
-            other.signal("SIGCONT");
+            other?.signal("SIGCONT");
           }, moment),
         );
       }
@@ -126,7 +149,9 @@ export class Talker {
     try {
       for await (const line of createInterface(child.stdout as NodeJS.ReadableStream)) {
         this.#note(line, awaited);
-        if (line.endsWith("✓")) isLinked = true;
+        if (/^online as /.test(line) && partner.startsWith("#") && this.lives === 1)
+          child.stdin?.write(`/join ${partner}\n`);
+        if (/✓(?: \(\d+\))?$/.test(line)) isLinked = true;
         if (this.#mayBegin(line) || (awaited.size === 0 && this.#hasBegun)) type();
         seen += 1;
         if (isKilled && seen === lines) {
@@ -134,7 +159,9 @@ export class Talker {
           for (const end = performance.now() + laterMicros / 1_000; performance.now() < end; );
           kill();
         }
-        if (!isKilled && next > last && awaited.size === 0 && until(this)) child.stdin?.end();
+        if (isKilled || next <= last || awaited.size > 0 || !until(this)) continue;
+        if (end === "leaves") child.stdin?.end();
+        else kill();
       }
     } finally {
       for (const timer of timers) clearTimeout(timer);
@@ -142,16 +169,55 @@ export class Talker {
       other?.signal("SIGCONT");
     }
     const [code, signal] = await within("the end of a life", ended, 60_000);
-    if (isKilled) assert.equal(signal, "SIGKILL", `it ended with ${code}: ${this.errors.join("")}`);
+    if (isKilled || end === "killed-then")
+      assert.equal(signal, "SIGKILL", `it ended with ${code}: ${this.errors.join("")}`);
     else assert.equal(code, 0, this.errors.join(""));
+  }
+
+  /** Of what is not known here to have arrived, how much has: it is sent again, and must not be shown again. */
+  #countKnown(others: readonly Talker[]): number {
+    const waiting = this.messages().filter(({ state }) => state === "waiting");
+    const left = this.#leftParts();
+    return others.reduce((count, { messages, name }) => {
+      const there = new Set(messages().map(({ messageId }) => messageId));
+      const twice = waiting.filter(
+        ({ messageId, conversation }) =>
+          there.has(messageId) && (conversation.startsWith("@") || left.has(`${name} ${messageId}`)),
+      );
+      return count + twice.length;
+    }, 0);
+  }
+
+  /** "MEMBER ID" of what was said in the room and is not known to have reached that one. */
+  #leftParts(): ReadonlySet<string> {
+    if (!existsSync(this.archive)) return new Set();
+    const database = new DatabaseSync(this.archive, { readOnly: true });
+    try {
+      const rows = database.prepare(
+        "SELECT nickname, lower(hex(message_id)) AS id FROM part WHERE reached = 0",
+      );
+      return new Set(rows.all().map(({ nickname, id }) => `${nickname} ${id}`));
+    } finally {
+      database.close();
+    }
   }
 
   /** At first it must know whom it writes to. */
   #mayBegin(line: string): boolean {
-    const { partner } = this.#options;
-    const isMet = new RegExp(`^${partner} is online|^${partner} .* online`).test(line);
-    if (this.lives === 1 ? isMet : /^online as /.test(line)) this.#hasBegun = true;
-    return this.#hasBegun && (isMet || /^online as /.test(line));
+    const { others } = this.#options;
+    let isMet = false;
+    for (const name of others) {
+      const isRoom = this.#options.partner.startsWith("#");
+      const met = isRoom
+        ? new RegExp(`^you are in #\\S+ with .*\\b${name}\\b|\\b${name}\\b.* joined #`)
+        : new RegExp(`^${name} is online|^${name} .* online`);
+      if (!met.test(line)) continue;
+      this.#met.add(name);
+      isMet = true;
+    }
+    const isOnline = /^online as /.test(line);
+    if (this.lives === 1 ? this.#met.size === others.length : isOnline) this.#hasBegun = true;
+    return this.#hasBegun && (isMet || isOnline);
   }
 
   #spawn(): ChildProcess {
@@ -167,12 +233,12 @@ export class Talker {
   }
 
   #note(line: string, awaited: Set<number>): void {
-    const sent = /^\d\d:\d\d to \S+: (\d+)/.exec(line)?.[1];
+    const sent = /^(?:\d\d:\d\d )?to \S+: (\d+)/.exec(line)?.[1];
     if (sent !== undefined) {
       this.#taken.add(Number(sent));
       awaited.delete(Number(sent));
     }
-    const heard = /^\d\d:\d\d \S+: (\d+)$/.exec(line)?.[1];
-    if (heard !== undefined) this.shown.push(Number(heard));
+    const [, from, heard] = /^\d\d:\d\d (?:#\S+ )?(\S+): (\d+)$/.exec(line) ?? [];
+    if (heard !== undefined && from !== "to") this.shown.push(`${from} ${heard}`);
   }
 }

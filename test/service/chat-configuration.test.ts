@@ -4,10 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import {
+  autoAwayMillis,
   parseChatConfiguration,
   parseHost,
   readChatConfiguration,
   retentionMillis,
+  sizeBytes,
 } from "../../src/service/chat-configuration.ts";
 
 const FILE = `
@@ -16,6 +18,9 @@ registry = ["10.0.0.1", "[fe80::1%eth0]:10002"]
 legacy = false
 on-message = ["logger", "-t", "chat"]
 retention = "90d"
+downloads = "~/in"
+accept-files = "verified"
+accept-files-up-to = "500M"
 
 [profile.work]
 nickname = "ola.work"
@@ -37,11 +42,25 @@ test("what the file says, and what a profile says instead", () => {
   );
   assert.equal(retentionMillis(own.retention ?? ""), 90 * 86_400_000);
   assert.deepEqual(own.onMessage, ["logger", "-t", "chat"]);
+  assert.deepEqual([own.downloads, own.acceptFiles], ["~/in", "verified"]);
+  assert.equal(sizeBytes(own.acceptFilesUpTo ?? ""), 500 * 1_048_576);
   const work = parse(FILE, "work");
   assert.deepEqual(
     [work.nickname, work.interface, work.port, work.legacy],
     ["ola.work", "eth1", 10_002, false],
   );
+});
+
+test("when to be away, and what calls", () => {
+  const read = (text: string) => parseChatConfiguration(text, "chat.toml", undefined);
+  const { autoAway, bell, notify } = read('auto-away = "never"\nbell = false\nnotify = "all"\n');
+  assert.deepEqual([autoAway, bell, notify], ["never", false, "all"]);
+  assert.deepEqual(["never", "1m", "24h", "10m"].map(autoAwayMillis), [
+    undefined,
+    60_000,
+    86_400_000,
+    600_000,
+  ]);
 });
 
 test("a file that is not there says nothing; one that is there is read", (t) => {
@@ -57,6 +76,9 @@ const WRONG: readonly (readonly [text: string, error: RegExp, profile?: string])
   ['nick = "a"', /^chat\.toml, line 1: nick: unknown setting \(there are: nickname, |did you mean/],
   ['\n\nnicknam = "a"', /^chat\.toml, line 3: nicknam: unknown setting \(did you mean nickname\?\)/],
   ['nickname = "a b"', /line 1: nickname: wants a nickname: a nickname has no white space/],
+  ['downloads = "in"', /line 1: downloads: wants a folder, as in "~\/Downloads" or "\/srv\/incoming"/],
+  ['accept-files = "all"', /line 1: accept-files: wants "ask", "verified" or "known"/],
+  ['accept-files-up-to = "5"', /line 1: accept-files-up-to: wants a size, as in "500M" or "2G"/],
   ["legacy = 1", /line 1: legacy: wants true or false/],
   ['registry = "10.0.0.1"', /line 1: registry: wants a list of at most 8 hosts/],
   ['registry = ["a:0"]', /registry: .*not a:0/],
@@ -64,6 +86,11 @@ const WRONG: readonly (readonly [text: string, error: RegExp, profile?: string])
   ['interface = ["eth0"]', /interface: wants the name of an interface/],
   ['on-message = "mail me; rm -rf /"', /on-message: wants a program and its arguments, .*no shell is run/],
   ['retention = "2w"', /retention: wants a number of days, as in "90d"/],
+  ['auto-away = "0m"', /auto-away: wants a time from "1m" to "24h", or "never"/],
+  ['auto-away = "25h"', /auto-away: wants a time/],
+  ["auto-away = 10", /auto-away: wants a time/],
+  ['bell = "yes"', /bell: wants true or false/],
+  ['notify = "private"', /notify: wants "private-and-mentions", "all" or "none"/],
   ["retention = 90", /retention: wants a number of days/],
   ["on-message = []", /on-message: wants a program/],
   ['[profile.work]\nport = "x"', /line 2: profile\.work\.port: wants a port number/],

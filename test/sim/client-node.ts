@@ -3,6 +3,7 @@ import { ChatClient } from "../../src/chat/client.ts";
 import type { ChatEvent, ChatOutput, PinChange } from "../../src/chat/events.ts";
 import type { ChatNotice } from "../../src/chat/notices.ts";
 import { Pins } from "../../src/chat/pins.ts";
+import { applyPinChange } from "../../src/chat/trust.ts";
 import { type SctpEvent, WATCHED_SCTP_SETTINGS } from "../../src/sctp/api.ts";
 import { MemoryArchive } from "../../src/store/archive-memory.ts";
 import { type Nickname, parseNickname } from "../../src/wire/nickname.ts";
@@ -173,11 +174,7 @@ export class ClientNode {
   }
 
   #pin(change: PinChange): void {
-    const { pins } = this.profile;
-    if (change.type === "meet") this.profile.pins = pins.meet(change.subject, change.fingerprint, change.at);
-    else if (change.type === "accept")
-      this.profile.pins = pins.accept(change.subject, change.fingerprint, change.at);
-    else this.profile.pins = pins.forget(change.subject);
+    this.profile.pins = applyPinChange(this.profile.pins, change);
     // A file takes a moment.
     this.#world.schedule.after(1, () => this.#handle({ type: "pins", pins: this.profile.pins }));
   }

@@ -6,8 +6,10 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { openArchive, openArchiveReader } from "../../src/store/sqlite-archive.ts";
-import { id, received, sent } from "../contract/archive-store.ts";
-import { memoryDirectory, WALL } from "../support/stores.ts";
+import { ARCHIVE_SCHEMA } from "../../src/store/sqlite-archive-schema.ts";
+import type { RoomName } from "../../src/wire/mp2-values.ts";
+import { id, received, sent, transfer } from "../contract/archive-store.ts";
+import { key, memoryDirectory, nick, WALL } from "../support/stores.ts";
 import type { Owner } from "../support/until.ts";
 
 const clock = { wall: () => WALL };
@@ -60,6 +62,50 @@ test("a damaged archive is set aside and named; what is sound in it is kept: tex
   assert.deepEqual(openArchive({ path, clock }).troubles, []);
 });
 
+test("of a damaged archive the rooms are kept, and who of them does not have what was said", async (t) => {
+  const path = place(t);
+  fill(path, 400);
+  const { archive: first } = openArchive({ path, clock });
+  const members = [1, 2].map((owner) => ({ fingerprint: key(owner), nickname: nick(`n${owner}`) }));
+  const said = sent(1_000, "#lab", "hello");
+  assert.ok(said.type === "sent");
+  const room = "lab" as RoomName;
+  first.commit([
+    { type: "joined", room },
+    { type: "sent", message: { ...said.message, conversation: "#lab", members } },
+    { type: "reached", messageId: id(1_000), fingerprint: key(1) },
+  ]);
+  first.close();
+  await smash(path, 40 * 4_096, 4_096);
+  const { archive, troubles } = openArchive({ path, clock });
+  assert.equal(troubles.length, 1);
+  const { rooms, posts } = archive.load();
+  assert.deepEqual(rooms, [room]);
+  assert.deepEqual(
+    posts.map(({ reached, left }) => [reached, left]),
+    [[members.slice(0, 1), members.slice(1)]],
+  );
+  archive.close();
+});
+
+test("an archive of the first version is taken on, with what waits in it", (t) => {
+  const path = place(t);
+  writeFileSync(path, "", { mode: 0o600 });
+  const database = new DatabaseSync(path);
+  database.exec(ARCHIVE_SCHEMA.migrations[0] ?? "");
+  database.exec(`PRAGMA application_id = ${ARCHIVE_SCHEMA.applicationId}; PRAGMA user_version = 1`);
+  for (const [row, key_] of ["@ola", "#lab"].entries())
+    database.exec(`INSERT INTO conversation (id, key, title) VALUES (${row + 1}, '${key_}', '${key_}');
+      INSERT INTO message (conversation, direction, message_id, peer, time, at, text, state, until)
+      VALUES (${row + 1}, 1, x'${id(row + 1)}', '${key_.replace("@", "")}', ${WALL}, ${WALL}, 'kept', 'waiting', ${WALL + 9})`);
+  database.close();
+  const { archive, troubles } = openArchive({ path, clock });
+  assert.deepEqual(troubles, []);
+  const { waiting, posts, rooms } = archive.load();
+  assert.deepEqual([waiting.map(({ to }) => to), posts.map(({ to }) => to), rooms], [["ola"], ["#lab"], []]);
+  archive.close();
+});
+
 test("what is no archive at all is set aside, too", (t) => {
   const path = place(t);
   writeFileSync(path, "dear diary\n".repeat(1_000), { mode: 0o600 });
@@ -90,8 +136,34 @@ test("a newer version's archive is left alone and said so, by programs that writ
   for (const attempt of [() => openArchive({ path, clock }), () => openArchiveReader(path)])
     assert.throws(
       attempt,
-      /its schema has version 7, this program knows 1 \(install the newer version again/,
+      /its schema has version 7, this program knows \d+ \(install the newer version again/,
     );
+});
+
+test("an archive of version 2 goes on in version 3 with all that is in it, and takes files", (t) => {
+  const path = place(t);
+  fill(path, 3);
+  const database = new DatabaseSync(path);
+  // What version 3 added.
+  database.exec("DROP TABLE transfer; PRAGMA user_version = 2");
+  database.close();
+  const { archive, troubles } = openArchive({ path, clock });
+  assert.deepEqual(troubles, []);
+  assert.equal(archive.load().waiting.length, 3);
+  archive.commit([transfer(9)]);
+  assert.equal(archive.load().transfers.length, 1);
+});
+
+test("files are carried over from a damaged archive", async (t) => {
+  const path = place(t);
+  const first = openArchive({ path, clock }).archive;
+  first.commit([transfer(1), transfer(2, { state: "done" })]);
+  first.close();
+  fill(path, 400);
+  await smash(path, statSync(path).size - 3 * 4_096, 3 * 4_096);
+  const { archive, troubles } = openArchive({ path, clock });
+  assert.match(troubles.join(), /damaged/);
+  assert.deepEqual(new Set(archive.load().transfers.map(({ state }) => state)), new Set(["offered", "done"]));
 });
 
 test("a full archive says so; what is removed makes room", (t) => {

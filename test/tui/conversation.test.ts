@@ -46,6 +46,8 @@ function scene(roster: readonly Peer[], pins = Pins.none) {
       },
       registryLostAt: undefined,
       away: false,
+      isIdle: false,
+      quietUntil: undefined,
       status: undefined,
       rooms: [],
       roster,
@@ -73,6 +75,15 @@ function scene(roster: readonly Peer[], pins = Pins.none) {
     markRead: (from, messageIds) => void asked.push(`read ${from} ${messageIds.length}`),
     accept: ({ kind, name }, fingerprint) =>
       void asked.push(`accept ${kind} ${name} ${fingerprintText(fingerprint)}`),
+    files: [],
+    sendFile: (to: string, path: string) => {
+      asked.push(`send-file ${to} ${path}`);
+      return "f".repeat(32) as MessageId;
+    },
+    changeFile: (id: MessageId, action: string) => void asked.push(`${action} ${id}`),
+    setQuiet: (until) => void asked.push(`quiet ${until}`),
+    restrict: ({ name, fingerprint }, level) =>
+      void asked.push(`restrict ${name} ${fingerprint?.slice(0, 4)} ${level}`),
     forget: ({ kind, name }) => void asked.push(`forget ${kind} ${name}`),
   };
   const clock = { now: () => 0, wall: () => AT };
@@ -143,6 +154,39 @@ test("/trust accept takes the key that the roster shows, with or without its dig
   assert.match(enter("/trust accept nobody"), /no key of nobody has been seen/);
   const accept = `accept peer ola ${fingerprintText(NEW)}`;
   assert.deepEqual(asked, [accept, accept, "forget peer ola"]);
+});
+
+test("/dnd for a time, until it is ended, and not any more", () => {
+  const { enter, asked } = scene([]);
+  for (const line of ["/dnd", "/dnd 30m", "/dnd 2h", "/dnd off"]) assert.equal(enter(line), "");
+  for (const line of ["/dnd 0m", "/dnd 31d", "/dnd soon", "/dnd 5"])
+    assert.match(enter(line), /^usage: \/dnd/);
+  const [forever, half, two, off] = asked.map((what) => what.replace("quiet ", ""));
+  assert.deepEqual([Number(forever) > AT * 2, off], [true, "undefined"]);
+  assert.equal(Number(two) - Number(half), 90 * 60_000);
+});
+
+test("/ignore and /block take the key that the roster shows, else the one that is known, else the name", () => {
+  const pins = Pins.none
+    .meet({ kind: "peer", name: "tom" }, OLD, AT)
+    .restrict({ name: "Eve", fingerprint: NEW }, "blocked", AT);
+  const { enter, asked } = scene(
+    [peer("Ola", { fingerprint: NEW }), peer("eva", { fingerprint: NEW })],
+    pins,
+  );
+  assert.equal(enter("/ignore ola"), "");
+  assert.equal(enter("/block tom"), "");
+  assert.equal(enter("/ignore kari"), "");
+  assert.match(enter("/unignore eva"), /^eva is not ignored/);
+  assert.equal(enter("/unblock eva"), "", "by the key, which had another name then");
+  assert.match(enter("/ignore"), /^Eve +blocked since 20\d\d-\d\d-\d\d {2}\d{5} /);
+  assert.match(enter("/unblock"), /^usage: \/unblock NAME/);
+  assert.deepEqual(asked, [
+    `restrict Ola ${NEW.slice(0, 4)} ignored`,
+    `restrict tom ${OLD.slice(0, 4)} blocked`,
+    "restrict kari undefined ignored",
+    `restrict Eve ${NEW.slice(0, 4)} undefined`,
+  ]);
 });
 
 test("/fingerprint shows our digits, a peer's, and that an mp1 peer has none", () => {

@@ -1,6 +1,7 @@
 import type { Clock } from "../../src/base/clock.ts";
 import type { Fingerprint } from "../../src/base/fingerprint.ts";
 import type { ArchiveReader } from "../../src/chat/archive.ts";
+import type { Transfer } from "../../src/chat/files/transfer.ts";
 import type { Peer, ReceivedMessage } from "../../src/chat/notices.ts";
 import { Pins } from "../../src/chat/pins.ts";
 import type { ChatSession, SessionNotice } from "../../src/chat/session.ts";
@@ -36,6 +37,7 @@ export function peer(name: string, more: Partial<Peer> = {}): Peer {
     fingerprint: THEIRS,
     kind: "mp2",
     trust: "pinned",
+    restriction: undefined,
     ...more,
   };
 }
@@ -56,6 +58,7 @@ export class ScreenScene {
   readonly clock: Clock & { at: number };
   roster: readonly Peer[];
   hasRegistry = true;
+  files: readonly Transfer[] = [];
   size: { columns: number; rows: number };
   readonly #decoder = new KeyDecoder();
   #sent = 0;
@@ -86,7 +89,7 @@ export class ScreenScene {
   type(...texts: readonly string[]): this {
     for (const text of texts) {
       for (const input of [...this.#decoder.push(text), ...this.#decoder.flush()])
-        if (input.type !== "cursor") this.model.key(input);
+        if (input.type !== "cursor" && input.type !== "focus") this.model.key(input);
     }
     return this;
   }
@@ -141,6 +144,8 @@ export class ScreenScene {
             : undefined,
           registryLostAt: undefined,
           away: false,
+          isIdle: false,
+          quietUntil: undefined,
           status: undefined,
           rooms: [],
           roster: scene.roster,
@@ -156,6 +161,12 @@ export class ScreenScene {
         scene.asked.push(`send ${to} ${text}${options?.reply === undefined ? "" : ` (to ${options.reply})`}`);
         return scene.#sent.toString(16).padStart(32, "e") as MessageId;
       },
+      files: scene.files,
+      sendFile: (to, path) => {
+        scene.asked.push(`send-file ${to} ${path}`);
+        return "f".repeat(32) as MessageId;
+      },
+      changeFile: (id, action) => void scene.asked.push(`${action} ${id}`),
       rename: (name) => scene.asked.push(`rename ${name}`) > 0,
       setStatus: (away) => void scene.asked.push(away ? "away" : "back"),
       join: (room) => scene.asked.push(`join ${room}`) > 0,
@@ -163,6 +174,9 @@ export class ScreenScene {
       markRead: (from, ids) => void scene.asked.push(`read ${from} ${ids.length}`),
       typing: (to, active) => void scene.asked.push(`${active ? "writing" : "stopped"} ${to}`),
       accept: ({ name }) => void scene.asked.push(`accept ${name}`),
+      setQuiet: (until) => void scene.asked.push(`quiet ${until}`),
+      attend: () => undefined,
+      restrict: ({ name }, level) => void scene.asked.push(`restrict ${name} ${level}`),
       forget: ({ name }) => void scene.asked.push(`forget ${name}`),
       leave: () => void scene.asked.push("leave"),
     };

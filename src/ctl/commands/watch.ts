@@ -1,4 +1,3 @@
-import { escapeText } from "../../base/text.ts";
 import type { ChangedClient, ChangesReport } from "../../control/changes.ts";
 import { changeText, isThere } from "../changes-text.ts";
 import { type AddCommand, examples } from "../context.ts";
@@ -73,7 +72,7 @@ class Shown {
   #line(time: Date, report: Readonly<Record<string, unknown>>, text: string): void {
     const at = time.toISOString();
     this.#output.show({ time: at, ...report }, () => [
-      `${this.#output.paint("dim", localTime(at))}  ${escapeText(text)}`,
+      `${this.#output.paint("dim", localTime(at))}  ${this.#output.plain(text)}`,
     ]);
   }
 }

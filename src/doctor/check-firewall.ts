@@ -32,7 +32,8 @@ function judgeTraffic(firewall: Firewall, { name, without, packets, allow }: Tra
     return { check, level: "ok", finding: `the firewall lets in ${name}`, evidence, fix: null };
   }
   const { packet, fate } = bad;
-  const where = `${packet.family === "ip" ? "IPv4" : "IPv6"} on ${packet.device}`;
+  const group = packet.isMulticast === true ? ", to the group" : "";
+  const where = `${packet.family === "ip" ? "IPv4" : "IPv6"} on ${packet.device}${group}`;
   const isSure = fate.type === "dropped";
   return {
     check,

@@ -86,6 +86,8 @@ function conditionOf(option: string, value: string, not: boolean): Condition | u
         ? { key: "unclear" }
         : { key: "port", not, any: any.filter((each) => each !== undefined) };
     }
+    case "--dst-type":
+      return { key: "kind", not, any: value.toLowerCase().split(",") };
     case "--ctstate":
     case "--state":
       return { key: "state", not, any: value.toLowerCase().split(",") };

@@ -149,7 +149,11 @@ function mapRules(
 /** What of a packet an expression is about, and the protocol that it takes for granted. */
 function subjectOf(left: unknown): { readonly key: ConditionKey; readonly protocol?: string } | undefined {
   if (!isObject(left)) return undefined;
-  const { meta, ct, payload } = left;
+  const { meta, ct, payload, fib } = left;
+  if (isObject(fib)) {
+    const isKind = fib.result === "type" && [fib.flags].flat().includes("daddr");
+    return isKind ? { key: "kind" } : undefined;
+  }
   if (isObject(meta)) {
     const keys: Readonly<Record<string, ConditionKey>> = {
       iifname: "device",
@@ -161,7 +165,7 @@ function subjectOf(left: unknown): { readonly key: ConditionKey; readonly protoc
     const key = keys[word(meta.key)];
     return key === undefined ? undefined : { key };
   }
-  if (isObject(ct)) return ct.key === "state" ? { key: "state" } : undefined;
+  if (isObject(ct)) return ctSubject(ct);
   if (!isObject(payload)) return undefined;
   const { protocol, field } = payload;
   if (field === "dport") return { key: "port", ...(protocol !== "th" && { protocol: word(protocol) }) };
@@ -175,6 +179,12 @@ function subjectOf(left: unknown): { readonly key: ConditionKey; readonly protoc
   return key === undefined ? undefined : { key, protocol: word(protocol) };
 }
 
+/** Of the states of a connection, what is said about addresses that this host has translated. */
+function ctSubject({ key }: JsonObject): { readonly key: ConditionKey } | undefined {
+  if (key === "state") return { key: "state" };
+  return key === "status" ? { key: "translated" } : undefined;
+}
+
 function conditionsOf({ op, left, right }: JsonObject): readonly Condition[] {
   const subject = subjectOf(left);
   // Of another protocol than ours: known even where the rest is not.
@@ -183,6 +193,9 @@ function conditionsOf({ op, left, right }: JsonObject): readonly Condition[] {
   const any = operandsOf(right);
   if (subject === undefined || any === undefined || !["==", "!=", "in"].includes(word(op)))
     return [...assumed, { key: "unclear" }];
+  // "ct status" has bits for other things than translation, which are not told apart here.
+  const isOther = subject.key === "translated" && !any.every((each) => each === "dnat" || each === "snat");
+  if (isOther) return [...assumed, { key: "unclear" }];
   return [...assumed, { key: subject.key, not: op === "!=", any: familyNames(subject.key, any) }];
 }
 

@@ -18,10 +18,24 @@ export interface Packet {
   readonly device: string;
   /** Whom it is from, where that is known. */
   readonly source?: string;
+  /** A group's address, or that of this host, where it matters which. */
   readonly destination?: string;
+  /** To a group, not to this host alone. */
+  readonly isMulticast?: boolean;
 }
 
-export type ConditionKey = "family" | "protocol" | "port" | "device" | "state" | "source" | "destination";
+export type ConditionKey =
+  | "family"
+  | "protocol"
+  | "port"
+  | "device"
+  | "state"
+  /** What the host's own translation of addresses has done: nothing. */
+  | "translated"
+  | "source"
+  | "destination"
+  /** "local", "multicast", "broadcast". */
+  | "kind";
 
 /** A word, a number, or the numbers from one to another. */
 export type Operand = string | number | readonly [from: number, to: number];
@@ -112,6 +126,14 @@ interface End {
   readonly perhapsDroppedBy: string | undefined;
 }
 
+/** What has been met in a chain so far that may have decided already. */
+interface Doubts {
+  perhapsAccepted: boolean;
+  perhapsDroppedBy: string | undefined;
+  /** It may have returned to its caller: what follows in it is not sure. */
+  perhapsReturned: boolean;
+}
+
 class Walk {
   readonly #firewall: Firewall;
   readonly #packet: Packet;
@@ -123,30 +145,26 @@ class Walk {
   }
 
   through(chain: Chain, depth: number): End {
-    let perhapsAccepted = false;
-    let perhapsDroppedBy: string | undefined;
-    const end = (type: End["type"], by?: string): End => ({
-      type,
-      perhapsAccepted,
-      perhapsDroppedBy,
-      ...(by !== undefined && { by }),
-    });
+    const doubts: Doubts = { perhapsAccepted: false, perhapsDroppedBy: undefined, perhapsReturned: false };
     for (const rule of chain.rules) {
       this.#steps += 1;
-      // Beyond what any real set of rules has: nothing is sure any more.
-      if (this.#steps > MAX_STEPS || depth > MAX_DEPTH) perhapsDroppedBy ??= "more rules than are looked at";
-      if (this.#steps > MAX_STEPS || depth > MAX_DEPTH) return end("through");
+      if (this.#steps > MAX_STEPS || depth > MAX_DEPTH) {
+        // Beyond what any real set of rules has: nothing is sure any more.
+        doubts.perhapsDroppedBy ??= "more rules than are looked at";
+        break;
+      }
       const matches = matchAll(rule.conditions, this.#packet);
       if (matches === "no" || rule.verdict.type === "continue") continue;
-      const { type, by, ...doubts } = this.#follow(rule, depth);
-      perhapsAccepted ||= doubts.perhapsAccepted;
-      perhapsDroppedBy ??= doubts.perhapsDroppedBy;
-      if (matches === "yes" && type !== "through") return end(type, by);
-      if (matches === "yes" && ["return", "goto"].includes(rule.verdict.type)) return end("through");
-      if (type === "accept") perhapsAccepted = true;
-      if (type === "drop") perhapsDroppedBy ??= by;
+      const end = this.#follow(rule, depth);
+      doubts.perhapsAccepted ||= end.perhapsAccepted;
+      doubts.perhapsDroppedBy ??= end.perhapsDroppedBy;
+      const isLast = end.type !== "through" || rule.verdict.type === "return" || rule.verdict.type === "goto";
+      if (!isLast) continue;
+      if (matches === "yes" && !doubts.perhapsReturned) return ended(end, doubts);
+      note(end, doubts);
+      if (matches === "yes") break;
     }
-    return end("through");
+    return ended({ type: "through" }, doubts);
   }
 
   /** What the rule's verdict comes to. */
@@ -166,6 +184,18 @@ class Walk {
         return { type: "through", ...sure };
     }
   }
+}
+
+function ended({ type, by }: Pick<End, "type" | "by">, doubts: Doubts): End {
+  const { perhapsAccepted, perhapsDroppedBy } = doubts;
+  return { type, perhapsAccepted, perhapsDroppedBy, ...(by !== undefined && { by }) };
+}
+
+/** A verdict that is met perhaps. */
+function note({ type, by }: End, doubts: Doubts): void {
+  if (type === "accept") doubts.perhapsAccepted = true;
+  else if (type === "drop") doubts.perhapsDroppedBy ??= by;
+  else doubts.perhapsReturned = true;
 }
 
 type Match = "yes" | "no" | "maybe";
@@ -195,7 +225,9 @@ function matchOne(condition: Condition, packet: Packet): Match {
 /** "none": the packet has no such thing; undefined: it has one, and which is not known. */
 function partOf(key: ConditionKey, packet: Packet): string | number | undefined {
   const { family, protocol, port = "none", device, source, destination } = packet;
-  return { family, protocol, port, device, state: "new", source, destination }[key];
+  const kind = packet.isMulticast === true ? "multicast" : "local";
+  const translated = "not";
+  return { family, protocol, port, device, state: "new", translated, source, destination, kind }[key];
 }
 
 function coversAll({ any }: { readonly any: readonly Operand[] }): boolean {

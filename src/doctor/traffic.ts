@@ -1,3 +1,5 @@
+import { MP1_GROUP } from "../wire/mp1-discovery.ts";
+import { MP2_GROUP_IPV4, MP2_GROUP_IPV6 } from "../wire/mp2-values.ts";
 import type { Traffic } from "./check-firewall.ts";
 import type { Packet } from "./firewall.ts";
 
@@ -22,6 +24,15 @@ function packets(
   });
 }
 
+/** What is sent to the group is neither to this host's address nor from a connection. */
+function hellos(links: readonly Where[], port: number): readonly Packet[] {
+  return packets(links, { protocol: "udp", port }).map((packet) => ({
+    ...packet,
+    destination: packet.family === "ip" ? MP2_GROUP_IPV4 : MP2_GROUP_IPV6,
+    isMulticast: true,
+  }));
+}
+
 export function registryTraffic(
   { port, encapsulationPort, legacy }: { port: number; encapsulationPort: number; legacy: boolean },
   links: readonly Where[],
@@ -30,7 +41,7 @@ export function registryTraffic(
     {
       name: `UDP ${port} (discovery)`,
       without: "nobody finds the registry",
-      packets: packets(links, { protocol: "udp", port }),
+      packets: [...packets(links, { protocol: "udp", port }), ...hellos(links, port)],
       allow: `udp dport ${port} accept`,
     },
     {
@@ -42,7 +53,10 @@ export function registryTraffic(
     {
       name: "IGMP (group queries)",
       without: "switches that ask forget this host, and multicast stops after minutes",
-      packets: packets(links, { protocol: "igmp" }).filter(({ family }) => family === "ip"),
+      packets: packets(links, { protocol: "igmp" })
+        .filter(({ family }) => family === "ip")
+        // RFC 3376 §4.1.12: general queries go to all systems.
+        .map((packet) => ({ ...packet, destination: MP1_GROUP, isMulticast: true })),
       allow: "ip protocol igmp accept",
     },
   ];

@@ -19,6 +19,8 @@ const DIAL_BACK_MILLIS: Millis = 7_000;
 const TLS_HANDSHAKE = 0x16;
 /** Of one way. */
 const MAX_ANSWERS = 16;
+/** To P, from whomever. */
+const MAX_CONNECTIONS = 64;
 /** Registries that are asked to dial back. */
 const MAX_DIAL_BACKS = 4;
 
@@ -69,7 +71,10 @@ export class DoctorClient {
   private constructor(ports: ChatPorts, random: Random) {
     this.#ports = ports;
     this.#random = random;
-    for (const server of ports.listeners) server.on("connection", (socket) => this.#connected(socket));
+    for (const server of ports.listeners) {
+      server.maxConnections = MAX_CONNECTIONS;
+      server.on("connection", (socket) => this.#connected(socket));
+    }
   }
 
   /** Errors: {@link SystemError} when no port can be bound. */

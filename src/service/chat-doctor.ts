@@ -1,10 +1,7 @@
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { errorText, SystemError } from "../base/errors.ts";
-import type { ChatSnapshot } from "../chat/notices.ts";
 import type { NamedRegistry } from "../chat/settings.ts";
-import { askHolder, PresenceLink } from "../control/chat-client.ts";
-import { ConnectionError } from "../control/request-client.ts";
+import { judgeClock } from "../doctor/check-clock.ts";
 import {
   type Asked,
   type DialBack,
@@ -15,7 +12,7 @@ import {
   type SctpAnswer,
 } from "../doctor/check-discovery.ts";
 import { droppedBy, judgeFirewall } from "../doctor/check-firewall.ts";
-import { judgeClock, judgeDisk, judgeFile } from "../doctor/check-host.ts";
+import { judgeDisk, judgeFile } from "../doctor/check-host.ts";
 import { judgeInterfaces } from "../doctor/check-network.ts";
 import { conclude } from "../doctor/conclusions.ts";
 import type { Finding } from "../doctor/finding.ts";
@@ -28,9 +25,9 @@ import { readFirewall } from "../io/doctor-firewall.ts";
 import { examineLinks, readRoutes } from "../io/doctor-network.ts";
 import { reachPeers, sctpAnswers } from "../io/doctor-reach.ts";
 import { type Link, usableLinks } from "../io/interfaces.ts";
-import { Profile } from "../io/profile.ts";
 import { systemRandom } from "../io/random.ts";
 import { inZone, zoneOf } from "../io/zones.ts";
+import { ownerOf, presenceOf } from "./chat-doctor-presence.ts";
 
 /** The client's half of a doctor: asks registries as a client would, without registering, and has it judged. */
 
@@ -185,108 +182,6 @@ async function unicastWays(
   }
   if (presentAt !== undefined) add(`${presentAt}, where you are present, by unicast`, presentAt, port);
   return { ways, findings };
-}
-
-interface PresenceFound {
-  readonly registry: string | undefined;
-  readonly peers: readonly { readonly nickname: string; readonly address: string; readonly port: number }[];
-  readonly findings: readonly Finding[];
-}
-
-/** What a running chat of the user's knows; nothing is made where there is none. */
-async function presenceOf({ dataDirectory, environment, version }: ClientToExamine): Promise<PresenceFound> {
-  const nobody = (finding: Finding): PresenceFound => ({
-    registry: undefined,
-    peers: [],
-    findings: [finding],
-  });
-  const check = "presence";
-  const idle: Finding = {
-    check,
-    level: "note",
-    finding: "no chat of yours runs, so people are not tried",
-    evidence: `none holds the presence of ${dataDirectory}`,
-    fix: "start multiproto-chat beside this to have the people online tried as well",
-  };
-  if (!existsSync(dataDirectory)) return nobody(idle);
-  const owner = ownerOf(dataDirectory);
-  if (process.geteuid?.() === 0 && owner !== undefined && owner !== 0)
-    return nobody({
-      ...idle,
-      finding: `people are not tried: the presence is that of user ${owner}, and is asked by no other`,
-      fix: "run this once more as that user",
-    });
-  let path: string;
-  try {
-    path = Profile.open(dataDirectory).presenceSocket(environment);
-  } catch (error) {
-    const finding = "the data directory cannot be used";
-    return nobody({
-      check: "files",
-      level: "problem",
-      finding,
-      evidence: errorText(error),
-      fix: "see the text",
-    });
-  }
-  try {
-    const link = await PresenceLink.attach({
-      ...{ path, version, clock: systemClock },
-      onNotice: () => {},
-      onClosed: () => {},
-    });
-    const found = standing(link.snapshot);
-    link.close();
-    return found;
-  } catch (error) {
-    if (error instanceof ConnectionError && error.reason === "not-running") return nobody(idle);
-    return otherProgram(path, error, nobody);
-  }
-}
-
-/** One of another version says where it is, and not who is there. */
-async function otherProgram(
-  path: string,
-  cause: unknown,
-  nobody: (finding: Finding) => PresenceFound,
-): Promise<PresenceFound> {
-  const finding = "the chat that runs could not be asked who is online";
-  const fix = "end it (multiproto-chat quit) and start it again";
-  const warning: Finding = { check: "presence", level: "warning", finding, evidence: errorText(cause), fix };
-  try {
-    const { registry } = await askHolder(path, "holder");
-    return { ...nobody(warning), registry };
-  } catch {
-    return nobody(warning);
-  }
-}
-
-function standing({ nickname, registry, registryLostAt, roster }: ChatSnapshot): PresenceFound {
-  const check = "presence";
-  const others = roster.filter((peer) => peer.online && peer.nickname !== nickname);
-  const peers = others.map(({ nickname: name, address, port }) => ({ nickname: name, address, port }));
-  const isPresent = registry !== undefined && registryLostAt === undefined;
-  const finding: Finding = isPresent
-    ? {
-        check,
-        level: "ok",
-        finding: `a chat of yours is online as ${nickname}`,
-        evidence: `at ${registry.realm ?? "a registry"} (${registry.address}), ${others.length} others online`,
-        fix: null,
-      }
-    : {
-        check,
-        level: "warning",
-        finding: `a chat of yours runs as ${nickname}, and is not online`,
-        evidence: registry === undefined ? "it has found no registry" : `${registry.address} went away`,
-        fix: "see discovery, dial-back and sctp",
-      };
-  return { registry: registry?.address, peers, findings: [finding] };
-}
-
-function ownerOf(directory: string): number | undefined {
-  const facts = fileFacts(directory);
-  return facts.known && facts.value !== "missing" ? facts.value.uid : undefined;
 }
 
 function filesOf({ dataDirectory, archivePath }: ClientToExamine): readonly Finding[] {

@@ -5,12 +5,11 @@ import { errorText } from "../base/errors.ts";
 import { parseFingerprint } from "../base/fingerprint.ts";
 import type { ProcessMark } from "../control/pidfile.ts";
 import type { ClientReport, StatusReport } from "../control/reports.ts";
+import { type ClockEvidence, judgeClock } from "../doctor/check-clock.ts";
 import { judgeHearing } from "../doctor/check-discovery.ts";
 import { judgeFirewall } from "../doctor/check-firewall.ts";
 import {
-  type ClockEvidence,
   type DatabaseEvidence,
-  judgeClock,
   judgeDatabase,
   judgeDisk,
   judgeFile,
@@ -40,7 +39,8 @@ import { holdersOf } from "../io/port-holder.ts";
 import { systemRandom } from "../io/random.ts";
 import { checkDatabase } from "../store/sqlite-check.ts";
 import { type Configuration, parseConfiguration, readConfiguration } from "./configuration.ts";
-import { type Places, places } from "./environment.ts";
+import type { Places } from "./environment.ts";
+import { placesOf } from "./registry-places.ts";
 
 /** The registry's half of a doctor: gathers what is to be seen on this machine, and has it judged. */
 
@@ -59,8 +59,6 @@ export interface RegistryToExamine {
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
-/** Where the unit keeps it: what is looked at when no registry runs that could be asked. */
-const SYSTEM_STATE = "/var/lib/multiproto";
 /** USER_HZ of amd64 and arm64 (time(7)). */
 const TICKS_PER_SECOND = 100;
 const OTHERS = 0o077;
@@ -93,30 +91,6 @@ export async function examineRegistry(given: RegistryToExamine): Promise<readonl
     ...filesOf(at, given),
     ...(clients === undefined ? [] : judgeClients(clients)),
   ];
-}
-
-/** Of the registry that runs, by how it was started where that may be seen; else where the unit has them. */
-function placesOf({ mark, config, stateDir, environment }: RegistryToExamine): Places {
-  const chosen = { ...(config !== undefined && { config }), ...(stateDir !== undefined && { stateDir }) };
-  const [line, variables] = ["cmdline", "environ"].map((name) =>
-    readText(`/proc/${mark?.pid ?? "none"}/${name}`),
-  );
-  if (line?.known !== true || variables?.known !== true) {
-    const fallback = existsSync(SYSTEM_STATE) ? { stateDir: SYSTEM_STATE } : {};
-    return places({ ...fallback, ...chosen }, environment);
-  }
-  const words = line.value.split("\0");
-  const option = (name: string): string | undefined => {
-    const index = words.indexOf(name);
-    return index === -1 ? undefined : words[index + 1];
-  };
-  const [itsConfig, itsState] = [option("--config"), option("--state-dir")];
-  const its = {
-    ...(itsConfig !== undefined && { config: itsConfig }),
-    ...(itsState !== undefined && { stateDir: itsState }),
-  };
-  const pairs = variables.value.split("\0").map((pair) => [pair.split("=")[0], pair.replace(/^[^=]*=/, "")]);
-  return places({ ...its, ...chosen }, Object.fromEntries(pairs));
 }
 
 function configurationAt({ configurationFile, configurationRequired }: Places): {

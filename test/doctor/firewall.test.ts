@@ -82,6 +82,35 @@ test("iptables: chains, several ports, negation, quotes, targets that go on", ()
   assert.equal(fate(firewall, udp(10_001, { family: "ip6" })), "accepted", "these are rules of IPv4");
 });
 
+test("ufw with what it brings: what was allowed comes in, to the host and to its group", () => {
+  const firewall = parseIptables(recorded("iptables-save-ufw.txt"), "ip");
+  const group = { destination: "239.255.77.80", isMulticast: true };
+  assert.equal(fate(firewall, udp(10_001)), "accepted");
+  assert.equal(fate(firewall, udp(10_001, group)), "accepted");
+  assert.equal(fate(firewall, tcp(50_001)), "dropped: policy drop of chain iptables filter INPUT");
+  assert.equal(fate(firewall, udp(9_899)), "dropped: policy drop of chain iptables filter INPUT");
+  assert.match(fate(firewall, udp(137)), /^dropped: ufw-skip-to-policy-input -j DROP$/);
+  const igmp = { family: "ip", protocol: "igmp", device: "eth0", ...group } as const;
+  assert.equal(fate(firewall, igmp), "dropped: policy drop of chain iptables filter INPUT");
+});
+
+test("firewalld: zones, and states of translation; kinds of addresses", () => {
+  const firewall = nft(recorded("nft-ruleset-firewalld.json"));
+  assert.equal(fate(firewall, udp(10_001)), "accepted");
+  assert.equal(
+    fate(firewall, udp(10_001, { destination: "239.255.77.80", isMulticast: true })),
+    "dropped: udp dport 10001 drop",
+    "not to this host alone",
+  );
+  assert.match(fate(firewall, tcp(50_001)), /^dropped: reject$/);
+  assert.equal(fate(firewall, tcp(22)), "accepted");
+  assert.equal(
+    fate(firewall, udp(546, { family: "ip6" })).split(":")[0],
+    "perhaps-dropped",
+    "whoever it is to",
+  );
+});
+
 function ruleset(...objects: readonly unknown[]): string {
   const table = { family: "inet", table: "t" };
   const base = { chain: { ...table, name: "in", type: "filter", hook: "input", prio: 0, policy: "accept" } };
@@ -111,6 +140,8 @@ test("what cannot be judged is a maybe, and never a drop", () => {
     fate(nft(ruleset(rule(dport(1), { accept: null }), rule({ drop: null }))), udp(1)),
     "accepted",
   );
+  const returns = nft(ruleset(rule(unclear, { return: null }), rule({ drop: null })));
+  assert.match(fate(returns, udp(1)), /^perhaps-dropped/, "the chain may have ended before");
   const xt = rule({ xt: { type: "match", name: "conntrack" } }, { drop: null });
   const parsed = parseNftRuleset(ruleset(xt));
   assert.deepEqual([...(parsed?.partial ?? [])], ["inet t"]);

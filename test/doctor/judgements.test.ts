@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Fingerprint } from "../../src/base/fingerprint.ts";
+import { type ClockEvidence, judgeClock } from "../../src/doctor/check-clock.ts";
 import { type Asked, judgeAsked, judgeHearing, judgePeers } from "../../src/doctor/check-discovery.ts";
 import {
-  type ClockEvidence,
   type DiskEvidence,
-  judgeClock,
   judgeDatabase,
   judgeDisk,
   judgeFile,

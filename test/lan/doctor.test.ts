@@ -22,6 +22,8 @@ let daemon: Running;
 
 before(async () => {
   directory = await mkdtemp(join(tmpdir(), "multiproto-doctor-"));
+  // Also for a client that is not root.
+  await chmod(directory, 0o755);
   lan = await Lan.create();
   registryHost = await lan.host("registry");
   clientHost = await lan.host("client");
@@ -64,10 +66,19 @@ async function registryDoctor(...options: readonly string[]): Promise<Diagnosis>
 }
 
 /** As root, which may read the firewall. */
-async function clientDoctor(...options: readonly string[]): Promise<Diagnosis> {
+function clientDoctor(...options: readonly string[]): Promise<Diagnosis> {
+  return clientDoctorBy([], options);
+}
+
+function clientDoctorOf(user: string): Promise<Diagnosis> {
+  return clientDoctorBy(["setpriv", "--reuid", user, "--regid", "65534", "--clear-groups"], []);
+}
+
+async function clientDoctorBy(prefix: readonly string[], options: readonly string[]): Promise<Diagnosis> {
   const program = join(PROJECT, "src/bin/multiproto-chat.ts");
-  const environment = { XDG_STATE_HOME: join(directory, "chat"), XDG_DATA_HOME: join(directory, "chat") };
-  const argv = [NODE, program, "doctor", "--json", ...options];
+  const own = join(directory, "chat");
+  const environment = { XDG_CONFIG_HOME: own, XDG_STATE_HOME: own, XDG_DATA_HOME: own };
+  const argv = [...prefix, NODE, program, "doctor", "--json", ...options];
   const { code, stdout, stderr } = await clientHost.exec(argv, { environment });
   assert.equal(stderr, "");
   const { schema, type, findings, conclusions } = JSON.parse(stdout);
@@ -96,14 +107,15 @@ function problems({ findings }: Diagnosis): readonly string[] {
     .map(({ check, finding }) => `${check}: ${finding}`);
 }
 
-/** Rules of the host's own firewall, in a table that {@link allow} removes. */
-async function firewall(host: LanHost, ...rules: readonly string[]): Promise<void> {
-  const chain = ["chain arriving {", "type filter hook input priority 0; policy accept;", ...rules, "}"];
+/** What `look` sees while these are rules of the host's own firewall. */
+async function behind<Seen>(host: LanHost, rule: string, look: () => Promise<Seen>): Promise<Seen> {
+  const chain = ["chain arriving {", "type filter hook input priority 0; policy accept;", rule, "}"];
   await must(host.on(["nft", "-f", "-"]), { input: ["table inet office {", ...chain, "}", ""].join("\n") });
-}
-
-async function allow(host: LanHost): Promise<void> {
-  await must(host.on(["nft", "delete", "table", "inet", "office"]));
+  try {
+    return await look();
+  } finally {
+    await must(host.on(["nft", "delete", "table", "inet", "office"]));
+  }
 }
 
 test("where nothing is wrong both say so", async () => {
@@ -116,12 +128,9 @@ test("where nothing is wrong both say so", async () => {
 });
 
 test("UDP 10001 is dropped at the registry: its doctor names the rule, the client's says which end it may be", async () => {
-  await firewall(registryHost, "udp dport 10001 drop");
-  const [registry, client] = await Promise.all([
-    registryDoctor(),
-    clientDoctor("--registry", registryHost.address),
-  ]);
-  await allow(registryHost);
+  const [registry, client] = await behind(registryHost, "udp dport 10001 drop", () =>
+    Promise.all([registryDoctor(), clientDoctor("--registry", registryHost.address)]),
+  );
   const { evidence, fix } = has(registry, "problem", "firewall", /drops UDP 10001 \(discovery\)/);
   assert.match(evidence, /nft table inet office, chain arriving, handle \d+: udp dport 10001 drop$/);
   assert.match(fix ?? "", /udp dport 10001 accept/);
@@ -136,9 +145,7 @@ test("UDP 10001 is dropped at the registry: its doctor names the rule, the clien
 });
 
 test("UDP 9899 is dropped at the registry: the client's doctor says that all else works", async () => {
-  await firewall(registryHost, "udp dport 9899 drop");
-  const client = await clientDoctor();
-  await allow(registryHost);
+  const client = await behind(registryHost, "udp dport 9899 drop", () => clientDoctor());
   has(client, "ok", "dial-back", /can connect to TCP \d+ here/);
   has(client, "problem", "sctp", /SCTP over UDP 9899 of the registry at 10\.98\.0\.1 does not answer/);
   assert.match(
@@ -148,9 +155,9 @@ test("UDP 9899 is dropped at the registry: the client's doctor says that all els
 });
 
 test("TCP to the client is dropped by its own firewall: the rule is named", async () => {
-  await firewall(clientHost, "tcp dport 1024-65535 drop");
-  const client = await clientDoctor();
-  await allow(clientHost);
+  const [client, user] = await behind(clientHost, "tcp dport 1024-65535 drop", () =>
+    Promise.all([clientDoctor(), clientDoctorOf("nobody")]),
+  );
   has(client, "problem", "dial-back", /at 10\.98\.0\.1 could not connect to TCP \d+ here: it got no answer/);
   has(client, "problem", "firewall", /drops TCP 50000-65001/);
   assert.match(
@@ -158,12 +165,17 @@ test("TCP to the client is dropped by its own firewall: the rule is named", asyn
     /could not connect to TCP \d+ here: this machine's firewall \(nft table inet office, .*tcp dport 1024-65535 drop\)/,
   );
   assert.equal(client.code, EXIT.foundProblems);
+  has(user, "unknown", "firewall", /^the firewall of this machine could not be looked at$/);
+  assert.match(
+    user.conclusions.join("\n"),
+    /could not connect to TCP \d+ here: most likely this machine's firewall, which only root can read/,
+  );
 });
 
 test("multicast is switched off on the client's interface", async () => {
   await must(clientHost.on(["ip", "link", "set", "eth0", "multicast", "off"]));
-  const client = await clientDoctor();
-  await must(clientHost.on(["ip", "link", "set", "eth0", "multicast", "on"]));
+  const again = ["ip", "link", "set", "eth0", "multicast", "on"];
+  const client = await clientDoctor().finally(() => must(clientHost.on(again)));
   const { evidence, fix } = has(client, "problem", "interfaces", /^multicast is switched off on eth0/);
   assert.match(evidence, /multicast off$/);
   assert.equal(fix, "ip link set eth0 multicast on");
@@ -171,8 +183,8 @@ test("multicast is switched off on the client's interface", async () => {
 
 test("a switch that filters multicast: by unicast the registry answers, and what to do is said", async () => {
   await registryHost.multicast(false);
-  const client = await clientDoctor("--registry", registryHost.address);
-  await registryHost.multicast(true);
+  const look = clientDoctor("--registry", registryHost.address);
+  const client = await look.finally(() => registryHost.multicast(true));
   has(client, "warning", "discovery", /^eth0 by multicast \(IPv4\): no registry answered$/);
   has(client, "ok", "discovery", /by unicast: a registry answered$/);
   has(client, "ok", "dial-back", /^the registry at 10\.98\.0\.1 can connect/);
@@ -215,8 +227,9 @@ test("people online are tried: one behind a firewall is named", async () => {
   const there = await clientHost.exec([NODE, join(PROJECT, "src/bin/multiproto-chat.ts"), ...wait]);
   assert.equal(there.code, EXIT.ok, there.stderr);
   const before = await clientDoctor("--data-dir", join(directory, "ola"));
-  await firewall(far, "tcp dport 1024-65535 ct state new drop");
-  const after = await clientDoctor("--data-dir", join(directory, "ola"));
+  const after = await behind(far, "tcp dport 1024-65535 ct state new drop", () =>
+    clientDoctor("--data-dir", join(directory, "ola")),
+  );
   has(before, "ok", "presence", /^a chat of yours is online as ola$/);
   has(before, "ok", "peers", /^all 1 of those online can be connected to$/);
   has(before, "ok", "discovery", /^10\.98\.0\.1, where you are present, by unicast: a registry answered$/);

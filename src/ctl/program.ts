@@ -19,6 +19,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   restart: async () => (await import("./commands/restart.ts")).addRestart,
   reload: async () => (await import("./commands/reload.ts")).addReload,
   clients: async () => (await import("./commands/clients.ts")).addClients,
+  wait: async () => (await import("./commands/wait.ts")).addWait,
   fingerprint: async () => (await import("./commands/fingerprint.ts")).addFingerprint,
   kick: async () => (await import("./commands/kick.ts")).addKick,
   ban: async () => (await import("./commands/ban.ts")).addBan,

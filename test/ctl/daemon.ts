@@ -20,6 +20,10 @@ export interface DaemonOptions {
   readonly refusesToStop?: boolean;
   readonly badConfiguration?: string;
   readonly noClients?: boolean;
+  /** Kim is online from then on. */
+  readonly comesAfterAsked?: number;
+  /** Ends when its clients were asked for so often. */
+  readonly endsAfterAsked?: number;
   /** Every command about a client or a key is refused with this code. */
   readonly refuses?: ControlErrorCode;
   /** Every command about a client or a key finds that it is so already, and there are no bans. */
@@ -66,21 +70,25 @@ control.reload = async () => {
     return { applied: ["log.level"], needsRestart: ["network.port"] };
   throw new ControlError("configuration-refused", options.badConfiguration);
 };
-control.clients = () =>
-  options.noClients === true
-    ? []
-    : [
-        client("ola", {
-          state: "online",
-          protocol: "mp2",
-          verified: true,
-          fingerprint: FINGERPRINT,
-          away: true,
-          status: "back at 3",
-        }),
-        client("eva\u001b[2J\u202e", { state: "offline", reason: "lost", path: null, rttMillis: null }),
-        client("Bo", { state: "suspect", path: "raw", rttMillis: 12 }),
-      ];
+let asked = 0;
+control.clients = () => {
+  asked += 1;
+  if (asked === options.endsAfterAsked) setImmediate(() => void stopProcess());
+  if (options.noClients === true) return [];
+  return [
+    ...(asked > (options.comesAfterAsked ?? Number.POSITIVE_INFINITY) ? [client("kim")] : []),
+    client("ola", {
+      state: "online",
+      protocol: "mp2",
+      verified: true,
+      fingerprint: FINGERPRINT,
+      away: true,
+      status: "back at 3",
+    }),
+    client("eva\u001b[2J\u202e", { state: "offline", reason: "lost", path: null, rttMillis: null }),
+    client("Bo", { state: "suspect", path: "raw", rttMillis: 12 }),
+  ];
+};
 const { refuses, isSoAlready = false } = options;
 if (refuses !== undefined || isSoAlready) {
   const concerning = async () => {

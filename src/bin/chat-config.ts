@@ -19,6 +19,9 @@ export function withConfiguration(options: ChatOptions, isTyped: Typed): ChatOpt
     downloads: file.downloads,
     acceptFiles: file.acceptFiles,
     acceptFilesUpTo: file.acceptFilesUpTo,
+    autoAway: file.autoAway,
+    bell: file.bell,
+    notify: file.notify,
   };
   const counts = Object.entries(said).filter(
     ([name, value]) => value !== undefined && !isTyped(name as keyof ChatOptions),

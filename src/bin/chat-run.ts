@@ -1,5 +1,6 @@
 import { userInfo } from "node:os";
 import { escapeText } from "../base/text.ts";
+import { type AlertChoice, DEFAULT_ALERTS } from "../chat/alerts.ts";
 import type { ArchiveReader } from "../chat/archive.ts";
 import { EXIT } from "../chat/exit-codes.ts";
 import type { AcceptFiles } from "../chat/files/transfer.ts";
@@ -8,6 +9,7 @@ import { makeArchivePlace } from "../io/archive-path.ts";
 import type { RegistryPlace } from "../io/chat-hello.ts";
 import { ChatShell } from "../io/chat-shell.ts";
 import { systemClock } from "../io/clock.ts";
+import { DesktopNotifier } from "../io/desktop-notifier.ts";
 import { downloadsPath } from "../io/downloads-path.ts";
 import type { Identity } from "../io/identity.ts";
 import { usableLinks } from "../io/interfaces.ts";
@@ -15,7 +17,7 @@ import { MessageHook } from "../io/message-hook.ts";
 import { dataDirectory, Profile } from "../io/profile.ts";
 import { systemRandom } from "../io/random.ts";
 import { createSctpEndpoint, WATCHED_SCTP_SETTINGS } from "../sctp/index.ts";
-import { type NamedHost, retentionMillis, sizeBytes } from "../service/chat-configuration.ts";
+import { autoAwayMillis, type NamedHost, retentionMillis, sizeBytes } from "../service/chat-configuration.ts";
 import { Presence } from "../service/presence.ts";
 import type { HeldShell } from "../service/presence-place.ts";
 import { openArchive, openArchiveReader } from "../store/sqlite-archive.ts";
@@ -26,6 +28,9 @@ import { messageReport } from "../tui/reports.ts";
 import type { ScriptContext } from "../tui/scripts.ts";
 import type { SearchContext } from "../tui/wording.ts";
 import { foldNickname, type Nickname, parseNickname } from "../wire/nickname.ts";
+
+/** Without a setting: who has pressed no key for so long does not see what comes. */
+const AUTO_AWAY = "10m";
 
 /** The options of multiproto-chat that all its commands share. */
 export interface ChatOptions {
@@ -45,6 +50,10 @@ export interface ChatOptions {
   readonly downloads?: string;
   readonly acceptFiles?: AcceptFiles;
   readonly acceptFilesUpTo?: string;
+  /** From the configuration: "10m", "never". */
+  readonly autoAway?: string;
+  readonly bell?: boolean;
+  readonly notify?: AlertChoice;
   readonly background?: boolean;
   /** The line interface, in a terminal too. */
   readonly plain?: boolean;
@@ -116,6 +125,10 @@ async function withPresence(
   const wanted = settingsOf(options, taken);
   const { onMessage: command } = options;
   const hook = command && new MessageHook({ command, onTrouble: (text) => presence.trouble(text) });
+  const desktop = new DesktopNotifier({
+    ...{ clock: systemClock, environment: process.env },
+    onTrouble: (text) => presence.trouble(text),
+  });
   const presence: Presence = await Presence.open({
     ...openProfile(options),
     settings: wanted,
@@ -123,6 +136,8 @@ async function withPresence(
     clock: systemClock,
     random: systemRandom,
     openShell: (...held) => openShell(options, ...held),
+    onAlert: ({ from, room, text }) =>
+      desktop.notify(room === undefined ? from : `${from} in #${room}`, text),
     onMessage: (message) => hook?.run(`${jsonLine(messageReport(message, systemClock.wall()))}\n`),
   });
   try {
@@ -149,7 +164,8 @@ function archiveReader({ dataDir, profile }: ChatOptions): ArchiveReader | undef
 }
 
 function settingsOf(options: ChatOptions, taken: WhenTaken): PresenceSettings {
-  const { nick, registry = [], port, encapsulationPort, legacy } = options;
+  const { nick, registry = [], port, encapsulationPort, legacy, autoAway = AUTO_AWAY } = options;
+  const { bell = DEFAULT_ALERTS.bell, notify = DEFAULT_ALERTS.notify } = options;
   return {
     nickname: nick ?? loginName(),
     whenTaken: taken,
@@ -158,6 +174,8 @@ function settingsOf(options: ChatOptions, taken: WhenTaken): PresenceSettings {
     interfaces: options.interface === undefined ? [] : [options.interface],
     port,
     encapsulationPort,
+    autoAwayMillis: autoAwayMillis(autoAway),
+    alerts: { bell, notify },
   };
 }
 
@@ -189,6 +207,7 @@ async function openShell(
   profile: Profile,
 ): Promise<HeldShell> {
   const { nickname, whenTaken: taken, legacy, registries, interfaces, port, encapsulationPort } = settings;
+  const { autoAwayMillis: idle } = settings;
   const path = makeArchivePlace(process.env, dataDir, name);
   const { archive, troubles } = openArchive({ path, clock: systemClock });
   const kept = retentionMillis(retention);
@@ -199,6 +218,7 @@ async function openShell(
         ...{ nickname, whenTaken: taken, legacy, hosts: registries.map(({ typed }) => typed) },
         ...(kept !== undefined && { retentionMillis: kept }),
         files: { accept: acceptFiles, acceptBytes: sizeBytes(acceptFilesUpTo ?? DEFAULT_ACCEPT_SIZE) ?? 0 },
+        ...(idle !== undefined && { autoAwayMillis: idle }),
       },
       registry: placeOf(settings),
       interfaces,

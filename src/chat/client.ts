@@ -20,6 +20,7 @@ import type { ChatEvent, ChatOutput, Progress } from "./events.ts";
 import { Files } from "./files/files.ts";
 import type { IncomingStream } from "./files/requests.ts";
 import type { Transfer, TransferAction } from "./files/transfer.ts";
+import { Idleness } from "./idleness.ts";
 import { KnownPeers } from "./known-peers.ts";
 import { Links } from "./links.ts";
 import { Membership } from "./membership.ts";
@@ -73,7 +74,10 @@ export class ChatClient {
   readonly #rooms: Rooms;
   readonly #posts: RoomPosts;
   readonly #files: Files;
-  readonly #deadlines = new Deadlines<"presence", "tell">();
+  readonly #idleness: Idleness;
+  readonly #unixAt: (at: Millis) => UnixMillis;
+  readonly #deadlines = new Deadlines<"presence" | "quiet", "tell" | "end">();
+  #quietUntil: UnixMillis | undefined;
   #registryLostAt: Millis | undefined;
   /** Entries of the mirror have changed within the call that is under way. */
   #isRosterChanged = false;
@@ -85,6 +89,8 @@ export class ChatClient {
       this.#outputs.push(output);
     };
     this.#legacy = settings.legacy;
+    this.#unixAt = unixAt;
+    this.#idleness = new Idleness(settings.autoAwayMillis);
     this.#random = random;
     const own = identity.fingerprint;
     this.#trusted = new Trusted({ pins, unixAt, emit });
@@ -150,6 +156,7 @@ export class ChatClient {
   }
 
   start(now: Millis): void {
+    this.#idleness.active(now);
     this.#deliveries.restore(now, this.#kept.waiting);
     this.#posts.restore(now, this.#kept.posts);
     for (const { fingerprint, messageId } of this.#kept.untold)
@@ -182,9 +189,30 @@ export class ChatClient {
     return this.#membership.rename(now, nickname);
   }
 
-  /** Away or back, and what to say of oneself; undefined: nothing. */
+  /** Away or back, by the user's own word, and what to say of oneself; undefined: nothing. */
   setStatus(_now: Millis, away: boolean, status: StatusText | undefined): void {
+    this.#idleness.decided();
     this.#membership.setAvailability(availability(away, status, this.#rooms.own));
+  }
+
+  /** Somebody is at a keyboard: whoever was away by that is back. */
+  active(now: Millis): void {
+    if (this.#idleness.active(now)) this.#setIdle(false);
+  }
+
+  /** The user is not to be called until then; undefined: may be. */
+  setQuiet(now: Millis, until: UnixMillis | undefined): void {
+    const left = until === undefined ? 0 : until - this.#unixAt(now);
+    this.#quietUntil = left > 0 ? until : undefined;
+    if (left > 0) this.#deadlines.set("quiet", "end", now + left);
+    else this.#deadlines.clearAll("quiet");
+    this.#outputs.push({ type: "notice", notice: { type: "quiet", until: this.#quietUntil } });
+  }
+
+  #setIdle(isIdle: boolean): void {
+    const { status } = this.#membership.availability;
+    this.#membership.setAvailability(availability(isIdle, status, this.#rooms.own));
+    this.#outputs.push({ type: "notice", notice: { type: "idle", isIdle } });
   }
 
   /** We are in `room` from now on, and after a restart, until we leave it; false when we are in too many already. */
@@ -331,13 +359,17 @@ export class ChatClient {
     this.#arrivals.advance(now);
     this.#archiving.advance(now);
     this.#files.advance(now);
-    while (this.#deadlines.due(now) !== undefined) this.#tellPresence(now);
+    if (this.#idleness.advance(now, this.#membership.availability.away)) this.#setIdle(true);
+    for (let due = this.#deadlines.due(now); due !== undefined; due = this.#deadlines.due(now)) {
+      if (due.name === "end") this.setQuiet(now, undefined);
+      else this.#tellPresence(now);
+    }
     this.#afterRoster(now);
   }
 
   nextDeadline(): Millis | undefined {
-    const chat = [this.#membership, this.#links, this.#deliveries, this.#arrivals];
-    const parts = [...chat, this.#archiving, this.#files];
+    const talking = [this.#links, this.#deliveries, this.#arrivals, this.#archiving, this.#files];
+    const parts = [this.#membership, this.#idleness, ...talking];
     const all = parts.map((part) => part.nextDeadline() ?? Infinity);
     const next = Math.min(...all, this.#deadlines.next() ?? Infinity);
     return next === Infinity ? undefined : next;
@@ -354,6 +386,8 @@ export class ChatClient {
       registry,
       registryLostAt: this.#registryLostAt,
       away: present.away,
+      isIdle: this.#idleness.isIdle,
+      quietUntil: this.#quietUntil,
       status: present.status,
       rooms: this.#rooms.own,
       roster: this.#peers.list(),
@@ -438,7 +472,8 @@ export class ChatClient {
   }
 
   #gatherPresence(now: Millis, time: Millis): void {
-    if (this.#deadlines.next() === undefined) this.#deadlines.set("presence", "tell", now + time);
+    if (this.#deadlines.at("presence", "tell") === undefined)
+      this.#deadlines.set("presence", "tell", now + time);
   }
 
   #tellPresence(now: Millis): void {

@@ -1,3 +1,4 @@
+import type { Millis } from "../base/clock.ts";
 import { parseRoomName, type RoomName } from "../wire/mp2-values.ts";
 import { foldNickname } from "../wire/nickname.ts";
 import {
@@ -7,6 +8,9 @@ import {
   parseFileCommand,
 } from "./files/commands.ts";
 import type { RestrictionLevel } from "./restrictions.ts";
+
+/** Whoever wants it longer says until "off". */
+const LONGEST_QUIET_MILLIS: Millis = 30 * 86_400_000;
 
 /** What a person may type on one line. */
 export type Command =
@@ -18,6 +22,8 @@ export type Command =
   | { readonly type: "help" }
   | { readonly type: "away"; readonly text: string }
   | { readonly type: "back" }
+  /** Do not disturb: for so long, until it is ended, or not any more. */
+  | { readonly type: "quiet"; readonly how: Millis | "on" | "off" }
   /** Another nickname. */
   | { readonly type: "nick"; readonly name: string }
   /** Of NAME, or ours. */
@@ -52,6 +58,7 @@ export const COMMAND_HELP: readonly (readonly [string, string])[] = [
   ["exit", "leave (also Ctrl-D, or Ctrl-C twice)"],
   ["/join #ROOM", "be in a room; /part leaves it, /rooms lists them"],
   ["/away [TEXT]", "you are away, and why; /back ends that"],
+  ["/dnd [TIME|off]", "do not disturb: no bell, no notification, for 30m or 2h or until: /dnd off"],
   ["/nick NAME", "be called NAME from now on, with the same key"],
   ["/talk NAME", "what you type goes to NAME from then on"],
   ["/verify NAME", "your key and NAME's, to be read aloud to each other"],
@@ -69,6 +76,7 @@ export const COMMAND_NAMES: readonly string[] = [
   "/away",
   "/back",
   "/block",
+  "/dnd",
   "/exit",
   "/fingerprint",
   "/help",
@@ -119,6 +127,8 @@ function parseSlashed(word: string, rest: string): Command {
       return { type: "away", text: rest.trim() };
     case "back":
       return { type: "back" };
+    case "dnd":
+      return parseQuiet(rest.trim());
     case "talk":
     case "verify":
       return rest.trim() === ""
@@ -153,6 +163,15 @@ function parseRoomCommand(word: "join" | "part", typed: string): Command {
   if (room === undefined)
     return { type: "wrong", text: `usage: /${word} #ROOM (1 to 32 characters without spaces)` };
   return { type: word, room };
+}
+
+function parseQuiet(text: string): Command {
+  if (text === "" || text === "on") return { type: "quiet", how: "on" };
+  if (text === "off") return { type: "quiet", how: "off" };
+  const [, digits = "", unit = ""] = /^(\d{1,4})([mhd])$/.exec(text) ?? [];
+  const millis = Number(digits) * ({ m: 60_000, h: 3_600_000, d: 86_400_000 }[unit] ?? 0);
+  if (millis > 0 && millis <= LONGEST_QUIET_MILLIS) return { type: "quiet", how: millis };
+  return { type: "wrong", text: "usage: /dnd, /dnd TIME (30m, 2h, at most 30d), /dnd off" };
 }
 
 function parseRestriction(word: "ignore" | "block" | "unignore" | "unblock", name: string): Command {

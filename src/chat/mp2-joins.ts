@@ -117,13 +117,6 @@ export class Joins {
     }
   }
 
-  /** Of which of our joins a registry speaks. */
-  withCookie(cookie: Uint8Array): Joined | undefined {
-    for (const { joined } of this.#entries.values())
-      if (equalInConstantTime(joined.cookie, cookie)) return joined;
-    return undefined;
-  }
-
   /** It could not connect to us: which, if it is one that we asked to. */
   blocked(cookie: Uint8Array): Joined | undefined {
     for (const { joined, standing } of this.#entries.values()) {

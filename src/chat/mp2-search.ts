@@ -51,6 +51,8 @@ export class Mp2Search {
   readonly #options: Mp2SearchOptions;
   readonly #joins: Joins;
   #state: State = { type: "idle" };
+  /** The last joins that wanted to go on: a busy registry answers one that was given up already. */
+  #resuming: readonly Joined[] = [];
   /** Since the last hello. */
   #joinsOfHello = 0;
   #lastHelloAt: Millis = -Infinity;
@@ -79,6 +81,7 @@ export class Mp2Search {
     const nonce = this.#options.random.bytes(NONCE_BYTES) as Nonce;
     this.#formerHost = former?.host;
     this.#joins.clear();
+    this.#resuming = [];
     const place = placeOf(former?.source);
     this.#state = { type: "searching", nonce, pauses, attempt: 0, helloAt: now + after, ...place };
   }
@@ -86,6 +89,7 @@ export class Mp2Search {
   stop(): void {
     this.#state = { type: "idle" };
     this.#joins.clear();
+    this.#resuming = [];
   }
 
   /** A beacon of a registry that is not ours now. `known`: it is one that we look for, and is at `place`. */
@@ -138,14 +142,16 @@ export class Mp2Search {
     this.#joinsOfHello += 1;
     const former = resumable(now, fingerprint);
     const resumption = former && new Resumption(random, former, { nonce, fingerprint, cookie });
-    const joined = { fingerprint, source: from, host, cookie, attempt };
-    this.#joins.join(now, resumption === undefined ? joined : { ...joined, resumption });
+    const plain = { fingerprint, source: from, host, cookie, attempt };
+    const joined = resumption === undefined ? plain : { ...plain, resumption };
+    if (resumption !== undefined) this.#resuming = [...this.#resuming, joined].slice(-BOUNDS.resumptions);
+    this.#joins.join(now, joined);
     return "joined";
   }
 
   /** A registry says that we go on: how, if that is so. */
   resumed(message: Resumed): Registration | undefined {
-    const joined = this.#joins.withCookie(message.cookie);
+    const joined = this.#resuming.find(({ cookie }) => equalInConstantTime(cookie, message.cookie));
     const registration = joined?.resumption?.accept(message);
     return registration && joined && { ...registration, joined, address: joined.source.address };
   }

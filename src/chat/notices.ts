@@ -179,6 +179,10 @@ export type ChatNotice =
       readonly fingerprint: Fingerprint | undefined;
       readonly level: RestrictionLevel | undefined;
     }
+  /** We are away by ourselves, or back. */
+  | { readonly type: "idle"; readonly isIdle: boolean }
+  /** Nobody is to be called until then; undefined: may be again. */
+  | { readonly type: "quiet"; readonly until: UnixMillis | undefined }
   /** Others came to a room that we are in, or left it. */
   | { readonly type: "room"; readonly change: RoomChange }
   | { readonly type: "received"; readonly message: ReceivedMessage }
@@ -315,6 +319,10 @@ export interface ChatSnapshot {
   /** Since when there is none, on the clock of `now`. */
   readonly registryLostAt: Millis | undefined;
   readonly away: boolean;
+  /** Away by itself, since nobody has pressed a key: the next one ends it. */
+  readonly isIdle: boolean;
+  /** The user is not to be called until then; undefined: may be. */
+  readonly quietUntil: UnixMillis | undefined;
   readonly status: string | undefined;
   /** Where we are. */
   readonly rooms: readonly RoomName[];

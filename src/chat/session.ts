@@ -1,7 +1,8 @@
-import type { Millis } from "../base/clock.ts";
+import type { Millis, UnixMillis } from "../base/clock.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
 import type { MessageId, RoomName, StatusText } from "../wire/mp2-values.ts";
 import type { Nickname } from "../wire/nickname.ts";
+import type { Attention } from "./alerts.ts";
 import type { Transfer, TransferAction } from "./files/transfer.ts";
 import type { ChatNotice, ChatSnapshot } from "./notices.ts";
 import type { PinSubject, Pins } from "./pins.ts";
@@ -11,6 +12,8 @@ import type { Restricted, RestrictionLevel } from "./restrictions.ts";
 export type SessionNotice =
   | ChatNotice
   | { readonly type: "trouble"; readonly text: string }
+  /** To one face alone: it is to ring. */
+  | { readonly type: "ring"; readonly from: Nickname }
   /** The program that held the presence has ended, and another one holds it: this one, or not. */
   | { readonly type: "presence-moved"; readonly here: boolean };
 
@@ -59,6 +62,10 @@ export interface ChatSession {
   markRead(from: string, messageIds: readonly MessageId[]): void;
   /** The user is writing to `to`, or has stopped. */
   typing(to: string, active: boolean): void;
+  /** What a face has on its screen, and whether a key was pressed there; to be told at each key. */
+  attend(attention: Attention): void;
+  /** No bell and no notification until then; undefined: again. */
+  setQuiet(until: UnixMillis | undefined): void;
   /** The user trusts that key under that name from now on. */
   accept(subject: PinSubject, fingerprint: Fingerprint): void;
   /** The name is unknown again. */

@@ -2,6 +2,7 @@ import type { Millis } from "../base/clock.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
 import type { RoomName, StatusText } from "../wire/mp2-values.ts";
 import type { Nickname } from "../wire/nickname.ts";
+import type { AlertSettings } from "./alerts.ts";
 import type { FilesSettings } from "./files/files.ts";
 
 /** What the user wants. */
@@ -18,6 +19,8 @@ export interface ChatSettings {
   readonly retentionMillis?: Millis;
   /** Whose files are taken without a question; undefined: nobody's. */
   readonly files?: FilesSettings;
+  /** Without a key for so long the user is away; undefined: never. */
+  readonly autoAwayMillis?: Millis;
   /** Where to be from the start. */
   readonly rooms?: readonly RoomName[];
 }
@@ -45,6 +48,9 @@ export interface PresenceSettings {
   /** The registry's ports, where nobody says them: for mp1, and for SCTP in UDP. */
   readonly port: number;
   readonly encapsulationPort: number;
+  /** Without a key for so long the user is away; undefined: never. */
+  readonly autoAwayMillis: Millis | undefined;
+  readonly alerts: AlertSettings;
 }
 
 /** Who we are; the key itself stays with the shell's TLS. */

@@ -92,9 +92,9 @@ export class PresenceLink {
   }
 
   get snapshot(): ChatSnapshot {
-    const { nickname, registry, away, status, rooms } = must(this.#state);
+    const { registryLostFor: _, ...state } = must(this.#state);
     this.#roster ??= inRosterOrder([...this.#peers.values()]);
-    return { nickname, registry, registryLostAt: this.#lostAt, away, status, rooms, roster: this.#roster };
+    return { ...state, registryLostAt: this.#lostAt, roster: this.#roster };
   }
 
   /** In the order in which they began. */

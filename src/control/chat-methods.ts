@@ -3,6 +3,7 @@
  * keeps it so). Server and client both read this table.
  */
 
+import type { Attention } from "../chat/alerts.ts";
 import type { ChatSession, HolderReport } from "../chat/session.ts";
 import {
   type ChangeFileRequest,
@@ -17,15 +18,18 @@ import {
   parseAcceptRequest,
   parseAttach,
   parseAttachRequest,
+  parseAttention,
   parseForgetRequest,
   parseHolder,
   parseMarkReadRequest,
+  parseQuietRequest,
   parseRenameRequest,
   parseRestrictRequest,
   parseRoomRequest,
   parseSendRequest,
   parseStatusRequest,
   parseTypingRequest,
+  type QuietRequest,
   type RestrictRequest,
   type SendRequest,
   type StatusRequest,
@@ -45,6 +49,7 @@ export interface Holder {
     ChatSession,
     | "rename"
     | "setStatus"
+    | "setQuiet"
     | "join"
     | "part"
     | "markRead"
@@ -56,6 +61,8 @@ export interface Holder {
   >;
   send(request: SendRequest): void;
   sendFile(request: SendFileRequest): void;
+  /** What is on its screen. */
+  attend(attention: Attention): void;
 }
 
 const method = methodsOf<Holder>();
@@ -70,6 +77,10 @@ export const CHAT_METHODS = {
     parseAttach,
     (holder, { version }): AttachReport => holder.attach(version),
   ),
+  attend: method(parseAttention, nothingBack, (holder, attention: Attention) => {
+    holder.attend(attention);
+    return null;
+  }),
   "change-file": method(
     parseChangeFileRequest,
     nothingBack,
@@ -104,6 +115,10 @@ export const CHAT_METHODS = {
   }),
   "send-file": method(parseSendFileRequest, nothingBack, (holder, request: SendFileRequest) => {
     holder.sendFile(request);
+    return null;
+  }),
+  "set-quiet": method(parseQuietRequest, nothingBack, ({ session }, { until }: QuietRequest) => {
+    session.setQuiet(until);
     return null;
   }),
   "set-status": method(parseStatusRequest, nothingBack, ({ session }, { away, status }: StatusRequest) => {

@@ -195,6 +195,8 @@ const NOTICES: { readonly [Name in Type]: Parse<Fields<Name>> } = {
     fingerprint: optional(fingerprint),
     level: optional(restrictionLevel),
   }),
+  idle: shape<Fields<"idle">>({ isIdle: boolean }),
+  quiet: shape<Fields<"quiet">>({ until: optional(unixMillis) }),
   room: shape<Fields<"room">>({
     change: shape<RoomChange>({
       room: roomName,
@@ -236,6 +238,7 @@ const NOTICES: { readonly [Name in Type]: Parse<Fields<Name>> } = {
   file: shape<Fields<"file">>({ transfer, change: transferChange }),
   typing: shape<Fields<"typing">>({ from: nickname, active: boolean }),
   trouble: shape<Fields<"trouble">>({ text: sentence }),
+  ring: shape<Fields<"ring">>({ from: nickname }),
   "presence-moved": shape<Fields<"presence-moved">>({ here: boolean }),
   ended: shape<Fields<"ended">>({
     reason: wordOf<EndReason>({

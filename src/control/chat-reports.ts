@@ -1,6 +1,7 @@
 /** What crosses the socket of a presence beside its notices: shapes and parsers. */
-import type { Millis } from "../base/clock.ts";
+import type { Millis, UnixMillis } from "../base/clock.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
+import type { AlertChoice, AlertSettings, Attention } from "../chat/alerts.ts";
 import type { Transfer } from "../chat/files/transfer.ts";
 import type { ChatSnapshot, Peer } from "../chat/notices.ts";
 import type { Pin, PinSubject } from "../chat/pins.ts";
@@ -93,6 +94,10 @@ export interface AcceptRequest {
   readonly fingerprint: Fingerprint;
 }
 
+export interface QuietRequest {
+  readonly until: UnixMillis | undefined;
+}
+
 export interface RestrictRequest {
   readonly who: Restricted;
   readonly level: RestrictionLevel | undefined;
@@ -154,6 +159,8 @@ const parseState = shape<StateReport>({
   registry: optional(registryStanding),
   registryLostFor: optional(millis),
   away: boolean,
+  isIdle: boolean,
+  quietUntil: optional(unixMillis),
   status: optional(name),
   rooms: roomNames,
 });
@@ -187,6 +194,11 @@ const parseSettings = shape<PresenceSettings>({
   interfaces: list(MAX_NAMED, name),
   port,
   encapsulationPort: port,
+  autoAwayMillis: optional(millis),
+  alerts: shape<AlertSettings>({
+    bell: boolean,
+    notify: wordOf<AlertChoice>({ "private-and-mentions": true, all: true, none: true }),
+  }),
 });
 
 const pid = integer(1, 2 ** 31 - 1);
@@ -224,6 +236,12 @@ export const parseTypingRequest = shape<{ readonly to: string; readonly active: 
 export const parseRenameRequest = shape<{ readonly nickname: Nickname }>({ nickname });
 export const parseRoomRequest = shape<{ readonly room: RoomName }>({ room: roomName });
 export const parseAcceptRequest = shape<AcceptRequest>({ subject: pinSubject, fingerprint });
+export const parseQuietRequest = shape<QuietRequest>({ until: optional(unixMillis) });
+export const parseAttention = shape<Attention>({
+  conversation: optional(name) as Parse<Attention["conversation"]>,
+  isFocused: boolean,
+  isActive: boolean,
+});
 export const parseRestrictRequest = shape<RestrictRequest>({
   who: shape<Restricted>({ name: pinName, fingerprint: optional(fingerprint) }),
   level: optional(restrictionLevel),

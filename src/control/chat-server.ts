@@ -1,4 +1,5 @@
 import type { Clock, Millis } from "../base/clock.ts";
+import type { Attention } from "../chat/alerts.ts";
 import type { Peer } from "../chat/notices.ts";
 import type { Pins } from "../chat/pins.ts";
 import type { ChatSession, SendOptions, SessionNotice } from "../chat/session.ts";
@@ -35,6 +36,8 @@ export interface PresenceServerOptions {
   readonly version: string;
   readonly pid: number;
   readonly clock: Clock;
+  /** What is on the screen of an attached program; undefined: it is gone. */
+  readonly onAttention: (client: ServedClient, attention: Attention | undefined) => void;
   /** Somebody wants the presence to end. */
   readonly onQuit: () => void;
   /** Overrides of {@link PRESENCE_LIMITS}. */
@@ -92,7 +95,10 @@ export class PresenceServer {
       words: { subject: "Presence", owner: "The program that holds your presence" },
       answer: (client, request) =>
         callMethod(CHAT_METHODS, this.#holderFor(client), request, "The program that holds your presence"),
-      onGone: (client) => void this.#attached.delete(client),
+      onGone: (client) => {
+        this.#attached.delete(client);
+        options.onAttention(client, undefined);
+      },
     });
   }
 
@@ -115,6 +121,11 @@ export class PresenceServer {
     for (const client of this.#attached) push(client, { type: "notice", notice });
   }
 
+  /** Tells one of them. */
+  tellOne(client: ServedClient, notice: SessionNotice): void {
+    if (this.#attached.has(client)) push(client, { type: "notice", notice });
+  }
+
   /** Something may have changed. */
   changed(): void {
     if (this.#attached.size === 0) return;
@@ -128,7 +139,7 @@ export class PresenceServer {
   }
 
   #holderFor(client: ServedClient): Holder {
-    const { session, version, pid, onQuit, standing } = this.#options;
+    const { session, version, pid, onQuit, onAttention, standing } = this.#options;
     const attached = this.#attached;
     return {
       attach: (theirs) => this.#attach(client, theirs),
@@ -148,6 +159,10 @@ export class PresenceServer {
       sendFile: ({ id, to, path }) => {
         if (!attached.has(client)) throw new ControlError("bad-request", "Not attached");
         session.sendFile(to, path, id);
+      },
+      attend: (attention) => {
+        if (!attached.has(client)) throw new ControlError("bad-request", "Not attached");
+        onAttention(client, attention);
       },
     };
   }

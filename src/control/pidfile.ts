@@ -14,8 +14,8 @@ export interface ProcessMark {
   readonly startTicks: number;
 }
 
-/** As the control socket (docs/control.md): the user and the group. */
-const FILE_MODE = 0o640;
+/** No secret; whoever may use the socket, of whatever group, has to read it first. */
+const FILE_MODE = 0o644;
 
 export function pidFilePath(runtimeDirectory: string): string {
   return join(runtimeDirectory, "multiprotod.pid");
@@ -29,7 +29,7 @@ export function writePidFile(runtimeDirectory: string, pid: number = process.pid
   const path = pidFilePath(runtimeDirectory);
   const next = `${path}.${pid}`;
   writeFileSync(next, `${JSON.stringify({ pid, startTicks })}\n`, { mode: FILE_MODE });
-  // The umask is the service's, and strict: those who may use the socket shall be able to read it.
+  // The umask of the service is strict.
   chmodSync(next, FILE_MODE);
   renameSync(next, path);
 }

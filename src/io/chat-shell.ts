@@ -1,5 +1,6 @@
-import type { Clock, Millis, Random } from "../base/clock.ts";
+import type { Clock, Millis, Random, UnixMillis } from "../base/clock.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
+import type { Attention } from "../chat/alerts.ts";
 import type { ArchiveStore } from "../chat/archive.ts";
 import { ChatClient } from "../chat/client.ts";
 import type { ChatEvent, ChatOutput, Progress } from "../chat/events.ts";
@@ -165,6 +166,15 @@ export class ChatShell implements ChatSession {
 
   markRead(from: string, messageIds: readonly MessageId[]): void {
     this.#run((client, now) => client.markRead(now, from, messageIds));
+  }
+
+  /** What is on a screen matters to whoever calls the user, not to the core. */
+  attend({ isActive }: Attention): void {
+    if (isActive) this.#run((client, now) => client.active(now));
+  }
+
+  setQuiet(until: UnixMillis | undefined): void {
+    this.#run((client, now) => client.setQuiet(now, until));
   }
 
   typing(to: string, active: boolean): void {

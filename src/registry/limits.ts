@@ -85,6 +85,10 @@ interface Mp2Limits {
   readonly ticketMillis: Millis;
   /** Who was there before a restart comes back within this, or is told to be gone. Clients wait as long before they show who is gone. */
   readonly returnMillis: Millis;
+  /** … unless somebody else has come back within this: a registry or a machine that is overloaded makes nobody gone. */
+  readonly returnQuietMillis: Millis;
+  /** … but no longer than this. */
+  readonly returnMillisAtMost: Millis;
   /**
    * A registry that was stopped in good order and away for longer does not wait for them: clients look closely for it for
    * half a minute, so after that nobody believes to be there.
@@ -147,6 +151,8 @@ export const DEFAULT_LIMITS: RegistryLimits = {
   shareMillis: 1_000,
   ticketMillis: 43_200_000,
   returnMillis: 8_000,
+  returnQuietMillis: 4_000,
+  returnMillisAtMost: 60_000,
   absenceMillis: 60_000,
   newNamesPerAddress: { perSecond: 1, burst: 1_024 },
   sessionAttachMillis: 10_000,

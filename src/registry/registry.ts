@@ -211,6 +211,7 @@ export class Registry {
 
   dialData(now: Millis, dial: DialId, bytes: Uint8Array): void {
     this.#registrations.data(now, dial, bytes);
+    this.#returns.seen(now);
     this.#feed.settle(now);
   }
 
@@ -249,6 +250,7 @@ export class Registry {
 
   sctpEvent(now: Millis, event: SctpEvent): void {
     this.#associations.event(now, event);
+    this.#returns.seen(now);
     this.#feed.settle(now);
   }
 

@@ -24,11 +24,17 @@ export class Returns {
   readonly #options: ReturnsOptions;
   /** "back": who has not come back by then is gone. */
   #backAt: Millis | undefined;
+  /** By then in any case. */
+  readonly #atMost: Millis;
+  /** How many are missing. */
+  #missing: number;
 
   constructor(options: ReturnsOptions) {
     this.#options = options;
     const { now, limits, roster, left, wall, emit } = options;
-    if (roster.returning === 0) return;
+    this.#missing = roster.returning;
+    this.#atMost = now + limits.returnMillisAtMost;
+    if (this.#missing === 0) return;
     const absence = left?.endedAt === undefined ? 0 : wall - left.endedAt;
     this.#backAt = absence > limits.absenceMillis ? now : now + limits.returnMillis;
     const text = `${roster.returning} clients were here before the restart`;
@@ -37,6 +43,15 @@ export class Returns {
 
   nextDeadline(): Millis | undefined {
     return this.#backAt;
+  }
+
+  /** Somebody may have come back: the others may only be slower, or their machine, or ours. */
+  seen(now: Millis): void {
+    const { roster, limits } = this.#options;
+    if (this.#backAt === undefined || roster.returning === this.#missing) return;
+    this.#missing = roster.returning;
+    const quietAt = Math.min(now + limits.returnQuietMillis, this.#atMost);
+    this.#backAt = Math.max(this.#backAt, quietAt);
   }
 
   advance(now: Millis): void {

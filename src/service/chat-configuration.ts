@@ -1,6 +1,7 @@
 import { isIPv6 } from "node:net";
 import { errorText } from "../base/errors.ts";
 import { escapeText } from "../base/text.ts";
+import type { AlertChoice } from "../chat/alerts.ts";
 import type { AcceptFiles } from "../chat/files/transfer.ts";
 import { type Nickname, parseNickname } from "../wire/nickname.ts";
 import {
@@ -37,6 +38,10 @@ export interface ChatConfiguration {
   readonly acceptFiles: AcceptFiles | undefined;
   /** "500M": larger ones are asked about all the same. */
   readonly acceptFilesUpTo: string | undefined;
+  /** "10m": away after so long without a key; "never". */
+  readonly autoAway: string | undefined;
+  readonly bell: boolean | undefined;
+  readonly notify: AlertChoice | undefined;
 }
 
 /** A registry that the user named. */
@@ -66,6 +71,9 @@ const KEYS = {
   downloads: { parse: folder, field: "downloads" },
   "accept-files": { parse: acceptFiles, field: "acceptFiles" },
   "accept-files-up-to": { parse: sizeText, field: "acceptFilesUpTo" },
+  "auto-away": { parse: idleTime, field: "autoAway" },
+  bell: { parse: trueOrFalse, field: "bell" },
+  notify: { parse: alertChoice, field: "notify" },
 } as const satisfies Readonly<Record<string, { parse: ParseValue; field: keyof ChatConfiguration }>>;
 
 type Key = keyof typeof KEYS;
@@ -177,6 +185,25 @@ function days(value: unknown): string {
   if (typeof value !== "string" || retentionMillis(value) === undefined)
     throw new Error('wants a number of days, as in "90d"; without it what was said is kept for ever');
   return value;
+}
+
+function idleTime(value: unknown): string {
+  if (typeof value !== "string" || (value !== "never" && autoAwayMillis(value) === undefined))
+    throw new Error('wants a time from "1m" to "24h", or "never"');
+  return value;
+}
+
+/** Milliseconds of "10m", "2h"; undefined for "never" and anything else. */
+export function autoAwayMillis(text: string): number | undefined {
+  const [, digits = "", unit = ""] = /^([1-9]\d{0,3})([mh])$/.exec(text) ?? [];
+  const millis = Number(digits) * (unit === "h" ? 3_600_000 : 60_000);
+  return millis > 0 && millis <= 86_400_000 ? millis : undefined;
+}
+
+function alertChoice(value: unknown): AlertChoice {
+  const choices: readonly unknown[] = ["private-and-mentions", "all", "none"] satisfies AlertChoice[];
+  if (!choices.includes(value)) throw new Error('wants "private-and-mentions", "all" or "none"');
+  return value as AlertChoice;
 }
 
 /** Milliseconds of "90d"; undefined for anything else. */

@@ -1,10 +1,12 @@
 import type { Clock, Millis } from "../base/clock.ts";
 import { errorCode, SystemError } from "../base/errors.ts";
+import type { Attention } from "../chat/alerts.ts";
 import type { SessionNotice } from "../chat/session.ts";
 import type { PresenceSettings } from "../chat/settings.ts";
 import { PresenceLink } from "../control/chat-client.ts";
 import { type HeldSession, PresenceServer } from "../control/chat-server.ts";
 import { ConnectionError } from "../control/request-client.ts";
+import type { ServedClient } from "../control/request-server.ts";
 import type { ChatShell } from "../io/chat-shell.ts";
 import type { Identity } from "../io/identity.ts";
 import type { HeldSlot } from "../io/identity-slot.ts";
@@ -51,6 +53,8 @@ export interface FinderOptions {
   /** As others see us. */
   readonly nickname: () => Nickname;
   readonly onNotice: (notice: SessionNotice) => void;
+  /** What an attached program has on its screen; undefined: it is gone. */
+  readonly onAttention: (client: ServedClient, attention: Attention | undefined) => void;
   /** The holder that we are attached to has ended. */
   readonly onClosed: () => void;
 }
@@ -106,7 +110,7 @@ export class PlaceFinder {
   /** Undefined when another program holds the key, or answers on the socket. */
   async #hold(): Promise<Found | undefined> {
     const { profile, socketPath: path, version, clock, openShell } = this.#options;
-    const { session, settings, nickname, onNotice } = this.#options;
+    const { session, settings, nickname, onNotice, onAttention } = this.#options;
     const taken = await profile.takeIdentity();
     if (taken === undefined) return undefined;
     const { identity, slot } = taken;
@@ -118,6 +122,7 @@ export class PlaceFinder {
         ...{ path, version, clock, session, pid: process.pid },
         standing: () => opened.snapshot,
         settings: () => ({ ...settings(), nickname: nickname() }),
+        onAttention,
         onQuit: () => opened.leave(),
       });
       opened.onNotice(onNotice);

@@ -1,6 +1,7 @@
-import type { Clock, Millis, Random } from "../base/clock.ts";
+import type { Clock, Millis, Random, UnixMillis } from "../base/clock.ts";
 import { errorText } from "../base/errors.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
+import type { Attention } from "../chat/alerts.ts";
 import type { Transfer, TransferAction } from "../chat/files/transfer.ts";
 import type { ChatSnapshot, ReceivedMessage } from "../chat/notices.ts";
 import type { PinSubject, Pins } from "../chat/pins.ts";
@@ -11,6 +12,7 @@ import type { ChatMethodName, ChatRequestOf } from "../control/chat-methods.ts";
 import type { HeldSession } from "../control/chat-server.ts";
 import { MAX_TEXT_LENGTH } from "../control/chat-values.ts";
 import { ConnectionError } from "../control/request-client.ts";
+import type { ServedClient } from "../control/request-server.ts";
 import type { Profile } from "../io/profile.ts";
 import {
   drawMessageId,
@@ -20,10 +22,13 @@ import {
   type StatusText,
 } from "../wire/mp2-values.ts";
 import type { Nickname } from "../wire/nickname.ts";
+import { Alerts } from "./alerts.ts";
 import { closeFound, type Found, type OpenShell, PlaceFinder } from "./presence-place.ts";
 
 /** Before others take over: the confirmation of what came just now goes out, and whoever leaves for the same reason leaves. */
 const HANDOVER_MILLIS: Millis = 100;
+/** That keys are pressed is told the holder no more often. */
+const ATTENTION_MILLIS: Millis = 10_000;
 /** After a takeover the former snapshot is shown until we are registered, but for so long at most. */
 const RESUME_MILLIS: Millis = 8_000;
 
@@ -37,6 +42,8 @@ export interface PresenceOptions {
   readonly random: Random;
   /** For messages that come while this program holds the presence: of all programs one hears each. */
   readonly onMessage?: (message: ReceivedMessage) => void;
+  /** Likewise, for those that call for the user's attention. */
+  readonly onAlert?: (message: ReceivedMessage) => void;
   readonly openShell: OpenShell;
 }
 
@@ -76,6 +83,9 @@ export class Presence implements HeldSession {
   readonly #listeners = new Set<(notice: SessionNotice) => void>();
   readonly #unsettled = new Map<MessageId, Unsettled>();
   readonly #finder: PlaceFinder;
+  readonly #alerts: Alerts<ServedClient>;
+  /** As the holder was told last. */
+  #attention: (Attention & { readonly at: Millis }) | undefined;
   #place: Place = { type: "seeking" };
   #settings: PresenceSettings;
   #fingerprint: Fingerprint;
@@ -95,12 +105,21 @@ export class Presence implements HeldSession {
     this.#options = options;
     this.#settings = options.settings;
     this.#fingerprint = "" as Fingerprint;
+    this.#alerts = new Alerts({
+      clock: options.clock,
+      settings: () => this.#settings.alerts,
+      nickname: () => this.snapshot.nickname,
+      isQuiet: () => this.snapshot.quietUntil !== undefined,
+      notify: (message) => options.onAlert?.(message),
+      ring: (face, { from }) => this.#ring(face, { type: "ring", from }),
+    });
     this.#finder = new PlaceFinder({
       ...options,
       session: this,
       settings: () => this.#settings,
       nickname: () => this.snapshot.nickname,
       onNotice: (notice) => this.#hear(notice),
+      onAttention: (client, attention) => this.#attended(client, attention),
       onClosed: () => this.#lookAtLink(),
     });
   }
@@ -241,6 +260,37 @@ export class Presence implements HeldSession {
     else void this.#ask("mark-read", { from, ids });
   }
 
+  attend(attention: Attention): void {
+    const now = this.#options.clock.now();
+    const before = this.#attention;
+    const isSame =
+      before?.conversation === attention.conversation && before?.isFocused === attention.isFocused;
+    const isRecent = before !== undefined && now - before.at < ATTENTION_MILLIS;
+    // At each key it is said; that somebody is at the keyboard need not be.
+    if (isSame && (!attention.isActive || (isRecent && !this.snapshot.isIdle))) return;
+    this.#attention = { ...attention, at: attention.isActive ? now : (before?.at ?? now) };
+    if (this.#place.type === "holding") this.#attended("here", attention);
+    else void this.#ask("attend", attention);
+  }
+
+  #attended(face: ServedClient | "here", attention: Attention | undefined): void {
+    if (attention === undefined) this.#alerts.gone(face);
+    else {
+      this.#alerts.attend(face, attention);
+      if (this.#place.type === "holding") this.#place.shell.attend(attention);
+    }
+  }
+
+  #ring(face: ServedClient | "here", notice: SessionNotice): void {
+    if (face === "here") this.#tell(notice);
+    else if (this.#place.type === "holding") this.#place.server.tellOne(face, notice);
+  }
+
+  setQuiet(until: UnixMillis | undefined): void {
+    if (this.#place.type === "holding") this.#place.shell.setQuiet(until);
+    else void this.#ask("set-quiet", { until });
+  }
+
   typing(to: string, active: boolean): void {
     if (this.#place.type === "holding") this.#place.shell.typing(to, active);
     else void this.#ask("typing", { to, active });
@@ -360,6 +410,7 @@ export class Presence implements HeldSession {
   #resume(found: Found): void {
     const former = this.#former?.snapshot;
     this.#arrive(found);
+    this.#attendAgain();
     this.#tell({ type: "presence-moved", here: found.type === "holding" });
     if (found.type === "attached") {
       this.#former = undefined;
@@ -367,11 +418,21 @@ export class Presence implements HeldSession {
       this.#lookAtLink();
       return;
     }
-    const { away, status, rooms = [] } = former ?? {};
+    const { away, isIdle, status, quietUntil, rooms = [] } = former ?? {};
     for (const room of rooms) found.shell.join(room);
-    if (away === true || status !== undefined) found.shell.setStatus(away === true, status as StatusText);
+    // Who was away by itself will be so again, unless there is a key.
+    const isAway = away === true && isIdle !== true;
+    if (isAway || status !== undefined) found.shell.setStatus(isAway, status as StatusText);
+    if (quietUntil !== undefined) found.shell.setQuiet(quietUntil);
     found.shell.start();
     setTimeout(() => this.#forgetFormer(), RESUME_MILLIS).unref();
+  }
+
+  /** A new holder does not know what is on our screen. */
+  #attendAgain(): void {
+    const attention = this.#attention;
+    this.#attention = undefined;
+    if (attention !== undefined) this.attend({ ...attention, isActive: false });
   }
 
   /** What was before does not count any more: we are registered, or it takes too long. */
@@ -438,7 +499,10 @@ export class Presence implements HeldSession {
     else if (shown.type === "online") this.#wasOnline = true;
     if (this.#place.type === "holding") {
       this.#place.server.tell(shown);
-      if (shown.type === "received") this.#options.onMessage?.(shown.message);
+      if (shown.type === "received") {
+        this.#options.onMessage?.(shown.message);
+        this.#alerts.received(shown.message);
+      }
     }
     if (shown.type === "ended") void this.close();
     this.#tell(shown);

@@ -1,9 +1,9 @@
-import type { Clock } from "../base/clock.ts";
+import type { Clock, Millis } from "../base/clock.ts";
 import { fingerprintText } from "../base/fingerprint.ts";
 import { COMMAND_HELP, type Command } from "../chat/commands.ts";
 import type { Peer } from "../chat/notices.ts";
 import type { ChatSession } from "../chat/session.ts";
-import { parseStatusText, type RoomName } from "../wire/mp2-values.ts";
+import { MAX_UNIX_MILLIS, parseStatusText, type RoomName } from "../wire/mp2-values.ts";
 import { foldNickname, parseNickname } from "../wire/nickname.ts";
 import { FileAnswers, type FilesSession } from "./file-answers.ts";
 import { bad, type Line, messageText, nameText, plain, quiet } from "./lines.ts";
@@ -33,6 +33,7 @@ export type AnswersSession = Pick<
   | "accept"
   | "forget"
   | "restrict"
+  | "setQuiet"
 > &
   FilesSession;
 
@@ -59,6 +60,9 @@ export class Answers {
       case "back":
         this.#session.setStatus(false, undefined);
         return [quiet("you are back")];
+      case "quiet":
+        this.#setQuiet(command.how);
+        return [];
       case "nick":
         return this.#rename(command.name);
       case "fingerprint":
@@ -112,6 +116,12 @@ export class Answers {
       return [bad("not set: that text has more than 128 characters, or some that cannot be shown")];
     this.#session.setStatus(true, status);
     return [quiet(`you are away${status === undefined ? "" : `: ${messageText(status)}`}; /back ends that`)];
+  }
+
+  /** What it is from then on is a notice, for all programs of the user. */
+  #setQuiet(how: Millis | "on" | "off"): void {
+    const until = { on: MAX_UNIX_MILLIS, off: undefined };
+    this.#session.setQuiet(typeof how === "number" ? Math.round(this.#clock.wall() + how) : until[how]);
   }
 
   #rename(name: string): readonly Line[] {

@@ -8,7 +8,9 @@ export type Input =
   | { readonly type: "key"; readonly name: string; readonly text: string | undefined }
   | { readonly type: "paste"; readonly text: string }
   /** An answer to "where is the cursor?", counted from 1. */
-  | { readonly type: "cursor"; readonly row: number; readonly column: number };
+  | { readonly type: "cursor"; readonly row: number; readonly column: number }
+  /** The terminal's window got the keyboard, or lost it: told by those that were asked (xterm's mode 1004). */
+  | { readonly type: "focus"; readonly isFocused: boolean };
 
 /** More of a paste is not kept: no message holds so much. */
 const MAX_PASTE = 1_048_576;
@@ -101,6 +103,7 @@ export class KeyDecoder {
     const body = alt === "" ? sequence.slice(1) : sequence.slice(2);
     const cursor = /^\[(\d{1,5});(\d{1,5})R$/.exec(body);
     if (cursor !== null) return { type: "cursor", row: Number(cursor[1]), column: Number(cursor[2]) };
+    if (body === "[I" || body === "[O") return { type: "focus", isFocused: body === "[I" };
     const [, introducer = "", number = "", modifiers = "1", final = ""] =
       /^([[O])(\d*)(?:;(\d+))?([A-Za-z~])$/.exec(body) ?? [];
     const name = final === "~" ? NUMBERED[number] : LETTERED[final];

@@ -1,6 +1,8 @@
 import { emitKeypressEvents } from "node:readline";
 import type { ReadStream, WriteStream } from "node:tty";
 import type { Clock, Millis } from "../base/clock.ts";
+import { conversationWith } from "../chat/archive.ts";
+import { parseRoom } from "../chat/commands.ts";
 import { EXIT } from "../chat/exit-codes.ts";
 import type { ChatSession, SessionNotice } from "../chat/session.ts";
 import { Alarm } from "../io/alarm.ts";
@@ -37,6 +39,7 @@ export class LineFace {
   readonly #session: ChatSession;
   readonly #clock: Clock;
   readonly #input: ReadStream;
+  readonly #output: WriteStream;
   readonly #screen: LineScreen;
   readonly #conversation: Conversation;
   readonly #history: HistoryFile;
@@ -53,6 +56,7 @@ export class LineFace {
     this.#session = options.session;
     this.#clock = options.clock;
     this.#input = options.input;
+    this.#output = options.output;
     this.#screen = new LineScreen(options.output, { hasColor: options.hasColor });
     this.#conversation = new Conversation(options);
     this.#history = new HistoryFile(options.historyPath);
@@ -75,6 +79,7 @@ export class LineFace {
     process.on("SIGCONT", this.#continued);
     this.#session.onNotice((notice) => this.#notice(notice));
     this.#session.start();
+    this.#attend(true);
     this.#drawPrompt();
     await ended;
     process.removeListener("SIGCONT", this.#continued);
@@ -94,7 +99,8 @@ export class LineFace {
       this.#ended();
       return;
     }
-    if (notice.type === "typing") this.#typing.heard(notice.from, notice.active);
+    if (notice.type === "ring") this.#output.write("\x07");
+    else if (notice.type === "typing") this.#typing.heard(notice.from, notice.active);
     else if (notice.type === "received") this.#typing.heard(notice.message.from, false);
     else if (notice.type === "delivered") this.#settle(notice.messageId);
     else if (notice.type === "waiting") this.#settle(notice.messageId);
@@ -107,10 +113,20 @@ export class LineFace {
 
   #key(key: Key): void {
     this.#conversation.seen();
+    this.#attend(true);
     this.#perform(this.#editor.key(key));
     if (this.#naming === undefined)
       this.#typing.edited(this.#editor.before + this.#editor.after, this.#conversation.partner);
     this.#drawPrompt();
+  }
+
+  /** Of all that is printed, the conversation with whom one talks is the one that is looked at. */
+  #attend(isActive: boolean): void {
+    const { partner } = this.#conversation;
+    const room = partner === undefined ? undefined : parseRoom(partner);
+    const person = partner === undefined ? undefined : conversationWith(partner);
+    const conversation = room === undefined ? person : (`#${room}` as const);
+    this.#session.attend({ conversation, isFocused: true, isActive });
   }
 
   #perform(effect: EditorEffect): void {

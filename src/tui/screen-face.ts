@@ -48,6 +48,8 @@ class ScreenFace {
   readonly #probe: EmojiProbe;
   #view: ScreenView | undefined;
   #isDrawAsked = false;
+  /** Until the terminal says otherwise. */
+  #isFocused = true;
   #farewell = "";
   #exitCode: number = EXIT.ok;
   #ended: () => void = () => {};
@@ -90,6 +92,7 @@ class ScreenFace {
     this.#redraw();
     const stop = session.onNotice((notice) => this.#notice(notice));
     session.start();
+    this.#attend(true);
     this.#look.set(clock.now() + LOOK_MILLIS);
     await ended;
     stop();
@@ -116,12 +119,13 @@ class ScreenFace {
     this.#view = this.#openView();
     this.#show();
     // Bracketed paste on; what is too wide by this terminal's own count must not wrap into the next row.
-    output.write("\x1b[?2004h\x1b[?7l");
+    // And whether the window has the keyboard, where the terminal can tell.
+    output.write("\x1b[?2004h\x1b[?7l\x1b[?1004h");
   }
 
   #close(): void {
     const { input, output } = this.#options;
-    output.write("\x1b[?2004l\x1b[?7h");
+    output.write("\x1b[?1004l\x1b[?2004l\x1b[?7h");
     this.#view?.close();
     this.#view = undefined;
     input.setRawMode(false);
@@ -152,9 +156,17 @@ class ScreenFace {
   #inputs(inputs: readonly Input[]): void {
     for (const input of inputs) {
       if (input.type === "cursor") this.#probe.answered(input.column);
+      else if (input.type === "focus") this.#isFocused = input.isFocused;
       else this.#perform(this.#model.key(input));
     }
-    if (inputs.length > 0) this.#draw();
+    if (inputs.length === 0) return;
+    this.#attend(inputs.some(({ type }) => type === "key" || type === "paste"));
+    this.#draw();
+  }
+
+  #attend(isActive: boolean): void {
+    const conversation = this.#model.shown;
+    this.#options.session.attend({ conversation, isFocused: this.#isFocused, isActive });
   }
 
   #perform(effect: ScreenEffect): void {
@@ -176,7 +188,10 @@ class ScreenFace {
       this.#ended();
       return;
     }
+    if (notice.type === "ring") this.#options.output.write("\x07");
     this.#model.notice(notice);
+    // Whoever writes first is opened.
+    this.#attend(false);
     this.#draw();
   }
 

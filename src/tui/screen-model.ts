@@ -1,4 +1,5 @@
 import type { Millis } from "../base/clock.ts";
+import type { ConversationKey } from "../chat/archive.ts";
 import { parseCommand } from "../chat/commands.ts";
 import type { SessionNotice } from "../chat/session.ts";
 import { parseNickname } from "../wire/nickname.ts";
@@ -64,7 +65,13 @@ export class ScreenModel {
     if (notice.type === "refused" && notice.next === "ask") this.#askName(notice.refusal.suggestion ?? "");
   }
 
-  key(input: Exclude<Input, { type: "cursor" }>): ScreenEffect {
+  /** The conversation on the screen; undefined: none, or something covers it. */
+  get shown(): ConversationKey | undefined {
+    const { panel, anchor, conversations } = this.#desk;
+    return panel === undefined && anchor === "end" ? conversations.current?.key : undefined;
+  }
+
+  key(input: Exclude<Input, { type: "cursor" | "focus" }>): ScreenEffect {
     this.#desk.flash = undefined;
     this.#seen();
     if (input.type === "paste" || input.name !== "ctrl-c") this.#interruptedAt = -Infinity;

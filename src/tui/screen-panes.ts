@@ -195,7 +195,11 @@ export function findPeer(roster: readonly Peer[], name: string): Peer | undefine
 /** "adam at office", or why there is no registry. */
 export function standingRow(snapshot: ChatSnapshot, lostSince: string | undefined): Row {
   const name = nameText(snapshot.nickname);
-  const away = snapshot.away ? " (away)" : "";
+  const words = [
+    ...(snapshot.away ? ["away"] : []),
+    ...(snapshot.quietUntil === undefined ? [] : ["do not disturb"]),
+  ];
+  const away = words.length === 0 ? "" : ` (${words.join(", ")})`;
   if (snapshot.registry !== undefined) {
     const { realm, address } = snapshot.registry;
     return [span(`${name}${away}`, "strong"), span(` at ${nameText(realm ?? address)}`, "quiet")];

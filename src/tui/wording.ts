@@ -1,9 +1,12 @@
+import type { UnixMillis } from "../base/clock.ts";
 import { fingerprintText } from "../base/fingerprint.ts";
 import { durationText, escapeText } from "../base/text.ts";
 import type { AssociationEnd } from "../chat/events.ts";
 import type { ChatNotice, Refusal, RefusalNext, RegistryStanding } from "../chat/notices.ts";
 import type { SessionNotice } from "../chat/session.ts";
+import { MAX_UNIX_MILLIS } from "../wire/mp2-values.ts";
 import { alarm, bad, good, type Line, nameText, quiet } from "./lines.ts";
+import { dayText, timeOfDay } from "./time.ts";
 import { undeliveredText, waitingText } from "./wording-delivery.ts";
 import { peerChangedLines } from "./wording-peers.ts";
 import { postedLines, roomLines, unpostedLines } from "./wording-rooms.ts";
@@ -48,6 +51,10 @@ export function noticeLines(notice: SessionNotice, context: SearchContext): read
       return unpostedLines(notice);
     case "peer-changed":
       return peerChangedLines(notice);
+    case "idle":
+      return [quiet(notice.isIdle ? "away: no key was pressed; the next one ends that" : "you are back")];
+    case "quiet":
+      return [quiet(quietText(notice.until))];
     case "restricted":
       return [quiet(restrictedText(notice, notice.level))];
     case "waiting":
@@ -61,6 +68,12 @@ export function noticeLines(notice: SessionNotice, context: SearchContext): read
     default:
       return [];
   }
+}
+
+function quietText(until: UnixMillis | undefined): string {
+  if (until === undefined) return "bell and notifications are on";
+  const time = until === MAX_UNIX_MILLIS ? "" : ` until ${dayText(until)} ${timeOfDay(until)}`;
+  return `do not disturb${time}: no bell, no notification; /dnd off ends that`;
 }
 
 function searchLines(

@@ -162,6 +162,20 @@ test("the join is repeated in the same bytes, and the dial-back is taken as well
   assert.ok(bench.register(connection) !== undefined, "it registers anew");
 });
 
+test("a busy registry answers a join that was given up: it is taken all the same", () => {
+  const bench = online();
+  const first = resuming(joins(bench));
+  // Its repetitions are in vain, and there is another hello.
+  bench.pass(9_000);
+  bench.takeAll();
+  bench.pass(1_500);
+  const second = resuming(joinsAgain(bench));
+  assert.notDeepEqual(second.cookie, first.cookie);
+  const { resumed, secrets } = answerTo(first);
+  says(bench, resumed);
+  associates(bench, secrets.keys);
+});
+
 test("what it has said of itself since it registered is said again, and so is that it is away", () => {
   const bench = online();
   bench.client.setStatus(bench.now, true, "lunch" as StatusText);

@@ -3,6 +3,7 @@ import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { Fingerprint } from "../../src/base/fingerprint.ts";
+import type { Attention } from "../../src/chat/alerts.ts";
 import type { Transfer } from "../../src/chat/files/transfer.ts";
 import type { ChatSnapshot, Peer } from "../../src/chat/notices.ts";
 import { Pins } from "../../src/chat/pins.ts";
@@ -31,6 +32,8 @@ const SETTINGS: PresenceSettings = {
   interfaces: ["eth0"],
   port: 10_001,
   encapsulationPort: 9_899,
+  autoAwayMillis: 600_000,
+  alerts: { bell: true, notify: "all" },
 };
 
 function peer(nickname: string, change: Partial<Peer> = {}): Peer {
@@ -60,6 +63,8 @@ class FakeSession implements HeldSession {
     registry: undefined,
     registryLostAt: undefined,
     away: false,
+    isIdle: false,
+    quietUntil: undefined,
     status: undefined,
     rooms: ["office" as RoomName],
     roster: [peer("ola"), peer("eva", { online: false, state: "offline", reason: "left" })],
@@ -80,6 +85,8 @@ class FakeSession implements HeldSession {
   markRead = (...rest: unknown[]) => this.#called(["markRead", ...rest], undefined);
   typing = (...rest: unknown[]) => this.#called(["typing", ...rest], undefined);
   accept = (...rest: unknown[]) => this.#called(["accept", ...rest], undefined);
+  attend = (...rest: unknown[]) => this.#called(["attend", ...rest], undefined);
+  setQuiet = (...rest: unknown[]) => this.#called(["setQuiet", ...rest], undefined);
   restrict = (...rest: unknown[]) => this.#called(["restrict", ...rest], undefined);
   forget = (...rest: unknown[]) => this.#called(["forget", ...rest], undefined);
   leave = () => {};
@@ -99,6 +106,7 @@ interface Rig {
   readonly session: FakeSession;
   readonly server: PresenceServer;
   readonly quits: number[];
+  readonly attentions: (Attention | undefined)[];
   raw(): Promise<RawClient>;
   attach(onNotice?: (notice: SessionNotice) => void): Promise<PresenceLink>;
 }
@@ -107,15 +115,17 @@ async function rig(context: TestContext, limits: Partial<ServerLimits> = {}): Pr
   const path = join(temporaryDirectory(context), "chat.sock");
   const session = new FakeSession();
   const quits: number[] = [];
+  const attentions: (Attention | undefined)[] = [];
   const server = await PresenceServer.open({
     ...{ path, session, limits, clock: realClock, version: "1.2.3", pid: 4711 },
     standing: () => session.snapshot,
     settings: () => SETTINGS,
+    onAttention: (_, attention) => attentions.push(attention),
     onQuit: () => quits.push(1),
   });
   context.after(() => server.close());
   return {
-    ...{ path, session, server, quits },
+    ...{ path, session, server, quits, attentions },
     async raw() {
       const client = new RawClient(path);
       context.after(() => client.socket.destroy());
@@ -158,7 +168,7 @@ test("whoever attaches has everything: who we are, who is there, whom we trust; 
 });
 
 test("every method reaches the session as it was meant", async (context) => {
-  const { attach, session, quits } = await rig(context);
+  const { attentions, attach, session, quits } = await rig(context);
   const link = await attach();
   const subject = { kind: "peer", name: "ola" } as const;
   await link.request("send", {
@@ -176,11 +186,15 @@ test("every method reaches the session as it was meant", async (context) => {
   await link.request("typing", { to: "ola", active: true });
   await link.request("accept", { subject, fingerprint: OWN });
   await link.request("forget", { subject });
-  await link.request("send-file", { id: ID, to: "ola", path: "/tmp/a b" });
-  await link.request("change-file", { id: ID, action: "accept" });
+  await link.request("set-quiet", { until: 5 });
+  const attention = { conversation: "@ola", isFocused: true, isActive: false } as const;
+  await link.request("attend", attention);
+  assert.deepEqual(attentions, [attention]);
   const who = { name: "eve", fingerprint: OWN };
   await link.request("restrict", { who, level: "blocked" });
   await link.request("restrict", { who, level: undefined });
+  await link.request("send-file", { id: ID, to: "ola", path: "/tmp/a b" });
+  await link.request("change-file", { id: ID, action: "accept" });
   assert.deepEqual(session.calls, [
     ["send", "ola", "hi\f\u0000", { waitMillis: 5, reply: ID }, ID],
     ["rename", "bob"],
@@ -191,10 +205,11 @@ test("every method reaches the session as it was meant", async (context) => {
     ["typing", "ola", true],
     ["accept", subject, OWN],
     ["forget", subject],
-    ["sendFile", "ola", "/tmp/a b", ID],
-    ["changeFile", ID, "accept"],
+    ["setQuiet", 5],
     ["restrict", who, "blocked"],
     ["restrict", who, undefined],
+    ["sendFile", "ola", "/tmp/a b", ID],
+    ["changeFile", ID, "accept"],
   ]);
   await link.request("quit", undefined);
   assert.equal(quits.length, 1);

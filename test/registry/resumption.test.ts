@@ -130,6 +130,27 @@ test("the answer is no longer than the join, is the same for the same join, and 
   assert.equal(scene.registry.ignored["bad-cookie"], 3);
 });
 
+test("a second join that waited beside the first changes no keys", () => {
+  const [scene, ola] = restarted();
+  ola.hello();
+  const first = ola.resumeMessage();
+  const { pair } = ola;
+  scene.now += 5;
+  ola.hello();
+  const second = ola.resumeBytes();
+  scene.now += 5;
+  ola.send(DISCOVERY_TO_REGISTRY.encode(first));
+  ola.send(second);
+  const [answer, ...others] = ola.resumed;
+  assert.ok(answer !== undefined);
+  assert.deepEqual(others, []);
+  ola.pair = pair;
+  ola.goOn(first, answer);
+  ola.associate();
+  ola.attach();
+  assert.ok(ola.attached !== undefined);
+});
+
 test("resumed, and then nothing: the session ends as one that never attached", () => {
   const [scene, ola, kari] = restarted();
   kari.comeBack();

@@ -102,6 +102,30 @@ test("who has not come back 8 s after the start is gone; who was gone before is 
   assert.equal(shown(ola.mirror), "[per left] kari ola");
 });
 
+test("as long as others come back nobody is gone, but no longer than a minute", () => {
+  const scene = new Scene();
+  const clients = Array.from({ length: 30 }, (_, index) => scene.join(`c${index}`, `10.0.1.${index}`));
+  scene.pass(200);
+  scene.restart();
+  for (const client of clients.slice(0, 5)) {
+    client.comeOnline();
+    scene.pass(3_900);
+  }
+  assert.equal(scene.registry.returning, 25);
+  scene.pass(200);
+  assert.deepEqual([scene.registry.returning, scene.registry.counts.offline], [0, 25]);
+  scene.restart();
+  for (const client of clients) client.comeOnline();
+  scene.pass(200);
+  scene.restart();
+  let back = 0;
+  for (; scene.registry.returning > 0 && back < 30; back += 1) {
+    clients[back]?.comeOnline();
+    scene.pass(3_900);
+  }
+  assert.ok(back >= 15 && back <= 16, `${back}`);
+});
+
 test("who has registered when the 8 s are over has its time to attach, and is gone only then", () => {
   const [scene, ola, kari] = three();
   scene.restart();

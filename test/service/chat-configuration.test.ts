@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import {
+  autoAwayMillis,
   parseChatConfiguration,
   parseHost,
   readChatConfiguration,
@@ -50,6 +51,18 @@ test("what the file says, and what a profile says instead", () => {
   );
 });
 
+test("when to be away, and what calls", () => {
+  const read = (text: string) => parseChatConfiguration(text, "chat.toml", undefined);
+  const { autoAway, bell, notify } = read('auto-away = "never"\nbell = false\nnotify = "all"\n');
+  assert.deepEqual([autoAway, bell, notify], ["never", false, "all"]);
+  assert.deepEqual(["never", "1m", "24h", "10m"].map(autoAwayMillis), [
+    undefined,
+    60_000,
+    86_400_000,
+    600_000,
+  ]);
+});
+
 test("a file that is not there says nothing; one that is there is read", (t) => {
   const directory = mkdtempSync(join(tmpdir(), "multiproto-chat-"));
   t.after(() => rmSync(directory, { recursive: true, force: true }));
@@ -73,6 +86,11 @@ const WRONG: readonly (readonly [text: string, error: RegExp, profile?: string])
   ['interface = ["eth0"]', /interface: wants the name of an interface/],
   ['on-message = "mail me; rm -rf /"', /on-message: wants a program and its arguments, .*no shell is run/],
   ['retention = "2w"', /retention: wants a number of days, as in "90d"/],
+  ['auto-away = "0m"', /auto-away: wants a time from "1m" to "24h", or "never"/],
+  ['auto-away = "25h"', /auto-away: wants a time/],
+  ["auto-away = 10", /auto-away: wants a time/],
+  ['bell = "yes"', /bell: wants true or false/],
+  ['notify = "private"', /notify: wants "private-and-mentions", "all" or "none"/],
   ["retention = 90", /retention: wants a number of days/],
   ["on-message = []", /on-message: wants a program/],
   ['[profile.work]\nport = "x"', /line 2: profile\.work\.port: wants a port number/],

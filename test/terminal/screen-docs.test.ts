@@ -89,7 +89,7 @@ test("the screens in docs are what the program shows, from the first one to an a
     await isDocumented("conversation-130x30", adam);
     await adam.keys("F1");
     await adam.shows("── Help");
-    await adam.resize(80, 60);
+    await adam.resize(80, 68);
     await adam.shows("SIGNS");
     await isDocumented("help", adam);
     await people.leave(ola);

@@ -52,6 +52,11 @@ export class Terminal {
     return (await must([...this.#tmux, "capture-pane", "-p"])).trimEnd();
   }
 
+  /** From now on all that the program writes goes to that file as well. */
+  async record(path: string): Promise<void> {
+    await must([...this.#tmux, "pipe-pane", "-o", `exec cat >> ${quote(path)}`]);
+  }
+
   /** With colours and weights, as escape sequences. */
   async painted(): Promise<string> {
     return must([...this.#tmux, "capture-pane", "-p", "-e"]);

@@ -46,6 +46,8 @@ function scene(roster: readonly Peer[], pins = Pins.none) {
       },
       registryLostAt: undefined,
       away: false,
+      isIdle: false,
+      quietUntil: undefined,
       status: undefined,
       rooms: [],
       roster,
@@ -79,6 +81,7 @@ function scene(roster: readonly Peer[], pins = Pins.none) {
       return "f".repeat(32) as MessageId;
     },
     changeFile: (id: MessageId, action: string) => void asked.push(`${action} ${id}`),
+    setQuiet: (until) => void asked.push(`quiet ${until}`),
     restrict: ({ name, fingerprint }, level) =>
       void asked.push(`restrict ${name} ${fingerprint?.slice(0, 4)} ${level}`),
     forget: ({ kind, name }) => void asked.push(`forget ${kind} ${name}`),
@@ -151,6 +154,16 @@ test("/trust accept takes the key that the roster shows, with or without its dig
   assert.match(enter("/trust accept nobody"), /no key of nobody has been seen/);
   const accept = `accept peer ola ${fingerprintText(NEW)}`;
   assert.deepEqual(asked, [accept, accept, "forget peer ola"]);
+});
+
+test("/dnd for a time, until it is ended, and not any more", () => {
+  const { enter, asked } = scene([]);
+  for (const line of ["/dnd", "/dnd 30m", "/dnd 2h", "/dnd off"]) assert.equal(enter(line), "");
+  for (const line of ["/dnd 0m", "/dnd 31d", "/dnd soon", "/dnd 5"])
+    assert.match(enter(line), /^usage: \/dnd/);
+  const [forever, half, two, off] = asked.map((what) => what.replace("quiet ", ""));
+  assert.deepEqual([Number(forever) > AT * 2, off], [true, "undefined"]);
+  assert.equal(Number(two) - Number(half), 90 * 60_000);
 });
 
 test("/ignore and /block take the key that the roster shows, else the one that is known, else the name", () => {

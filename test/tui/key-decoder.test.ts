@@ -11,12 +11,19 @@ function names(inputs: readonly Input[]): readonly string[] {
       ? input.name
       : input.type === "paste"
         ? `paste ${input.text}`
-        : `cursor ${input.column}`,
+        : input.type === "focus"
+          ? `focus ${input.isFocused}`
+          : `cursor ${input.column}`,
   );
 }
 
 const TABLE: readonly [string, string, readonly string[]][] = [
   ["letters of any script", "aÅ你👍", ["a", "Å", "你", "👍"]],
+  [
+    "the window gets and loses the keyboard, in between",
+    "a\x1b[Ib\x1b[Oc",
+    ["a", "focus true", "b", "focus false", "c"],
+  ],
   ["Enter and Ctrl-J are two keys", "\r\n", ["return", "ctrl-j"]],
   [
     "controls",
@@ -35,7 +42,7 @@ const TABLE: readonly [string, string, readonly string[]][] = [
   ["Alt with a letter, a digit, Enter", `${ESC}r${ESC}3${ESC}\r`, ["alt-r", "alt-3", "alt-return"]],
   ["a paste, with what acts in it", `${ESC}[200~a\r${ESC}[Ab${ESC}[201~c`, [`paste a\r${ESC}[Ab`, "c"]],
   ["an answer of the terminal is nothing that was typed", `${ESC}[1;3R`, ["cursor 3"]],
-  ["what no keyboard sends", `${ESC}[?1;2c${ESC}[99~${ESC}[I`, []],
+  ["what no keyboard sends", `${ESC}[?1;2c${ESC}[99~${ESC}[9I`, []],
 ];
 
 for (const [what, sent, keys] of TABLE) {

@@ -21,6 +21,7 @@ const TABLE: readonly [string, string, readonly string[]][] = [
       "/back",
       "/block",
       "/cancel",
+      "/dnd",
       "/exit",
       "/files",
       "/fingerprint",

@@ -89,7 +89,7 @@ export class ScreenScene {
   type(...texts: readonly string[]): this {
     for (const text of texts) {
       for (const input of [...this.#decoder.push(text), ...this.#decoder.flush()])
-        if (input.type !== "cursor") this.model.key(input);
+        if (input.type !== "cursor" && input.type !== "focus") this.model.key(input);
     }
     return this;
   }
@@ -144,6 +144,8 @@ export class ScreenScene {
             : undefined,
           registryLostAt: undefined,
           away: false,
+          isIdle: false,
+          quietUntil: undefined,
           status: undefined,
           rooms: [],
           roster: scene.roster,
@@ -172,6 +174,8 @@ export class ScreenScene {
       markRead: (from, ids) => void scene.asked.push(`read ${from} ${ids.length}`),
       typing: (to, active) => void scene.asked.push(`${active ? "writing" : "stopped"} ${to}`),
       accept: ({ name }) => void scene.asked.push(`accept ${name}`),
+      setQuiet: (until) => void scene.asked.push(`quiet ${until}`),
+      attend: () => undefined,
       restrict: ({ name }, level) => void scene.asked.push(`restrict ${name} ${level}`),
       forget: ({ name }) => void scene.asked.push(`forget ${name}`),
       leave: () => void scene.asked.push("leave"),

@@ -105,6 +105,8 @@ test("the list marks everybody, and says when it is old", () => {
     registry: undefined,
     registryLostAt: 5,
     away: false,
+    isIdle: false,
+    quietUntil: undefined,
     status: undefined,
     rooms: [],
     roster: [OLA],

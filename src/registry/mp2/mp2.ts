@@ -1,5 +1,6 @@
 import type { Millis } from "../../base/clock.ts";
 import type { RosterFeed } from "../../roster/feed.ts";
+import { entryKey } from "../../roster/roster.ts";
 import type { AssociationId, Path, SctpEvent } from "../../sctp/api.ts";
 import { DISCOVERY_TO_CLIENT, type Hello, type Join, type ResumedFacts } from "../../wire/mp2-discovery.ts";
 import type { Ticket } from "../../wire/mp2-presence.ts";
@@ -123,6 +124,9 @@ export class Mp2 {
     // A client repeats its join while it waits.
     if (this.dials.isUnderWay(join)) return undefined;
     if (this.#cookies.isUsed(cookie)) return this.#resumptions.repeat(join) ? undefined : "bad-cookie";
+    // It waited in our queue while its client got in by another one.
+    const session = this.sessions.at(entryKey(address, source.port));
+    if (session !== undefined && this.#cookies.isFromBefore(cookie, session.begunAt)) return "bad-cookie";
     const isAnswered = this.#resumptions.resume(now, join, message) || this.dials.start(now, join);
     if (!isAnswered) return "too-many";
     this.#cookies.use(now, cookie);

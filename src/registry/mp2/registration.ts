@@ -137,6 +137,7 @@ export class Mp2Registration {
       fingerprint,
       nickname,
       port,
+      begunAt: now,
       seals,
       secret: registrationSecret(keys),
       key,

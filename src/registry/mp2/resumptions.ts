@@ -61,6 +61,7 @@ export class Resumptions {
       fingerprint: ticketed.fingerprint,
       nickname: entry.nickname,
       port: entry.port,
+      begunAt: now,
       seals: new Seals("registry", secrets.keys),
       secret: secrets.secret,
       key: entry.key,

@@ -17,7 +17,8 @@ import { tlsParameters } from "../../src/io/tls-settings.ts";
 import { scratchDirectory, TestShell } from "../support/chat-shell.ts";
 import { Multiprotod, makePlace } from "../support/multiprotod.ts";
 import { Scope } from "../support/until.ts";
-import { line, sampleLine, timed, title } from "./figures.ts";
+import { line, millis, ratio, sampleLine, timed, title } from "./figures.ts";
+import { processorMillis } from "./mp2-swarms.ts";
 
 const BYTES = 1_024 * 1_024 * 1_024;
 const TURNS = 3;
@@ -80,14 +81,23 @@ try {
   const path = join(directory, "large");
   await makeFile(path, BYTES);
   const samples = { bare: [] as number[], ours: [] as number[] };
+  const spent = { bare: 0, ours: 0 };
+  const processors = (): number => processorMillis(process.pid) + processorMillis(other.pid ?? 0);
+  const measure = async (way: keyof typeof samples, run: () => Promise<void>): Promise<void> => {
+    const before = processors();
+    samples[way].push(await timed(run));
+    spent[way] += (processors() - before) / TURNS;
+  };
   for (let turn = 0; turn < TURNS; turn += 1) {
-    samples.bare.push(await timed(() => bare(Number(port), path)));
-    samples.ours.push(await timed(() => byUs(ola, path)));
+    await measure("bare", () => bare(Number(port), path));
+    await measure("ours", () => byUs(ola, path));
   }
   const best = { bare: Math.min(...samples.bare), ours: Math.min(...samples.ours) };
   const all = (of: readonly number[]): string => of.map(rate).join(", ");
   line("bare TLS, file to file", rate(best.bare), all(samples.bare));
   line("a file by our client", rate(best.ours), all(samples.ours));
+  const both = `${millis(spent.bare)} and ${millis(spent.ours)}`;
+  line("processor time of both processes", ratio(spent.ours, spent.bare), `bare ${both}`);
   line("share of bare TLS", `${Math.round((best.bare / best.ours) * 100)} %`, "aim: at least 60 %");
 
   title("Messages until they are confirmed");

@@ -101,11 +101,6 @@ export class Files {
     return sorted.filter((transfer) => !isOver(transfer.state) || shown.has(transfer));
   }
 
-  /** Those that are being sent or received now. */
-  get running(): number {
-    return [...this.#all()].filter(({ isRunning }) => isRunning).length;
-  }
-
   /** Offers a file to a nickname; notices with that id follow. `id`: chosen by another program; known: nothing. */
   send(now: Millis, to: string, path: string, id = drawMessageId(this.#options.random)): TransferId {
     if (this.#isKnown(id)) return id;

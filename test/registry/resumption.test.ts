@@ -261,6 +261,12 @@ test("a banned key does not go on, and hears why by the ordinary way", () => {
   assert.equal(ola.refused?.code, "banned");
 });
 
+test("a ban counts before it is durable", () => {
+  const [scene, ola] = restarted();
+  scene.do((registry) => registry.command(scene.now, { type: "ban", target: "ola", reason: "" }, () => {}));
+  assert.equal(ola.tryToResume(), false);
+});
+
 test("a ticket is good at its own address and port alone, whoever brings it", () => {
   const [scene, ola] = restarted();
   const thief = scene.client("ola", "10.0.0.77", 51_000, "a thief");

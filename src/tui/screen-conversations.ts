@@ -114,6 +114,16 @@ export class Conversations {
     if (entry !== undefined) this.#put({ ...entry, unread: entry.unread + 1 });
   }
 
+  /** Another program holds the presence: what the last one stored and told nobody is in the archive. */
+  refresh(): void {
+    for (const { key, title, unread } of this.#archive?.conversations().slice(0, MAX_LISTED) ?? []) {
+      if (!this.#list.some((entry) => entry.key === key)) this.add(title);
+      const entry = this.#list.find((item) => item.key === key);
+      if (entry !== undefined) this.#put({ ...entry, unread });
+    }
+    for (const transcript of this.#transcripts.values()) transcript.refresh();
+  }
+
   /** The user has seen what is new in it. */
   seen(key: ConversationKey): void {
     const entry = this.#list.find((item) => item.key === key);

@@ -108,6 +108,10 @@ export class NoticeBoard {
       case "presence":
         this.#presence(notice);
         return undefined;
+      case "presence-moved":
+        this.#conversations.refresh();
+        this.#say(notice);
+        return undefined;
       default:
         this.#say(notice);
         return undefined;

@@ -89,6 +89,19 @@ export class Transcript {
     return page.length > 0;
   }
 
+  /** What was stored and told nobody, since the program that had to tell it has ended. */
+  refresh(): void {
+    if (!this.#isAtEnd) return;
+    const last = this.#entries.findLast(isMessage);
+    const after = last === undefined ? 0 : this.#placeOf(last);
+    // By mp1 there is no id to find the last one by.
+    if (after === undefined) return;
+    const there = new Set(this.#entries.flatMap((entry) => (isMessage(entry) ? (entry.id ?? []) : [])));
+    for (const message of this.#page({ after, limit: PAGE }))
+      if (message.messageId === undefined || !there.has(message.messageId))
+        this.#append(this.#entry(message));
+  }
+
   received(message: ReceivedMessage, at: UnixMillis): void {
     const { messageId: id, text } = message;
     if (!this.#isAtEnd) return;

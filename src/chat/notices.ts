@@ -179,6 +179,8 @@ export type ChatNotice =
       readonly fingerprint: Fingerprint | undefined;
       readonly level: RestrictionLevel | undefined;
     }
+  /** Something of what the snapshot shows of others, or of us, is another one; several changes are told together. */
+  | { readonly type: "roster" }
   /** We are away by ourselves, or back. */
   | { readonly type: "idle"; readonly isIdle: boolean }
   /** Nobody is to be called until then; undefined: may be again. */

@@ -30,6 +30,7 @@ export const transfer = shape<Transfer>({
       "unknown-name": true,
       "not-supported": true,
       "key-changed": true,
+      "blocked-here": true,
       "too-many": true,
       "not-found": true,
       "not-a-file": true,

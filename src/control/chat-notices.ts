@@ -195,6 +195,7 @@ const NOTICES: { readonly [Name in Type]: Parse<Fields<Name>> } = {
     fingerprint: optional(fingerprint),
     level: optional(restrictionLevel),
   }),
+  roster: shape<Fields<"roster">>({}),
   idle: shape<Fields<"idle">>({ isIdle: boolean }),
   quiet: shape<Fields<"quiet">>({ until: optional(unixMillis) }),
   room: shape<Fields<"room">>({

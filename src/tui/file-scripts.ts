@@ -139,6 +139,7 @@ function codeOf(transfer: Transfer): number {
 const FAILURE_CODES: Readonly<Partial<Record<TransferWhy, number>>> = {
   "unknown-name": EXIT.unknownName,
   "key-changed": EXIT.keyChanged,
+  "blocked-here": EXIT.notConfirmed,
   declined: EXIT.notConfirmed,
   there: EXIT.notConfirmed,
   "not-supported": EXIT.notConfirmed,

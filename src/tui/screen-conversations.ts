@@ -1,4 +1,4 @@
-import { type ArchiveReader, type ConversationKey, conversationWith } from "../chat/archive.ts";
+import { type ArchiveReader, type ConversationKey, conversationWith, unreadOf } from "../chat/archive.ts";
 import { Transcript } from "./screen-transcript.ts";
 
 /** Conversations that are listed from the archive at the start; older ones are found by search or by name. */
@@ -42,7 +42,7 @@ export class Conversations {
   }
 
   get unread(): number {
-    return this.#list.reduce((sum, { unread }) => sum + unread, 0);
+    return unreadOf(this.#list).total;
   }
 
   /** The transcript on the screen. */

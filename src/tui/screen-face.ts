@@ -15,8 +15,6 @@ import { noticeLines, type SearchContext } from "./wording.ts";
 
 /** An escape that nothing follows is the key. Over SSH the rest of a sequence comes well within this. */
 const ESCAPE_MILLIS: Millis = 50;
-/** What others say of themselves comes without a notice: so often it is looked at. */
-const LOOK_MILLIS: Millis = 2_000;
 
 export interface ScreenFaceOptions {
   readonly session: ChatSession;
@@ -43,7 +41,6 @@ class ScreenFace {
   readonly #model: ScreenModel;
   readonly #decoder = new KeyDecoder();
   readonly #escape: Alarm;
-  readonly #look: Alarm;
   readonly #history: HistoryFile;
   readonly #probe: EmojiProbe;
   #view: ScreenView | undefined;
@@ -59,10 +56,6 @@ class ScreenFace {
     this.#openView = open;
     this.#history = new HistoryFile(options.historyPath);
     this.#escape = new Alarm(options.clock, () => this.#inputs(this.#decoder.flush()));
-    this.#look = new Alarm(options.clock, () => {
-      this.#draw();
-      this.#look.set(options.clock.now() + LOOK_MILLIS);
-    });
     this.#model = new ScreenModel({
       ...options,
       history: this.#history.load(),
@@ -76,7 +69,7 @@ class ScreenFace {
   }
 
   async run(): Promise<number> {
-    const { input, output, session, clock } = this.#options;
+    const { input, output, session } = this.#options;
     const ended = new Promise<void>((resolve) => {
       this.#ended = resolve;
     });
@@ -93,14 +86,12 @@ class ScreenFace {
     const stop = session.onNotice((notice) => this.#notice(notice));
     session.start();
     this.#attend(true);
-    this.#look.set(clock.now() + LOOK_MILLIS);
     await ended;
     stop();
     process.removeListener("SIGCONT", this.#continued);
     output.removeListener("resize", this.#resized);
     input.removeListener("data", this.#data);
     this.#escape.clear();
-    this.#look.clear();
     this.#model.close();
     this.#close();
     input.pause();

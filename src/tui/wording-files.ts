@@ -117,6 +117,7 @@ export function whyText({ why, direction, peer, path }: Transfer): string {
     "unknown-name": `nobody here is called ${name} (see who is there: list)`,
     "not-supported": `${name} has an older client, which takes no files`,
     "key-changed": `${name} shows another key than the one that you know (/trust)`,
+    "blocked-here": `you have blocked ${name} (/unblock ${name})`,
     "too-many":
       direction === "out"
         ? "too many files are under way with you or there; try again later"

@@ -51,7 +51,7 @@ export interface FileAccept {
 export type FileRefusal =
   /** The user does not want it. */
   | "declined"
-  /** Too many offers of that sender. */
+  /** Too many offers of that sender; the only one that is not the last word: it may be offered again later. */
   | "busy"
   /** What came is not what was offered, or its SHA-256 is another one. */
   | "corrupt"
@@ -59,7 +59,7 @@ export type FileRefusal =
   | "storage"
   | "other";
 
-/** "I will not have it." The receiver's last word. */
+/** "I will not have it." The receiver's last word, but for "busy". */
 export interface FileRefuse {
   readonly type: "fileRefuse";
   readonly id: TransferId;

@@ -75,6 +75,8 @@ export class Mp2Client {
   readonly client: ChatClient;
   readonly person: Person;
   now: Millis = 0;
+  /** How often "roster" was told. */
+  rosterTold = 0;
   pins: Pins;
   readonly archive: MemoryArchive;
   /** What the shell does with a change of the pins. */
@@ -156,8 +158,12 @@ export class Mp2Client {
     return this.#outputs.splice(0);
   }
 
+  /** But "roster", which says no more than that the snapshot is another one. */
   notices(): readonly ChatNotice[] {
-    return this.take("notice").map((out) => out.notice);
+    const all = this.take("notice").map((out) => out.notice);
+    const told = all.filter(({ type }) => type !== "roster");
+    this.rosterTold += all.length - told.length;
+    return told;
   }
 
   noticeTypes(): readonly string[] {

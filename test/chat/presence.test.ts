@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { JUDGE_MILLIS } from "../../src/chat/arrivals.ts";
 import { PRESENCE_SETTLE_MILLIS } from "../../src/chat/client.ts";
+import type { RoomName, StatusText } from "../../src/wire/mp2-values.ts";
+import { entry, OLA as KEYED_OLA, Mp2Client } from "./mp2-client.ts";
 import { type Item, nickname, OLA, VirtualClient } from "./virtual-client.ts";
 
 const EVE: Item = { nickname: "eve", ip: "10.0.0.3", port: 52_000, online: true };
@@ -117,4 +119,30 @@ test("after a restart whoever was known can be written to until the new registry
   assert.equal(transmitted(), true);
   bench.pass(PRESENCE_SETTLE_MILLIS);
   assert.deepEqual(bench.listed(), []);
+});
+
+test("that something of the roster, or of us, has changed is told together, and not without a change", () => {
+  const adam = new Mp2Client().online(entry(KEYED_OLA));
+  adam.pass(1_000);
+  const count = (): number => {
+    const before = adam.rosterTold;
+    adam.notices();
+    return adam.rosterTold - before;
+  };
+  count();
+  for (let number = 0; number < 100; number += 1)
+    adam.put(entry(KEYED_OLA, { status: `${number}` as StatusText }));
+  adam.pass(1_000);
+  assert.equal(count(), 1);
+  adam.client.setStatus(adam.now, true, undefined);
+  adam.client.join(adam.now, "lab" as RoomName);
+  adam.pass(1_000);
+  assert.equal(count(), 1);
+  adam.client.accept(adam.now, { kind: "peer", name: "ola" }, KEYED_OLA.key);
+  // Written, and read again.
+  adam.drain();
+  adam.pass(1_000);
+  assert.equal(count(), 1);
+  adam.pass(2_000);
+  assert.equal(count(), 0);
 });

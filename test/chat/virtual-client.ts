@@ -51,6 +51,8 @@ export class VirtualClient {
   readonly client: ChatClient;
   readonly archive: MemoryArchive;
   now: Millis = 0;
+  /** How often "roster" was told. */
+  rosterTold = 0;
   readonly #outputs: ChatOutput[] = [];
   #connections = 0;
   #association = 0;
@@ -108,8 +110,12 @@ export class VirtualClient {
     return this.take("hello").filter(({ protocol }) => protocol === "mp1");
   }
 
+  /** But "roster", which says no more than that the snapshot is another one. */
   notices(): readonly ChatNotice[] {
-    return this.take("notice").map((out) => out.notice);
+    const all = this.take("notice").map((out) => out.notice);
+    const told = all.filter(({ type }) => type !== "roster");
+    this.rosterTold += all.length - told.length;
+    return told;
   }
 
   start(): void {

@@ -81,6 +81,11 @@ for (const [columns, rows] of [
     await adam.shows("bell and notifications are on");
     await adam.shows(new RegExp(`${adams} at `));
     assert.equal(notified().split("\n").length - 1, 1);
+    const status = await registry.run("--nick", adams, "status", "--json").finished;
+    assert.deepEqual(JSON.parse(status.stdout).unread, {
+      total: 2,
+      conversations: [{ conversation: `@${eves}`, title: eves, count: 2 }],
+    });
     // In a room only who is named is called.
     for (const who of [adam, ola]) await says(who, "/join #lab");
     await ola.shows(/you are in #lab with/);

@@ -26,7 +26,7 @@ import {
 } from "./transfer.ts";
 
 /** New offers of one peer: a folder of files at once, then what a person could look at. */
-const OFFER_RATE: Rate = { perSecond: 0.2, burst: 40 };
+const OFFER_RATE: Rate = { perSecond: 0.5, burst: 40 };
 
 export interface FilesSettings {
   /** Whose files are taken without a question, and up to which size in bytes. */
@@ -177,8 +177,8 @@ export class Files {
 
   /** Whether somebody with that key may have a connection for a file. */
   expects(from: Fingerprint): boolean {
-    const trust = this.#options.peers.holderOf(from)?.trust;
-    if (trust === undefined || trust === "changed") return false;
+    const peer = this.#options.peers.holderOf(from);
+    if (peer === undefined || isBarred(peer)) return false;
     return this.#of(from).some((file) => file instanceof Receiving && file.isReady);
   }
 
@@ -198,6 +198,12 @@ export class Files {
 
   /** Roster or trusted keys have changed. */
   rosterChanged(now: Millis): void {
+    for (const file of [...this.#all()].filter(isOpen)) {
+      // Whoever is blocked gets nothing more and brings nothing more.
+      if (this.#options.peers.holderOf(file.record.fingerprint)?.restriction !== "blocked") continue;
+      if (file instanceof Sending) file.cancel(now);
+      else file.refuse(now);
+    }
     const open = new Set([...this.#all()].filter(isOpen).map(({ record }) => record.fingerprint));
     for (const fingerprint of this.#places.keys())
       if (!open.has(fingerprint)) this.#places.delete(fingerprint);
@@ -237,20 +243,22 @@ export class Files {
     const isFull = asking >= FILE_BOUNDS.offersPerPeer || open >= FILE_BOUNDS.open;
     const peer = this.#options.peers.holderOf(from);
     // An id is 16 random bytes: one that is another file's is no accident.
-    if (isFull || peer === undefined || this.#isKnown(id) || !this.#offers.take(from, now)) {
+    if (this.#isKnown(id)) {
+      this.#options.say(from, { type: "fileRefuse", id, reason: "other" });
+      return;
+    }
+    if (isFull || peer === undefined || !this.#offers.take(from, now)) {
       this.#options.say(from, { type: "fileRefuse", id, reason: "busy" });
       return;
     }
+    // Not heard, and not kept: it comes again as long as it is offered.
+    if (peer.restriction !== undefined) {
+      this.#options.say(from, { type: "filePending", id });
+      return;
+    }
     const record: TransferRecord = {
-      ...{
-        id,
-        direction: "in",
-        fingerprint: from,
-        peer: peer.nickname,
-        name: safeFileName(name),
-        size,
-        time,
-      },
+      ...{ id, direction: "in", fingerprint: from, peer: peer.nickname },
+      ...{ name: safeFileName(name), size, time },
       ...{ path: "", stamp: "", state: "offered", why: undefined },
     };
     const receiving = new Receiving(this.#host, record);
@@ -280,6 +288,7 @@ export class Files {
 
   #obstacle(peer: Peer | undefined, fingerprint: Fingerprint | undefined): TransferWhy | undefined {
     if (peer?.trust === "changed") return "key-changed";
+    if (peer?.restriction === "blocked") return "blocked-here";
     if (fingerprint === undefined) return peer === undefined ? "unknown-name" : "not-supported";
     const open = [...this.#sending.values()].filter(isOpen).length;
     return open >= FILE_BOUNDS.open ? "too-many" : undefined;
@@ -313,7 +322,7 @@ export class Files {
 
   #placeOf(fingerprint: Fingerprint): Source | undefined {
     const peer = this.#options.peers.holderOf(fingerprint);
-    return peer?.online === true && peer.trust !== "changed" ? peer : undefined;
+    return peer?.online === true && !isBarred(peer) ? peer : undefined;
   }
 
   #forgetOldest(now: Millis): void {
@@ -339,6 +348,11 @@ export class Files {
     yield* this.#sending.values();
     yield* this.#receiving.values();
   }
+}
+
+/** Nothing goes there and nothing is taken. */
+function isBarred({ trust, restriction }: Peer): boolean {
+  return trust === "changed" || restriction === "blocked";
 }
 
 function isOpen(file: File): boolean {

@@ -122,7 +122,9 @@ export class Sending {
         this.#accepted(message.offset);
         return;
       case "fileRefuse":
-        this.#finish(now, message.reason === "declined" ? "refused" : "failed", REFUSALS[message.reason]);
+        if (message.reason === "busy") this.#turnedAway(now);
+        else
+          this.#finish(now, message.reason === "declined" ? "refused" : "failed", REFUSALS[message.reason]);
         return;
       case "filePause":
         this.#pausedThere(now);
@@ -275,6 +277,11 @@ export class Sending {
       this.#isUntold = type === "running";
       this.speak(now);
     }
+  }
+
+  /** It has been offered too much: later. */
+  #turnedAway(now: Millis): void {
+    if (this.#state.type === "offering" || this.#state.type === "pending") this.#againLater(now);
   }
 
   #againLater(now: Millis): void {

@@ -17,6 +17,8 @@ export type TransferWhy =
   | "not-supported"
   /** Another key than the one that is known. */
   | "key-changed"
+  /** The user has blocked them. */
+  | "blocked-here"
   /** Too many files at once: ours, or those that the other side has been offered. */
   | "too-many"
   /** Ours: no such file; no regular file; not readable; larger than numbers go. */

@@ -98,7 +98,8 @@ function prefixLength(netmask: string): number {
     .reduce((sum, bits) => sum + bits, 0);
 }
 
-function askSystemd(unit: string): Promise<string | undefined> {
+/** The lines of `systemctl show` about who may send to the unit; undefined when it cannot be asked. */
+export function askSystemd(unit: string): Promise<string | undefined> {
   const args = ["show", unit, "--property=IPAddressAllow,IPAddressDeny"];
   const limits = { timeout: ANSWER_MILLIS, maxBuffer: MAX_OUTPUT_BYTES };
   return new Promise((resolve) => {

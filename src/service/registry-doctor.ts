@@ -39,6 +39,7 @@ import { holdersOf } from "../io/port-holder.ts";
 import { systemRandom } from "../io/random.ts";
 import { checkDatabase } from "../store/sqlite-check.ts";
 import { type Configuration, parseConfiguration, readConfiguration } from "./configuration.ts";
+import { judgeUnit } from "./doctor-unit.ts";
 import type { Places } from "./environment.ts";
 import { placesOf } from "./registry-places.ts";
 
@@ -85,6 +86,7 @@ export async function examineRegistry(given: RegistryToExamine): Promise<readonl
       firewall,
       registryTraffic(portsOf(running, configuration), links.known ? links.value : []),
     ),
+    ...(links.known && running?.supervisor === "systemd" ? await judgeUnit(links.value) : []),
     judgeClock(systemClock.wall(), clockOf(running, mark)),
     judgeDisk(diskFacts(at.stateDirectory)),
     databaseOf(at, given),

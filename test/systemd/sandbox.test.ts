@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { after, before, describe, test } from "node:test";
+import type { Finding } from "../../src/doctor/finding.ts";
 import { until } from "../lab/command.ts";
 import { Lan, type LanHost } from "../lab/netns.ts";
 import { CHECKOUT, type SystemdLab } from "../lab/systemd-lab.ts";
@@ -72,6 +73,9 @@ describe("the sandbox of the registry", () => {
 
   const status = async () => JSON.parse((await ctl(lab, "status", "--json")).stdout);
 
+  const doctor = async (): Promise<{ readonly findings: readonly Finding[] }> =>
+    JSON.parse((await ctl(lab, "doctor", "--json")).stdout);
+
   /** Runs a script as the registry's user in what the registry has as its file system. */
   const within = async (script: string) =>
     lab.exec([
@@ -89,6 +93,24 @@ describe("the sandbox of the registry", () => {
       assert.ok(unit.includes(name), `${name} is in the unit or in its comment`);
     }
     assert.equal((await status()).ports.sctpRaw, true);
+  });
+
+  test("the doctor finds its way to a registry in a sandbox, and nothing wrong with it", async () => {
+    const { findings } = await doctor();
+    const bad = findings.filter(({ level }) => level === "problem" || level === "unknown");
+    assert.deepEqual(bad, []);
+    const ok = findings.filter(({ level }) => level === "ok").map(({ check }) => check);
+    for (const check of [
+      "registry",
+      "configuration",
+      "ports",
+      "raw-ip",
+      "discovery",
+      "unit",
+      "database",
+      "files",
+    ])
+      assert.ok(ok.includes(check), `${check} in ${ok.join(", ")}`);
   });
 
   test("offline, as the unit is shipped, it is the same", async () => {
@@ -158,6 +180,12 @@ describe("the sandbox of the registry", () => {
       ),
     );
     assert.match(warned.message, /IPAddressAllow=192\.0\.2\.1\/24/);
+    const seen = (await doctor()).findings.filter(({ check }) => check === "unit");
+    assert.deepEqual(
+      seen.map(({ level }) => level),
+      ["problem"],
+    );
+    assert.match(seen[0]?.fix ?? "", /IPAddressAllow=192\.0\.2\.1\/24/);
     await restartWith("public-addresses.conf");
     assert.equal((await list()).code, 0);
   });

@@ -6,6 +6,7 @@ import { type X25519Pair, x25519Pair } from "../../src/base/x25519.ts";
 import type { DialId } from "../../src/registry/output.ts";
 import { Mirror } from "../../src/roster/mirror.ts";
 import type { AssociationId } from "../../src/sctp/api.ts";
+import { looksLikeAnnouncement } from "../../src/wire/mp2-announcement.ts";
 import {
   type Blocked,
   type Cookie,
@@ -57,6 +58,8 @@ export class TestClient {
   readonly cookies: Cookie[] = [];
   readonly blocked: Blocked[] = [];
   readonly resumed: Resumed[] = [];
+  /** Announcements that were for it alone. */
+  beacons = 0;
   ticket: Ticket | undefined;
   secret = new Uint8Array(32);
   pair: X25519Pair | undefined;
@@ -179,6 +182,10 @@ export class TestClient {
   }
 
   datagram(bytes: Uint8Array): void {
+    if (looksLikeAnnouncement(bytes)) {
+      this.beacons += 1;
+      return;
+    }
     const decoded = DISCOVERY_TO_CLIENT.decode(bytes);
     assert.ok(decoded.ok);
     if (decoded.value.type === "cookie") this.cookies.push(decoded.value);

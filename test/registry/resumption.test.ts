@@ -101,6 +101,7 @@ test("a suspect that goes on is suspected no longer", () => {
 
 test("the answer is no longer than the join, is the same for the same join, and for no other place", () => {
   const [scene, ola] = restarted();
+  scene.pass(10);
   ola.hello();
   const join = ola.resumeMessage();
   const bytes = DISCOVERY_TO_REGISTRY.encode(join);

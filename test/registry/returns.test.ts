@@ -72,6 +72,17 @@ test("the wall clock is set meanwhile: still nobody has changed", () => {
   assert.deepEqual(scene.registry.published, before);
 });
 
+test("the first beacon goes to each who was here, too; the next ones do not", () => {
+  const [scene, ola, kari, per] = three();
+  scene.join("eva", "fe80::1%eth0");
+  kari.tell({ type: "leave" });
+  scene.pass(100);
+  scene.restart();
+  scene.pass(60_000);
+  assert.deepEqual([ola.beacons, kari.beacons, per.beacons], [1, 0, 1]);
+  assert.deepEqual(scene.clients.at(-1)?.beacons, 0, "on which link?");
+});
+
 test("who comes back saying something else has changed just that", () => {
   const [scene, ola, kari] = three();
   const before = scene.registry.published.seq;

@@ -2,6 +2,7 @@ import type { Millis, Random, UnixMillis } from "../../base/clock.ts";
 import type { Publication } from "../../roster/publication.ts";
 import { type Announcement, encodeAnnouncement } from "../../wire/mp2-announcement.ts";
 import { MAX_UNIX_MILLIS, type RunId } from "../../wire/mp2-values.ts";
+import type { Source } from "../discovery.ts";
 import type { RegistryLimits } from "../limits.ts";
 import type { Emit } from "../output.ts";
 import type { Farewell, RegistryIdentity, RegistrySettings } from "../settings.ts";
@@ -15,6 +16,7 @@ export class Announcer {
   readonly #publication: Publication;
   readonly #emit: Emit;
   readonly #run: RunId;
+  readonly #returning: () => Iterable<Source>;
   #realm: RegistrySettings["realm"];
   /** "beacon": the next is due. The first at once: whoever waits for us need not ask. */
   #beaconAt: Millis;
@@ -31,6 +33,8 @@ export class Announcer {
     readonly emit: Emit;
     readonly realm: RegistrySettings["realm"];
     readonly run: RunId;
+    /** Who was here before the restart: the groups do not reach everybody. */
+    readonly returning: () => Iterable<Source>;
   }) {
     this.#limits = options.limits;
     this.#random = options.random;
@@ -40,6 +44,7 @@ export class Announcer {
     this.#emit = options.emit;
     this.#realm = options.realm;
     this.#run = options.run;
+    this.#returning = options.returning;
     this.#beaconAt = options.now;
   }
 
@@ -68,9 +73,11 @@ export class Announcer {
     const { beaconMillis } = this.#limits;
     // Jitter: several registries started by one power cut do not speak at once for ever.
     const jitter = this.#random.below(Math.floor(beaconMillis / 5)) - beaconMillis / 10;
+    const isFirst = this.#lastBeaconAt === -Infinity;
     this.#lastBeaconAt = now;
     this.#beaconAt = now + beaconMillis + jitter;
-    this.#announce({ ...this.#facts(now), type: "beacon", realm: this.#realm, run: this.#run });
+    const bytes = this.#announce({ ...this.#facts(now), type: "beacon", realm: this.#realm, run: this.#run });
+    if (isFirst) for (const to of this.#returning()) this.#emit({ type: "datagram", to, bytes });
   }
 
   bye(now: Millis, { reason, backIn }: Farewell): void {
@@ -84,8 +91,10 @@ export class Announcer {
     return { epoch, seq, sent: this.#lastSent };
   }
 
-  #announce(announcement: Announcement): void {
+  #announce(announcement: Announcement): Uint8Array {
     const { publicKey, sign } = this.#identity;
-    this.#emit({ type: "announce", bytes: encodeAnnouncement(announcement, publicKey, sign) });
+    const bytes = encodeAnnouncement(announcement, publicKey, sign);
+    this.#emit({ type: "announce", bytes });
+    return bytes;
   }
 }

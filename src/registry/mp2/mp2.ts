@@ -1,6 +1,6 @@
 import type { Millis } from "../../base/clock.ts";
 import type { RosterFeed } from "../../roster/feed.ts";
-import { entryKey } from "../../roster/roster.ts";
+import { entryKey, type Roster } from "../../roster/roster.ts";
 import type { AssociationId, Path, SctpEvent } from "../../sctp/api.ts";
 import { DISCOVERY_TO_CLIENT, type Hello, type Join, type ResumedFacts } from "../../wire/mp2-discovery.ts";
 import type { Ticket } from "../../wire/mp2-presence.ts";
@@ -63,7 +63,18 @@ export class Mp2 {
     this.durable = new Durable(ledger, emit);
     const { realm } = settings;
     const run = Buffer.from(random.bytes(RUN_BYTES)).toString("hex") as RunId;
-    this.announcer = new Announcer({ now, limits, random, unixAt, identity, publication, emit, realm, run });
+    this.announcer = new Announcer({
+      now,
+      limits,
+      random,
+      unixAt,
+      identity,
+      publication,
+      emit,
+      realm,
+      run,
+      returning: () => returning(roster),
+    });
     const { turn, changed } = options;
     const tickets = new Tickets(random, identity.sign);
     const ticket = (at: Millis, { id: session, fingerprint, secret }: Session): Ticket =>
@@ -187,5 +198,13 @@ export class Mp2 {
     if (why === "hung-up" || why === "silent" || why === "bad-frame") return;
     const bytes = DISCOVERY_TO_CLIENT.encode({ type: "blocked", cookie, port: source.port, reason: why });
     this.#options.emit({ type: "datagram", to: source, bytes });
+  }
+}
+
+/** Where those are who are not back yet. Of a link-local address nobody remembers on which link it is. */
+function* returning(roster: Roster): Generator<Source> {
+  for (const { presence, profile, address, port } of roster.onlineFirst()) {
+    if (presence.state !== "returning" || profile === undefined || address.startsWith("fe80:")) continue;
+    yield { address, port };
   }
 }

@@ -146,8 +146,9 @@ function isKey(key: string): key is Key {
 }
 
 /** "127.0.0.1:9464", "[::1]:9464" or "/run/multiproto/metrics.sock": nobody but this machine shall have them. */
-function metricsPlace(value: unknown): MetricsPlace {
-  const text = typeof value === "string" ? value : "";
+function metricsPlace(value: unknown): MetricsPlace | undefined {
+  if (value === "") return undefined;
+  const text = typeof value === "string" ? value : "-";
   if (/^\/[\w./-]{1,100}$/.test(text)) return { path: text };
   const [, four, six, digits] = /^(?:(127(?:\.\d{1,3}){3})|\[(::1)\]):(\d{1,5})$/.exec(text) ?? [];
   const host = four ?? six;

@@ -39,6 +39,9 @@ quietly() { "$@" >"$quiet_log" 2>&1 </dev/null; }
 
 tell_quiet_log() { tail -n 25 "$quiet_log" | sed 's/^/      | /' >&2; }
 
+# node_flags PROGRAM: those that Node gets for it.
+node_flags() { awk -v program="$1" '$1 == program { $1 = ""; print substr($0, 2) }' "$project/scripts/node-flags"; }
+
 is_root() { [ "$(id -u)" -eq 0 ]; }
 
 has_systemd() { [ -d /run/systemd/system ]; }

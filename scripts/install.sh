@@ -4,6 +4,8 @@
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 source "$(dirname "$0")/common.sh"
+# shellcheck source=scripts/gather.sh
+source "$(dirname "$0")/gather.sh"
 
 case ${1:-} in
   "") ;;
@@ -24,22 +26,27 @@ fi
 cd "$project"
 umask 022
 home=/usr/lib/multiproto
-programs=(multiprotod multiprotoctl multiproto-chat)
+if dpkg-query -S /usr/bin/multiprotod >/dev/null 2>&1; then
+  echo "install.sh: multiproto is installed as a Debian package: upgrade that, or remove it first (apt remove multiproto)" >&2
+  exit 1
+fi
 
 main() {
   plan 8
   step "packages, native part and dist/ (scripts/setup.sh)"
   bash scripts/setup.sh | sed 's/^/      /' || fail "scripts/setup.sh failed (above)" "correct what it names, then run this again"
   step "gathering the programs with their own Node"
-  gather "$home.new"
+  gather "$home.new" "node_modules/$(node_package)" native
+  complete "$home.new"
   step "putting them at $home and on the PATH"
   put_in_place
   step "user, group and directories"
   create_user_and_directories
   step "configuration"
   configure
-  step "units"
+  step "units and documents"
   install_units
+  install_documents
   if has_systemd; then
     step "starting the registry"
     start_registry
@@ -57,43 +64,12 @@ main() {
   fi
 }
 
-# The packages that the programs use at run time, by the lock file: neither tools nor headers nor the Node packages.
-production_packages() {
-  node_modules/.bin/node -e '
-    const { packages } = JSON.parse(require("fs").readFileSync("package-lock.json", "utf8"));
-    for (const [path, entry] of Object.entries(packages)) {
-      const unused = /node_modules\/(node-linux-[a-z0-9]+|nan|raw-socket)$/.test(path);
-      if (path !== "" && !entry.dev && !unused) console.log(path);
-    }'
-}
-
-gather() {
-  local target=$1 package
-  package=$(node_package)
-  rm -rf "$target"
-  mkdir -p "$target/bin"
-  cp "node_modules/$package/bin/node" "$target/bin/node"
-  cp -r dist package.json "$target/"
-  rm -f "$target/dist/.inputs"
-  production_packages | while read -r path; do
-    mkdir -p "$target/$(dirname "$path")"
-    cp -r "$path" "$target/$path"
-  done
-  # Some packages bring the headers of what they were compiled from (yoga-layout).
-  find "$target/node_modules" -name '*.h' -delete
-  if [ -f node_modules/raw-socket/build/Release/raw.node ]; then
-    mkdir -p "$target/node_modules/raw-socket/build/Release"
-    cp node_modules/raw-socket/{package.json,index.js} "$target/node_modules/raw-socket/"
-    cp node_modules/raw-socket/build/Release/raw.node "$target/node_modules/raw-socket/build/Release/"
-  fi
-  cp scripts/uninstall.sh systemd/multiproto.toml "$target/"
-  local document
-  for document in README.md LICENSE CHANGELOG.md; do
-    if [ -f "$document" ]; then cp "$document" "$target/"; fi
-  done
+# What uninstall.sh needs goes along.
+complete() {
+  local target=$1
+  install -m 755 scripts/uninstall.sh "$target/"
+  install -m 644 systemd/multiproto.toml "$target/"
   chown -R root:root "$target"
-  chmod -R u=rwX,go=rX "$target"
-  chmod 755 "$target/uninstall.sh"
   "$target/bin/node" --version >/dev/null || fail "the pinned Node does not run" "run: ldd $target/bin/node   and install what is not found"
 }
 
@@ -104,18 +80,9 @@ put_in_place() {
   rm -rf "$home.old"
   local program
   for program in "${programs[@]}"; do
-    write_wrapper "$program"
+    write_wrapper "$program" "/usr/bin/$program.new"
+    mv "/usr/bin/$program.new" "/usr/bin/$program"
   done
-}
-
-write_wrapper() {
-  local wrapper=/usr/bin/$1
-  {
-    echo '#!/bin/sh'
-    echo "exec $home/bin/node --disable-warning=ExperimentalWarning $home/dist/bin/$1.js \"\$@\""
-  } >"$wrapper.new"
-  chmod 755 "$wrapper.new"
-  mv "$wrapper.new" "$wrapper"
 }
 
 create_user_and_directories() {
@@ -126,7 +93,11 @@ create_user_and_directories() {
     getent passwd multiproto >/dev/null ||
       useradd --system --gid multiproto --home-dir /var/lib/multiproto --no-create-home --shell /usr/sbin/nologin multiproto
   fi
-  install -d -m 755 -o multiproto -g multiproto /run/multiproto
+  if has_systemd; then
+    quietly systemd-tmpfiles --create multiproto.conf || { tell_quiet_log; fail "systemd-tmpfiles failed (above)" "correct what it names"; }
+  else
+    install -d -m 755 -o multiproto -g multiproto /run/multiproto
+  fi
   install -d -m 750 -o multiproto -g multiproto /var/lib/multiproto
 }
 
@@ -137,6 +108,13 @@ configure() {
   else
     install -m 644 systemd/multiproto.toml /etc/multiproto/multiproto.toml
   fi
+}
+
+install_documents() {
+  rm -rf /usr/share/doc/multiproto
+  install -D -m 644 -t /usr/share/doc/multiproto/examples systemd/examples/*.conf
+  install -m 644 -t /usr/share/doc/multiproto README.md CHANGELOG.md SECURITY.md LICENSE docs/*.md
+  install_pages "" /usr/share
 }
 
 install_units() {

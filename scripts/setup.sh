@@ -135,7 +135,8 @@ bundle() {
 
 ensure_dist() {
   local stamp=dist/.inputs inputs staged=node_modules/.multiproto-dist
-  inputs=$(hash_of src scripts/setup.sh scripts/bundle tsconfig.json tsconfig.build.json package-lock.json)
+  inputs=$(hash_of src scripts/setup.sh scripts/bundle tsconfig.json tsconfig.build.json package.json package-lock.json \
+    systemd/multiproto.toml docs/chat.md)
   if [ "$(cat "$stamp" 2>/dev/null)" = "$inputs" ]; then
     note "up to date"
     return
@@ -145,12 +146,15 @@ ensure_dist() {
     tell_quiet_log
     fail "the TypeScript compiler found errors (above)" "correct them, or return to a released version: git status"
   }
-  bundle "$staged/bin/multiprotoctl.js"
+  # Left beside the file: what only "doctor" loads. Inside it every command would load sockets, TLS and SQLite with it.
+  bundle "$staged/bin/multiprotoctl.js" --external:"./$staged/service/registry-doctor.js"
   # Ink and React are some three hundred modules. Its devtools are no part of the product; what it counts and takes apart
   # again with every key, it remembers (docs/decisions/0018-full-screen-face.md).
   bundle "$staged/tui/screen-view.js" --define:process.env.NODE_ENV='"production"' --external:./devtools.js \
     --alias:string-width=./scripts/bundle/string-width.mjs \
     --alias:@alcalzone/ansi-tokenize=./scripts/bundle/ansi-tokenize.mjs
+  # The manual pages: of what the programs say of themselves (--help) and what is said of their files.
+  node_modules/.bin/node --disable-warning=ExperimentalWarning src/bin/man-pages.ts . "$staged/man"
   echo "$inputs" >"$staged/.inputs"
   rm -rf dist
   mv "$staged" dist

@@ -22,14 +22,14 @@ liveness_minutes=${LIVENESS_MINUTES:-240}
 tier_packages() {
   case $1 in
     check) echo shellcheck ;;
-    unit) echo openssl ;;
+    unit) echo openssl mandoc ;;
     lan) echo iproute2 nftables ;;
     attack) echo iproute2 openssl python3 ;;
     interop) echo iproute2 nftables user-mode-linux kmod gcc libc6-dev libusrsctp-dev python3 ;;
     chat) echo tmux iproute2 ;;
     bench) echo gcc libc6-dev ;;
-    systemd) echo systemd-container iproute2 nftables util-linux ;;
-    install) echo systemd-container iproute2 debootstrap ;;
+    systemd) echo systemd-container iproute2 nftables util-linux debhelper ;;
+    install) echo systemd-container iproute2 debootstrap debhelper lintian ;;
   esac
 }
 

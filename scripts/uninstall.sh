@@ -37,7 +37,13 @@ main() {
   rm -f /usr/lib/systemd/system/multiproto.service /usr/lib/systemd/system/multiproto.socket
   rm -f /usr/lib/systemd/user/multiproto-chat.service
   rm -f /usr/lib/sysusers.d/multiproto.conf /usr/lib/tmpfiles.d/multiproto.conf
-  rm -rf /usr/lib/multiproto /usr/lib/multiproto.new /usr/lib/multiproto.old /run/multiproto
+  rm -rf /usr/lib/multiproto /usr/lib/multiproto.new /usr/lib/multiproto.old /run/multiproto /run/multiproto-root
+  rm -rf /usr/share/doc/multiproto
+  rm -f /usr/share/man/man8/multiprotod.8 /usr/share/man/man1/multiproto{ctl,-chat}.1
+  rm -f /usr/share/man/man5/{multiproto,chat}.toml.5
+  rm -f /usr/share/bash-completion/completions/multiproto{ctl,-chat}
+  rm -f /usr/share/fish/vendor_completions.d/multiproto{ctl,-chat}.fish
+  rm -f /usr/share/zsh/vendor-completions/_multiproto{ctl,-chat}
   if [ -d /run/systemd/system ]; then
     systemctl daemon-reload
     systemctl reset-failed multiproto.service multiproto.socket 2>/dev/null || true

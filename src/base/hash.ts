@@ -8,6 +8,11 @@ export function hmacSha256(key: Uint8Array, ...parts: readonly (Uint8Array | str
   return hmac.digest();
 }
 
+/** HKDF-Expand of RFC 5869 §2.3 with SHA-256, for at most 32 bytes: that is one HMAC. */
+export function hkdfExpand(key: Uint8Array, info: Uint8Array | string, length: number): Uint8Array {
+  return hmacSha256(key, info, Uint8Array.of(1)).subarray(0, length);
+}
+
 /** SHA-256; 32 bytes. */
 export function sha256(bytes: Uint8Array): Uint8Array {
   return createHash("sha256").update(bytes).digest();

@@ -34,6 +34,11 @@ export function escapeText(text: string, limit = 4096): string {
   );
 }
 
+/** `text` with `by` in place of every acting character. */
+export function replaceActing(text: string, by: string): string {
+  return text.replace(new RegExp(ACTING, "gu"), by);
+}
+
 /** The same JSON with every acting character inside its strings written as `\\uXXXX`. */
 export function escapeJson(json: string): string {
   if (!ACTING.test(json)) return json;

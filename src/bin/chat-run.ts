@@ -3,19 +3,21 @@ import { escapeText } from "../base/text.ts";
 import { type AlertChoice, DEFAULT_ALERTS } from "../chat/alerts.ts";
 import type { ArchiveReader } from "../chat/archive.ts";
 import { EXIT } from "../chat/exit-codes.ts";
+import type { AcceptFiles } from "../chat/files/transfer.ts";
 import type { PresenceSettings, WhenTaken } from "../chat/settings.ts";
 import { makeArchivePlace } from "../io/archive-path.ts";
 import type { RegistryPlace } from "../io/chat-hello.ts";
 import { ChatShell } from "../io/chat-shell.ts";
 import { systemClock } from "../io/clock.ts";
 import { DesktopNotifier } from "../io/desktop-notifier.ts";
+import { downloadsPath } from "../io/downloads-path.ts";
 import type { Identity } from "../io/identity.ts";
 import { usableLinks } from "../io/interfaces.ts";
 import { MessageHook } from "../io/message-hook.ts";
 import { dataDirectory, Profile } from "../io/profile.ts";
 import { systemRandom } from "../io/random.ts";
 import { createSctpEndpoint, WATCHED_SCTP_SETTINGS } from "../sctp/index.ts";
-import { autoAwayMillis, type NamedHost, retentionMillis } from "../service/chat-configuration.ts";
+import { autoAwayMillis, type NamedHost, retentionMillis, sizeBytes } from "../service/chat-configuration.ts";
 import { Presence } from "../service/presence.ts";
 import type { HeldShell } from "../service/presence-place.ts";
 import { openArchive, openArchiveReader } from "../store/sqlite-archive.ts";
@@ -44,6 +46,10 @@ export interface ChatOptions {
   readonly onMessage?: readonly string[];
   /** From the configuration: what was said is kept so long, as "90d". */
   readonly retention?: string;
+  /** From the configuration: where files go, whose are taken without a question, and up to which size, as "500M". */
+  readonly downloads?: string;
+  readonly acceptFiles?: AcceptFiles;
+  readonly acceptFilesUpTo?: string;
   /** From the configuration: "10m", "never". */
   readonly autoAway?: string;
   readonly bell?: boolean;
@@ -54,6 +60,9 @@ export interface ChatOptions {
   /** Of this program. */
   readonly version: string;
 }
+
+/** A film, and no disk image: what comes unasked must not fill a disk. */
+const DEFAULT_ACCEPT_SIZE = "1G";
 
 /** What of the options the user typed, and so means. */
 export type Typed = (option: keyof ChatOptions) => boolean;
@@ -192,7 +201,7 @@ function differenceOf(
 }
 
 async function openShell(
-  { dataDir, profile: name, retention = "" }: ChatOptions,
+  { dataDir, profile: name, retention = "", downloads, acceptFiles = "ask", acceptFilesUpTo }: ChatOptions,
   identity: Identity,
   settings: PresenceSettings,
   profile: Profile,
@@ -208,6 +217,7 @@ async function openShell(
       settings: {
         ...{ nickname, whenTaken: taken, legacy, hosts: registries.map(({ typed }) => typed) },
         ...(kept !== undefined && { retentionMillis: kept }),
+        files: { accept: acceptFiles, acceptBytes: sizeBytes(acceptFilesUpTo ?? DEFAULT_ACCEPT_SIZE) ?? 0 },
         ...(idle !== undefined && { autoAwayMillis: idle }),
       },
       registry: placeOf(settings),
@@ -217,6 +227,7 @@ async function openShell(
       identity,
       pins: profile.pins,
       archive,
+      downloads: downloadsPath(process.env, downloads),
       clock: systemClock,
       random: systemRandom,
       createEndpoint,

@@ -1,18 +1,20 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --disable-warning=ExperimentalWarning
 import { readFileSync } from "node:fs";
 import { Argument, Command, CommanderError } from "commander";
 import { errorCode, errorText } from "../base/errors.ts";
 import { escapeText } from "../base/text.ts";
 import { EXIT } from "../chat/exit-codes.ts";
+import { completionScript, SHELLS, type Shell } from "../ctl/completion.ts";
 import { DEFAULT_ENCAPSULATION_PORT, DEFAULT_PORT } from "../wire/mp1-discovery.ts";
 import { hostsAndPorts, nickname, portNumber } from "./chat-arguments.ts";
 import { addConfigCommands, withConfiguration } from "./chat-config.ts";
+import { addDoctorCommand } from "./chat-doctor.ts";
+import { addFileCommands } from "./chat-files.ts";
 import { addHistoryCommands } from "./chat-history.ts";
 import { addPresenceCommands } from "./chat-presence.ts";
 import { type ChatOptions, converse, type Typed } from "./chat-run.ts";
 import { addScriptCommands } from "./chat-scripts.ts";
 import { addTrustCommands } from "./chat-trust.ts";
-import { completionScript, SHELLS, type Shell } from "./completion.ts";
 
 const EXAMPLES = `
 Examples:
@@ -22,15 +24,19 @@ Examples:
   uptime | multiproto-chat send ola - --wait 30s   wait until she is online
   multiproto-chat wait --online ola                until she is there
   multiproto-chat listen --count 1                 print one message and end
+  multiproto-chat send-file ola build.tar.gz       a file; files accept ID takes one
   multiproto-chat history search deploy --with ola what was said of it
   multiproto-chat --background                     stay online with no face; also: status, quit
+  multiproto-chat doctor --registry HOST           why it does not work
   multiproto-chat fingerprint                      your key, to be read to others
 
 Exit codes: 0 done (send: confirmed by the peer), 1 failure, 2 usage, 5 nobody of that name,
   6 not confirmed in time, 7 nickname taken, 8 refused or not confirmed by the peer, 9 no registry found,
-  10 another key than the one that you know, 11 kept for somebody who is offline, 12 status, quit: not running`;
+  10 another key than the one that you know, 11 kept for somebody who is offline, 12 status, quit: not running,
+  13 doctor: problems found`;
 
-async function main(): Promise<number> {
+/** What it takes and does, and the exit code once that is done; the manual page is made of it, too. */
+export function chatProgram(): { readonly program: Command; readonly code: () => number } {
   let code: number = EXIT.ok;
   const ended = (with_: number): void => {
     code = with_;
@@ -62,7 +68,9 @@ async function main(): Promise<number> {
     .exitOverride()
     .action(async () => ended(await converse(options(), isTyped)));
   addScriptCommands(program, { options, isTyped, ended });
+  addFileCommands(program, { options, isTyped, ended });
   addPresenceCommands(program, { options, ended });
+  addDoctorCommand(program, { options, ended });
   addConfigCommands(program, ended);
   addHistoryCommands(program, options, ended);
   addTrustCommands(program, options, ended);
@@ -72,8 +80,13 @@ async function main(): Promise<number> {
     .addArgument(new Argument("<shell>").choices(SHELLS))
     .addHelpText("after", "\nExample: source <(multiproto-chat completion bash)")
     .action((shell: Shell) => void process.stdout.write(completionScript(program, shell)));
+  return { program, code: () => code };
+}
+
+async function main(): Promise<number> {
+  const { program, code } = chatProgram();
   await program.parseAsync();
-  return code;
+  return code();
 }
 
 function version(): string {
@@ -81,16 +94,17 @@ function version(): string {
   return String((manifest as { version?: unknown }).version);
 }
 
-// Whoever read our output has seen enough: `multiproto-chat listen | head -1`.
-process.stdout.on("error", (error) => process.exit(errorCode(error) === "EPIPE" ? EXIT.ok : EXIT.failure));
-
-try {
-  const code = await main();
-  process.exitCode ??= code;
-} catch (error) {
-  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-  else {
-    process.stderr.write(`multiproto-chat: ${escapeText(errorText(error))}\n`);
-    process.exitCode = EXIT.failure;
+if (import.meta.main) {
+  // Whoever read our output has seen enough: `multiproto-chat listen | head -1`.
+  process.stdout.on("error", (error) => process.exit(errorCode(error) === "EPIPE" ? EXIT.ok : EXIT.failure));
+  try {
+    const code = await main();
+    process.exitCode ??= code;
+  } catch (error) {
+    if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    else {
+      process.stderr.write(`multiproto-chat: ${escapeText(errorText(error))}\n`);
+      process.exitCode = EXIT.failure;
+    }
   }
 }

@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --disable-warning=ExperimentalWarning
 import { errorCode } from "../base/errors.ts";
 import { runMultiprotoctl } from "../ctl/program.ts";
 

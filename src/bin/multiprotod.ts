@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --disable-warning=ExperimentalWarning
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, Option } from "commander";
 import { errorText } from "../base/errors.ts";
@@ -31,7 +31,8 @@ function version(): string {
   return version;
 }
 
-function parseFlags(): Flags {
+/** What it takes; the manual page is made of it. */
+export function registryProgram(): Command {
   return new Command("multiprotod")
     .description("The multiproto registry: knows who is there on this LAN. Usually started by systemd.")
     .option("--config <file>", "configuration (default: /etc/multiproto/multiproto.toml, if it exists)")
@@ -49,13 +50,11 @@ function parseFlags(): Flags {
     .version(version())
     .addHelpText("after", HELP)
     .exitOverride()
-    .allowExcessArguments(false)
-    .parse()
-    .opts<Flags>();
+    .allowExcessArguments(false);
 }
 
 async function main(): Promise<ExitCode> {
-  const flags = parseFlags();
+  const flags = registryProgram().parse().opts<Flags>();
   const { env } = process;
   const journal = isJournal(env.JOURNAL_STREAM);
   const chosen: LogFormat = flags.foregroundLog ?? (journal ? "text" : "pretty");
@@ -96,9 +95,11 @@ async function main(): Promise<ExitCode> {
   return daemon.run();
 }
 
-try {
-  process.exit(await main());
-} catch (error) {
-  if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? EXIT.ok : EXIT.usage);
-  throw error;
+if (import.meta.main) {
+  try {
+    process.exit(await main());
+  } catch (error) {
+    if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? EXIT.ok : EXIT.usage);
+    throw error;
+  }
 }

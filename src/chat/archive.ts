@@ -2,6 +2,7 @@ import type { UnixMillis } from "../base/clock.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
 import type { MessageId, RoomName } from "../wire/mp2-values.ts";
 import { foldNickname, type Nickname } from "../wire/nickname.ts";
+import type { TransferRecord } from "./files/transfer.ts";
 import type { ReceivedMessage, UndeliveredReason } from "./notices.ts";
 
 /**
@@ -180,6 +181,9 @@ export type ArchiveChange =
       readonly fingerprint: Fingerprint;
       readonly messageIds: readonly MessageId[];
     }
+  /** A file: in place of what was known of it. */
+  | { readonly type: "transfer"; readonly record: TransferRecord }
+  | { readonly type: "transfer-forgotten"; readonly id: MessageId }
   /** Some of what is older; ids stay longer than texts, so that what comes again is known. */
   | {
       readonly type: "prune";
@@ -219,10 +223,12 @@ export interface KeptState {
   readonly untold: readonly { readonly fingerprint: Fingerprint; readonly messageId: MessageId }[];
   /** Whom there are conversations with: folded names. */
   readonly names: ReadonlySet<string>;
+  /** In the order in which they began. */
+  readonly transfers: readonly TransferRecord[];
 }
 
 export const NOTHING_KEPT: KeptState = {
-  ...{ waiting: [], posts: [], rooms: [], unread: [], untold: [] },
+  ...{ waiting: [], posts: [], rooms: [], unread: [], untold: [], transfers: [] },
   names: new Set(),
 };
 

@@ -28,6 +28,8 @@ export const BOUNDS = {
   joinsPerHello: 8,
   /** Registries whose dial-back may come. */
   joins: 32,
+  /** Joins with a ticket that may still be answered: those of some seconds. */
+  resumptions: 4,
   /** Dial-backs of registries at once: the best that answered, and some that only pretend. */
   registrations: 4,
   /** Addresses of registries that are of no use, named to the user: whoever makes up more fills no screen with them. */

@@ -17,6 +17,9 @@ import { Arrivals } from "./arrivals.ts";
 import { parseRoom } from "./commands.ts";
 import { Deliveries } from "./deliveries.ts";
 import type { ChatEvent, ChatOutput, Progress } from "./events.ts";
+import { Files } from "./files/files.ts";
+import type { IncomingStream } from "./files/requests.ts";
+import type { Transfer, TransferAction } from "./files/transfer.ts";
 import { Idleness } from "./idleness.ts";
 import { KnownPeers } from "./known-peers.ts";
 import { Links } from "./links.ts";
@@ -70,6 +73,7 @@ export class ChatClient {
   readonly #kept: KeptState;
   readonly #rooms: Rooms;
   readonly #posts: RoomPosts;
+  readonly #files: Files;
   readonly #idleness: Idleness;
   readonly #unixAt: (at: Millis) => UnixMillis;
   readonly #deadlines = new Deadlines<"presence" | "quiet" | "roster", "tell" | "end" | "changed">();
@@ -116,6 +120,12 @@ export class ChatClient {
         if (!this.#posts.owns(message)) this.#deliveries.delayed(message, why, destination);
       },
       isInRoom: (room) => this.#rooms.has(room),
+      files: {
+        wants: (fingerprint) => this.#files.wants(fingerprint),
+        up: (now, fingerprint, takesFiles) => this.#files.linkUp(now, fingerprint, takesFiles),
+        down: (fingerprint) => this.#files.linkDown(fingerprint),
+        said: (now, fingerprint, message) => this.#files.said(now, fingerprint, message),
+      },
       seen: (now, fingerprint, ids) => readable.seen(now, fingerprint, ids),
       up: (now, fingerprint) => this.#deliveries.linkUp(now, fingerprint),
     });
@@ -134,6 +144,14 @@ export class ChatClient {
       isBlocked: (fingerprint) => trusted.isBlocked(fingerprint),
       submit: (now, to, message) => this.#links.submit(now, to, message),
       tell: (notice) => emit({ type: "notice", notice }),
+    });
+    this.#files = new Files({
+      ...{ random, unixAt, peers, trusted, archiving, kept: kept.transfers },
+      settings: settings.files ?? { accept: "ask", acceptBytes: 0 },
+      ask: (request) => emit({ type: "file", request }),
+      tell: (transfer, change) => emit({ type: "notice", notice: { type: "file", transfer, change } }),
+      say: (to, message) => this.#links.file(to, message),
+      seek: (now, to) => this.#links.seek(now, to),
     });
   }
 
@@ -215,6 +233,30 @@ export class ChatClient {
     return true;
   }
 
+  /** Offers the file to a nickname; notices "file" with that id follow. `id`: chosen by whoever asks from elsewhere. */
+  sendFile(now: Millis, to: string, path: string, id?: MessageId): MessageId {
+    return this.#files.send(now, to, path, id);
+  }
+
+  /** False where that cannot be done with it. */
+  changeFile(now: Millis, id: MessageId, action: TransferAction): boolean {
+    return this.#files.change(now, id, action);
+  }
+
+  get files(): readonly Transfer[] {
+    return this.#files.list();
+  }
+
+  /** Whether whoever has that key may connect to bring a file. */
+  expectsFile(fingerprint: Fingerprint): boolean {
+    return this.#files.expects(fingerprint);
+  }
+
+  /** A connection has brought the first words of a file; undefined: it is not to come. */
+  fileArrives(now: Millis, from: Fingerprint, id: MessageId, offset: number): IncomingStream | undefined {
+    return this.#files.arrive(now, from, id, offset);
+  }
+
   /** The user has seen these of `from`'s messages. */
   markRead(now: Millis, from: string, messageIds: readonly MessageId[]): void {
     const room = parseRoom(from);
@@ -276,6 +318,9 @@ export class ChatClient {
       case "transmitted":
         this.#deliveries.transmitted(now, event.transmission, event.outcome);
         break;
+      case "file":
+        this.#files.handle(now, event.event);
+        break;
       case "pins":
         this.#trusted.replace(event.pins);
         this.#trustChanged(now);
@@ -314,6 +359,7 @@ export class ChatClient {
     this.#deliveries.advance(now);
     this.#arrivals.advance(now);
     this.#archiving.advance(now);
+    this.#files.advance(now);
     if (this.#idleness.advance(now, this.#membership.availability.away)) this.#setIdle(true);
     for (let due = this.#deadlines.due(now); due !== undefined; due = this.#deadlines.due(now)) {
       if (due.name === "end") this.setQuiet(now, undefined);
@@ -324,7 +370,7 @@ export class ChatClient {
   }
 
   nextDeadline(): Millis | undefined {
-    const talking = [this.#links, this.#deliveries, this.#arrivals, this.#archiving];
+    const talking = [this.#links, this.#deliveries, this.#arrivals, this.#archiving, this.#files];
     const parts = [this.#membership, this.#idleness, ...talking];
     const all = parts.map((part) => part.nextDeadline() ?? Infinity);
     const next = Math.min(...all, this.#deadlines.next() ?? Infinity);
@@ -392,6 +438,7 @@ export class ChatClient {
   /** Shows what was taken, gives up what is not confirmed, and says good-bye to those whom we are connected with. */
   #finish(now: Millis): void {
     this.#arrivals.flush(now);
+    this.#files.leave();
     // Before the links give up what is under way on them: it goes on after a restart.
     this.#posts.leave(now);
     this.#links.leave(now);
@@ -415,6 +462,7 @@ export class ChatClient {
     this.#isRosterChanged = false;
     this.#deliveries.rosterChanged(now);
     this.#links.judgeAnew(now);
+    this.#files.rosterChanged(now);
     this.#arrivals.rosterChanged(now);
     // Before we are online the notice of it brings the list.
     if (this.#membership.registry === undefined) return;
@@ -431,6 +479,7 @@ export class ChatClient {
   #trustChanged(now: Millis): void {
     this.#links.judgeAnew(now);
     this.#deliveries.rosterChanged(now);
+    this.#files.rosterChanged(now);
     this.#rosterChanges(now);
   }
 

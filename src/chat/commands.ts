@@ -1,6 +1,12 @@
 import type { Millis } from "../base/clock.ts";
 import { parseRoomName, type RoomName } from "../wire/mp2-values.ts";
 import { foldNickname } from "../wire/nickname.ts";
+import {
+  FILE_COMMAND_HELP,
+  FILE_COMMAND_NAMES,
+  type FileCommand,
+  parseFileCommand,
+} from "./files/commands.ts";
 import type { RestrictionLevel } from "./restrictions.ts";
 
 /** Whoever wants it longer says until "off". */
@@ -8,6 +14,7 @@ const LONGEST_QUIET_MILLIS: Millis = 30 * 86_400_000;
 
 /** What a person may type on one line. */
 export type Command =
+  | FileCommand
   | { readonly type: "list" }
   | { readonly type: "message"; readonly to: string; readonly text: string }
   /** Text without a command: for the last partner. */
@@ -57,6 +64,7 @@ export const COMMAND_HELP: readonly (readonly [string, string])[] = [
   ["/verify NAME", "your key and NAME's, to be read aloud to each other"],
   ["/fingerprint [NAME]", "the digits of NAME's key, or of yours"],
   ["/trust", "the keys that you have seen; also: /trust accept NAME [DIGITS], /trust forget NAME"],
+  ...FILE_COMMAND_HELP,
   ["/ignore NAME", "hear nothing of NAME; /unignore NAME ends that, /ignore lists"],
   ["/block NAME", "nothing to NAME and nothing from there; /unblock NAME ends that"],
   ["/help", "this help; list, msg and exit work with a / as well"],
@@ -64,6 +72,7 @@ export const COMMAND_HELP: readonly (readonly [string, string])[] = [
 
 /** The commands as they are completed by Tab. */
 export const COMMAND_NAMES: readonly string[] = [
+  ...FILE_COMMAND_NAMES,
   "/away",
   "/back",
   "/block",
@@ -86,7 +95,7 @@ export const COMMAND_NAMES: readonly string[] = [
   "exit",
   "list",
   "msg",
-];
+].sort();
 
 /**
  * Parses a line. The commands of the original client work bare: `list` and `exit` alone on their line, `msg` before a
@@ -144,7 +153,7 @@ function parseSlashed(word: string, rest: string): Command {
     case "trust":
       return parseTrust(rest);
     default:
-      return { type: "wrong", text: `unknown command /${word}; see /help` };
+      return parseFileCommand(word, rest) ?? { type: "wrong", text: `unknown command /${word}; see /help` };
   }
 }
 

@@ -2,6 +2,7 @@ import type { Millis, Random } from "../base/clock.ts";
 import { Deadlines } from "../base/deadlines.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
 import type { AckState, Msg } from "../wire/mp2-chat.ts";
+import type { FileMessage } from "../wire/mp2-files.ts";
 import type { MessageId } from "../wire/mp2-values.ts";
 import type { Nickname } from "../wire/nickname.ts";
 import { BOUNDS } from "./bounds.ts";
@@ -26,6 +27,15 @@ export type Settlement =
       readonly destination: Destination | undefined;
     };
 
+/** What is said about files passes through: who is meant to hear it says it again until it is answered. */
+export interface ContactFiles {
+  /** A link is wanted for it. */
+  readonly wants: (fingerprint: Fingerprint) => boolean;
+  readonly up: (now: Millis, fingerprint: Fingerprint, takesFiles: boolean) => void;
+  readonly down: (fingerprint: Fingerprint) => void;
+  readonly said: (now: Millis, fingerprint: Fingerprint, message: FileMessage) => void;
+}
+
 /** What a contact needs of the rest. */
 export interface ContactHost {
   readonly own: Fingerprint;
@@ -45,6 +55,7 @@ export interface ContactHost {
   /** They will be tried again. */
   readonly delayed: (message: Outgoing, why: UndeliveredReason, destination: Destination | undefined) => void;
   readonly seen: (now: Millis, fingerprint: Fingerprint, ids: readonly MessageId[]) => void;
+  readonly files: ContactFiles;
   /** It has been told that we have seen these. */
   readonly readTold: (now: Millis, fingerprint: Fingerprint, ids: readonly MessageId[]) => void;
 }
@@ -77,11 +88,15 @@ export class Contact {
 
   /** Nothing is lost when it is forgotten. */
   get isIdle(): boolean {
-    return this.#connections.size === 0 && this.#outbox.size === 0 && this.#reads.length === 0;
+    return this.#connections.size === 0 && !this.#hasToSay;
   }
 
   get isUp(): boolean {
     return this.#connections.link !== undefined;
+  }
+
+  get #hasToSay(): boolean {
+    return this.#outbox.size > 0 || this.#reads.length > 0 || this.#host.files.wants(this.fingerprint);
   }
 
   /** Connections that are not up. */
@@ -108,6 +123,19 @@ export class Contact {
   /** What it sends cannot be kept: it tries again later. */
   turnAway(now: Millis): void {
     this.#connections.dropAll(now, "busy");
+  }
+
+  /** False where no link is up with somebody who takes files. */
+  file(message: FileMessage): boolean {
+    const { link } = this.#connections;
+    if (link?.takesFiles !== true) return false;
+    link.file(message);
+    return true;
+  }
+
+  /** There is something to say about files. */
+  seek(now: Millis): void {
+    this.#drive(now);
   }
 
   /** The user has blocked it: nothing goes there, and it is told no more than that we are busy. */
@@ -194,11 +222,7 @@ export class Contact {
         const message = this.#outbox.next();
         if (message !== undefined) link.send(now, message);
       }
-    } else if (
-      this.#outbox.size + this.#reads.length > 0 &&
-      !isDialling &&
-      this.#deadlines.at("contact", "retry") === undefined
-    )
+    } else if (this.#hasToSay && !isDialling && this.#deadlines.at("contact", "retry") === undefined)
       this.#dial(now);
   }
 
@@ -221,6 +245,7 @@ export class Contact {
     this.#deadlines.clear("contact", "retry");
     this.#deadlines.set("contact", "idle", now + IDLE_MILLIS);
     this.#host.up(now, speaker);
+    this.#host.files.up(now, this.fingerprint, this.#connections.link?.takesFiles === true);
     this.#tellReads(now);
     this.#drive(now);
   }
@@ -228,7 +253,10 @@ export class Contact {
   #says(now: Millis, speaker: Speaker, output: LinkSaying): void {
     if (output.type === "typing") this.#host.typed(speaker, output.active);
     else if (output.type === "ack") this.#acknowledged(now, output.ids, output.state);
-    else {
+    else if (output.type === "file") {
+      this.#deadlines.set("contact", "idle", now + IDLE_MILLIS);
+      this.#host.files.said(now, this.fingerprint, output.message);
+    } else {
       this.#deadlines.set("contact", "idle", now + IDLE_MILLIS);
       // Stored first, acknowledged then.
       this.#host.said(now, speaker, output.message);
@@ -248,6 +276,9 @@ export class Contact {
 
   #down(now: Millis, end: ConnectionEnd): void {
     this.#outbox.linkLost();
+    // Who leaves has heard what was said.
+    const isOrderly = "reason" in end && end.reason === "leaving";
+    if (end.by !== "dial" && end.wasUp && !isOrderly) this.#host.files.down(this.fingerprint);
     if (end.by === "dial") {
       const why = end.failure === "tls" ? "wrong-key" : end.failure;
       this.#abandon(now, this.#outbox.fail("impatient"), why);
@@ -269,7 +300,7 @@ export class Contact {
   }
 
   #retryLater(now: Millis): void {
-    if (this.#outbox.size + this.#reads.length === 0) return;
+    if (!this.#hasToSay) return;
     const pause =
       this.#attempts >= RETRY_MILLIS.rareAfter
         ? RETRY_MILLIS.rare

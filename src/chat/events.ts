@@ -3,6 +3,7 @@ import type { Fingerprint } from "../base/fingerprint.ts";
 import type { SealKeys } from "../base/seal.ts";
 import type { ChatMessage, DeliveryOutcome } from "../wire/mp1-chat.ts";
 import type { ArchiveChange } from "./archive.ts";
+import type { FileEvent, FileRequest } from "./files/requests.ts";
 import type { ChatNotice } from "./notices.ts";
 import type { PinSubject, Pins } from "./pins.ts";
 import type { Restricted, RestrictionLevel } from "./restrictions.ts";
@@ -69,6 +70,7 @@ export type ChatEvent =
   | { readonly type: "archived"; readonly through: number; readonly known: readonly number[] }
   /** Nothing of it is that was not yet. */
   | { readonly type: "archive-failed" }
+  | { readonly type: "file"; readonly event: FileEvent }
   /** The set on disk has changed, by us or by another program. */
   | { readonly type: "pins"; readonly pins: Pins }
   /** Interfaces came or went. */
@@ -177,6 +179,8 @@ export type ChatOutput =
   | { readonly type: "pin"; readonly change: PinChange }
   /** Those of one pump in one transaction, in order; "archived" or "archive-failed" follows. */
   | { readonly type: "archive"; readonly entry: number; readonly change: ArchiveChange }
+  /** Events "file" follow. */
+  | { readonly type: "file"; readonly request: FileRequest }
   | { readonly type: "notice"; readonly notice: ChatNotice };
 
 export interface Associate {

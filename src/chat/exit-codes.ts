@@ -18,4 +18,6 @@ export const EXIT = {
   queued: 11,
   /** `status`, `quit`: no program holds the presence. */
   notRunning: 12,
+  /** `doctor`: something does not work. */
+  foundProblems: 13,
 } as const;

@@ -1,6 +1,7 @@
 import type { Millis, Random, UnixMillis } from "../base/clock.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
 import { CHAT, type Msg } from "../wire/mp2-chat.ts";
+import type { FileMessage } from "../wire/mp2-files.ts";
 import { encodeFrame } from "../wire/mp2-frames.ts";
 import type { MessageId, RoomName } from "../wire/mp2-values.ts";
 import { foldNickname, type Nickname } from "../wire/nickname.ts";
@@ -29,6 +30,7 @@ export interface LinksOptions {
   readonly unixAt: (at: Millis) => UnixMillis;
   readonly delayed: ContactHost["delayed"];
   readonly seen: ContactHost["seen"];
+  readonly files: ContactHost["files"];
   /** A link with that key has come up. */
   readonly up: (now: Millis, fingerprint: Fingerprint) => void;
 }
@@ -49,9 +51,9 @@ export class Links {
 
   constructor(options: LinksOptions) {
     this.#options = options;
-    const { own, random, nick, emit, settled, delayed, seen, peers, archiving } = options;
+    const { own, random, nick, emit, settled, delayed, seen, files, peers, archiving } = options;
     this.#host = {
-      ...{ own, random, nick, emit, settled, delayed, seen },
+      ...{ own, random, nick, emit, settled, delayed, seen, files },
       readTold: (now, fingerprint, messageIds) =>
         archiving.put(now, { type: "read-told", fingerprint, messageIds }),
       find: (fingerprint) => peers.holderOf(fingerprint),
@@ -102,6 +104,17 @@ export class Links {
   acknowledge(): void {
     for (const [contact, ids] of this.#stored) contact.acknowledge(ids);
     this.#stored.clear();
+  }
+
+  /** False where no link is up with somebody who takes files. */
+  file(to: Fingerprint, message: FileMessage): boolean {
+    return this.#contacts.get(to)?.file(message) === true;
+  }
+
+  /** Makes a connection for what is to be said about files, as soon as it can be. */
+  seek(now: Millis, to: Fingerprint): void {
+    this.#contact(to).seek(now);
+    this.#tidy();
   }
 
   typing(to: Fingerprint, active: boolean): void {

@@ -3,6 +3,7 @@ import type { Fingerprint } from "../base/fingerprint.ts";
 import { equalInConstantTime } from "../base/hash.ts";
 import { BOUNDS } from "./bounds.ts";
 import type { Source } from "./events.ts";
+import type { Resumption } from "./mp2-resumption.ts";
 import { JOIN_PAUSES, jittered } from "./pauses.ts";
 
 /**
@@ -28,6 +29,8 @@ export interface Joined {
   readonly cookie: Uint8Array;
   /** The number of the hello that it answered. */
   readonly attempt: number;
+  /** We want to go on in a session of before. */
+  readonly resumption?: Resumption;
 }
 
 type Standing =

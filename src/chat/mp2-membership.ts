@@ -5,6 +5,7 @@ import type { Mirror } from "../roster/mirror.ts";
 import { DISCOVERY_TO_CLIENT, isMp2Datagram } from "../wire/mp2-discovery.ts";
 import type { Ended } from "../wire/mp2-presence.ts";
 import type { Availability } from "../wire/mp2-registration.ts";
+import type { RunId } from "../wire/mp2-values.ts";
 import type { Nickname } from "../wire/nickname.ts";
 import { Announcements } from "./announcements.ts";
 import type { ChatEvent, ChatOutput, Progress, Source } from "./events.ts";
@@ -13,6 +14,7 @@ import { DialBacks, subjectOf } from "./mp2-dial-backs.ts";
 import type { Joined } from "./mp2-joins.ts";
 import { Mp2Presence, type PresenceEvent } from "./mp2-presence.ts";
 import type { Registration, RegistrationEnd } from "./mp2-registration.ts";
+import type { Resumable } from "./mp2-resumption.ts";
 import { Mp2Search } from "./mp2-search.ts";
 import { Setbacks } from "./mp2-setbacks.ts";
 import type { RegistryStanding } from "./notices.ts";
@@ -52,6 +54,8 @@ export class Mp2Membership {
   /** Of the session before the present one, if that one replaces it. */
   #renamedFrom: Nickname | undefined;
   #last: Joined | undefined;
+  /** The session that is over, as long as it can go on. */
+  #resumable: Resumable | undefined;
   #away: (Away & { readonly at: Millis }) | undefined;
   /** Of a beacon of our registry, and not our session's. */
   #foreignEpoch: string | undefined;
@@ -61,7 +65,9 @@ export class Mp2Membership {
     const { random, emit, hosts, trusted } = options;
     const isPinned = (fingerprint: Fingerprint): boolean => trusted.isRegistry(fingerprint, hosts);
     const knowsAny = (): boolean => trusted.knowsRegistry(hosts);
-    this.#search = new Mp2Search({ random, emit, hosts, isPinned, knowsAny });
+    const resumable = (now: Millis, fingerprint: Fingerprint): Resumable | undefined =>
+      this.#resumableAt(now, fingerprint);
+    this.#search = new Mp2Search({ random, emit, hosts, isPinned, knowsAny, resumable });
     this.#dialBacks = new DialBacks({
       ...{ emit, trusted, search: this.#search, profile: options.profile },
       passedOn: (now, joined, address) => this.#setbacks.passedOn(now, joined.source.address, address),
@@ -177,6 +183,9 @@ export class Mp2Membership {
       const outcome = this.#search.cookie(now, from, decoded.value);
       if (outcome === "joined") this.#options.changed(now, { type: "answered" });
       else if (outcome === "stranger") this.#setbacks.stranger(now, from.address);
+    } else if (decoded.value.type === "resumed") {
+      const registration = this.#presence === undefined ? this.#search.resumed(decoded.value) : undefined;
+      if (registration !== undefined) this.#begin(now, registration);
     } else {
       const { port, reason } = decoded.value;
       const joined = this.#search.blocked(decoded.value);
@@ -200,7 +209,8 @@ export class Mp2Membership {
     } else if (!isOurs) {
       const after = this.#options.random.below(RETURN_SPREAD_MILLIS);
       this.#search.beacon(now, { fingerprint, place: from, after });
-    } else if (announcement.epoch === this.#options.mirror.epoch)
+    } else if (this.#isAnotherRun(announcement.run)) this.#drop(now);
+    else if (announcement.epoch === this.#options.mirror.epoch)
       this.#presence?.heard(now, announcement.epoch, announcement.seq);
     else if (announcement.epoch !== this.#foreignEpoch) {
       this.#foreignEpoch = announcement.epoch;
@@ -214,7 +224,17 @@ export class Mp2Membership {
     const epoch = this.#foreignEpoch;
     this.#foreignEpoch = undefined;
     if (presence?.isOnline !== true || this.#options.mirror.epoch === epoch) return;
-    presence.drop();
+    this.#drop(now);
+  }
+
+  /** Our session is of a registry that is not any more: another has begun in its place, which knows of no association. */
+  #isAnotherRun(run: RunId | undefined): boolean {
+    const ours = this.#presence?.registration.registered.run;
+    return this.#presence?.isOnline === true && ours !== undefined && run !== undefined && run !== ours;
+  }
+
+  #drop(now: Millis): void {
+    this.#presence?.drop();
     this.#presenceSays(now, { type: "lost", how: "lost", wasOnline: true });
   }
 
@@ -234,9 +254,8 @@ export class Mp2Membership {
   }
 
   #registered(now: Millis, registration: Registration): void {
-    const { joined, realm, nick, registered } = registration;
-    const { trusted, emit, changed, mirror, nextAssociation } = this.#options;
-    this.stopSearch();
+    const { joined, realm } = registration;
+    const { trusted, emit } = this.#options;
     const subject = subjectOf(joined, realm);
     if (trusted.judge(subject, joined.fingerprint) === "new") {
       trusted.meet(now, subject, joined.fingerprint);
@@ -244,6 +263,15 @@ export class Mp2Membership {
       const { address } = source;
       emit({ type: "notice", notice: { type: "registry-new", subject: subject.name, address, fingerprint } });
     }
+    this.#begin(now, registration);
+  }
+
+  /** The session begins, or goes on; presence follows. */
+  #begin(now: Millis, registration: Registration): void {
+    const { joined, nick, registered } = registration;
+    const { emit, changed, mirror, nextAssociation, profile } = this.#options;
+    this.stopSearch();
+    this.#resumable = undefined;
     this.#last = joined;
     this.#away = undefined;
     this.#setbacks.over();
@@ -254,6 +282,18 @@ export class Mp2Membership {
     const tell = (at: Millis, event: PresenceEvent): void => this.#presenceSays(at, event);
     const association = nextAssociation();
     this.#presence = new Mp2Presence(now, { association, registration, mirror, emit, tell });
+    this.#presence.setAvailability(profile().availability);
+  }
+
+  /** Only by the name that we want, and at a registry that is still trusted. */
+  #resumableAt(now: Millis, fingerprint: Fingerprint): Resumable | undefined {
+    const { trusted, profile } = this.#options;
+    if (this.#presence !== undefined || this.#resumable === undefined) return undefined;
+    const { registration, until } = this.#resumable;
+    const { joined, realm, nick } = registration;
+    if (joined.fingerprint !== fingerprint || now >= until || nick !== profile().nick) return undefined;
+    const trust = trusted.judge(subjectOf(joined, realm), fingerprint);
+    return trust === "pinned" || trust === "verified" ? this.#resumable : undefined;
   }
 
   // Presence
@@ -270,6 +310,7 @@ export class Mp2Membership {
       changed(now, { type: "online", standing, nickname: registration.nick, renamedFrom: this.#renamedFrom });
       return;
     }
+    this.#resumable = this.#presence?.resumable;
     this.#presence = undefined;
     if (event.type === "ended") this.#sessionEnded(now, registry, event.ended);
     else if (event.wasOnline) {
@@ -284,6 +325,7 @@ export class Mp2Membership {
     const isOurDoing = reason === "superseded" && this.#dialBacks.size > 0;
     if (reason === "kicked" || reason === "banned" || (reason === "superseded" && !isOurDoing)) {
       this.stopSearch();
+      this.#resumable = undefined;
       changed(now, { type: "ended", reason, text });
     } else if (!isOurDoing) {
       const isAway = reason === "restart" || reason === "stop";

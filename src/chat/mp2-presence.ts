@@ -13,6 +13,7 @@ import type { Availability } from "../wire/mp2-registration.ts";
 import type { Epoch, Seq } from "../wire/mp2-values.ts";
 import type { AssociationEnd, ChatOutput } from "./events.ts";
 import type { Registration } from "./mp2-registration.ts";
+import type { Resumable } from "./mp2-resumption.ts";
 
 /**
  * One session at a registry, over SCTP. docs/protocol-mp2.md, "Presence".
@@ -54,6 +55,7 @@ export class Mp2Presence {
   readonly #tell: (now: Millis, event: PresenceEvent) => void;
   #availability: Availability;
   #state: State;
+  #resumable: Resumable | undefined;
 
   constructor(
     now: Millis,
@@ -75,8 +77,12 @@ export class Mp2Presence {
     this.#seals = new Seals("client", registration.keys);
     this.#state = { type: "associating", until: now + PRESENCE_TIMES.associate };
     const { epoch, seq, sctpPort, encapsulationPort, heartbeat, lostAfter } = registration.registered;
-    mirror.begin(now, epoch, seq, true);
-    for (const page of registration.pages) mirror.receive(now, page);
+    const { pages } = registration;
+    if (pages === "known") mirror.begin(now, mirror.epoch ?? epoch, mirror.seq ?? 0, true);
+    else {
+      mirror.begin(now, epoch, seq, true);
+      for (const page of pages) mirror.receive(now, page);
+    }
     this.#emit({
       type: "associate",
       association,
@@ -86,6 +92,11 @@ export class Mp2Presence {
       heartbeatMillis: heartbeat,
       lostAfterMillis: lostAfter,
     });
+  }
+
+  /** How the session goes on after its end. */
+  get resumable(): Resumable | undefined {
+    return this.#resumable;
   }
 
   get isOnline(): boolean {
@@ -113,8 +124,13 @@ export class Mp2Presence {
   up(now: Millis): void {
     if (this.#state.type !== "associating") return;
     this.#state = { type: "attaching", until: now + PRESENCE_TIMES.attach };
-    const { session, epoch, seq } = this.registration.registered;
-    this.#send({ type: "attach", session, epoch, seq: this.#mirror.seq ?? seq });
+    const { registered, pages } = this.registration;
+    const { session } = registered;
+    // Without a roster the registry sends all of it to whoever is at 0.
+    const isKnown = pages === "known";
+    const epoch = isKnown ? (this.#mirror.epoch ?? registered.epoch) : registered.epoch;
+    const seq = this.#mirror.seq ?? (isKnown ? 0 : registered.seq);
+    this.#send({ type: "attach", session, epoch, seq });
   }
 
   /** What does not open, or is no message of ours, was not sent by our registry: the session is of no use then. */
@@ -170,18 +186,26 @@ export class Mp2Presence {
   }
 
   /** Again and again: the registry's numbers begin anew when it cannot be sure of them. */
-  #attached(now: Millis, { epoch, seq, time }: Attached): void {
+  #attached(now: Millis, { epoch, seq, time, ticket }: Attached): void {
     const first = !this.#isAttached;
     if (this.#state.type === "associating") return;
+    if (ticket !== undefined) {
+      const { registration } = this;
+      this.#resumable = { registration, ticket: ticket.bytes, until: now + ticket.life };
+    }
     // In the epoch of the pages it may come late: deltas travel on a stream of their own.
     if (epoch === this.#mirror.epoch) this.#mirror.heard(now, epoch, seq, true);
     else this.#mirror.begin(now, epoch, seq, true);
     if (first) this.#state = { type: "listing", until: now + PRESENCE_TIMES.list, time };
-    const wanted = this.#availability;
-    // Said since we registered.
-    if (first && wanted !== this.registration.availability) this.setAvailability(wanted);
+    if (first && this.#mustSayAgain) this.setAvailability(this.#availability);
     if (first) this.#changed(now);
     else this.#tell(now, { type: "attached", first, time });
+  }
+
+  /** What we say of ourselves was said since we registered: perhaps to a registry that could not keep it. */
+  get #mustSayAgain(): boolean {
+    const { availability, pages } = this.registration;
+    return this.#availability !== availability || (pages === "known" && availability.away);
   }
 
   /** The roster may be complete now. */

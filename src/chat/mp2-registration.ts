@@ -13,6 +13,7 @@ import {
   type Refused,
   type Registered,
 } from "../wire/mp2-registration.ts";
+import { registrationSecret } from "../wire/mp2-resumption.ts";
 import type { Page } from "../wire/mp2-roster.ts";
 import type { Capability, Nonce, Realm } from "../wire/mp2-values.ts";
 import type { Nickname } from "../wire/nickname.ts";
@@ -49,8 +50,10 @@ export interface Registration {
   /** Where the dial-back came from: there its SCTP is, too. */
   readonly address: string;
   readonly registered: Registered;
-  /** The whole roster at `registered.seq`. */
-  readonly pages: readonly Page[];
+  /** The whole roster at `registered.seq`; "known": the mirror has it from before, since the session goes on. */
+  readonly pages: readonly Page[] | "known";
+  /** By which it goes on, with the ticket that `attached` brings. */
+  readonly secret: Uint8Array;
 }
 
 export type RegistrationEnd =
@@ -156,10 +159,11 @@ export class Mp2Registration {
     else if (value.type === "registered" && state.type === "answered") {
       const { realm, nick, availability } = state;
       const { joined, keys, address } = this.#options;
+      const secret = registrationSecret(keys);
       this.#state = {
         type: "listing",
         until: now + REGISTRATION_TIMES.pages,
-        registration: { joined, realm, nick, availability, keys, address, registered: value },
+        registration: { joined, realm, nick, availability, keys, secret, address, registered: value },
         pages: new Map(),
         entries: 0,
       };

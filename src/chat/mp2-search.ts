@@ -2,11 +2,13 @@ import type { Millis, Random } from "../base/clock.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
 import { equalInConstantTime } from "../base/hash.ts";
 import { isIpv4 } from "../wire/mp1-roster.ts";
-import { type Blocked, type Cookie, DISCOVERY_TO_REGISTRY } from "../wire/mp2-discovery.ts";
+import { type Blocked, type Cookie, DISCOVERY_TO_REGISTRY, type Resumed } from "../wire/mp2-discovery.ts";
 import { canonicalAddress, NONCE_BYTES, type Nonce } from "../wire/mp2-values.ts";
 import { BOUNDS } from "./bounds.ts";
 import type { AskedHost, ChatOutput, Source } from "./events.ts";
 import { type Joined, Joins } from "./mp2-joins.ts";
+import type { Registration } from "./mp2-registration.ts";
+import { type Resumable, Resumption } from "./mp2-resumption.ts";
 import { FORMER_PLACE_MILLIS, jittered, type PauseKind, pauseAfter } from "./pauses.ts";
 
 /**
@@ -39,6 +41,8 @@ export interface Mp2SearchOptions {
   readonly emit: (output: ChatOutput) => void;
   readonly hosts: readonly string[];
   readonly isPinned: (fingerprint: Fingerprint) => boolean;
+  /** The session at that registry in which we want to go on, if there is one. */
+  readonly resumable: (now: Millis, fingerprint: Fingerprint) => Resumable | undefined;
   /** Whether a registry is pinned that may be meant here. */
   readonly knowsAny: () => boolean;
 }
@@ -47,6 +51,8 @@ export class Mp2Search {
   readonly #options: Mp2SearchOptions;
   readonly #joins: Joins;
   #state: State = { type: "idle" };
+  /** The last joins that wanted to go on: a busy registry answers one that was given up already. */
+  #resuming: readonly Joined[] = [];
   /** Since the last hello. */
   #joinsOfHello = 0;
   #lastHelloAt: Millis = -Infinity;
@@ -75,6 +81,7 @@ export class Mp2Search {
     const nonce = this.#options.random.bytes(NONCE_BYTES) as Nonce;
     this.#formerHost = former?.host;
     this.#joins.clear();
+    this.#resuming = [];
     const place = placeOf(former?.source);
     this.#state = { type: "searching", nonce, pauses, attempt: 0, helloAt: now + after, ...place };
   }
@@ -82,6 +89,7 @@ export class Mp2Search {
   stop(): void {
     this.#state = { type: "idle" };
     this.#joins.clear();
+    this.#resuming = [];
   }
 
   /** A beacon of a registry that is not ours now. `known`: it is one that we look for, and is at `place`. */
@@ -120,7 +128,7 @@ export class Mp2Search {
 
   /** Answers a cookie of ours; "stranger" when it comes from a host that was not asked. */
   cookie(now: Millis, from: Source, heard: Cookie): "joined" | "ignored" | "stranger" {
-    const { hosts, isPinned } = this.#options;
+    const { hosts, isPinned, random, resumable } = this.#options;
     const { nonce, fingerprint, cookie } = heard;
     const state = this.#state;
     if (state.type !== "searching" || !equalInConstantTime(nonce, state.nonce)) return "ignored";
@@ -132,8 +140,20 @@ export class Mp2Search {
     // A flood of made-up registries does not keep out the one that we know.
     if (this.#joinsOfHello >= BOUNDS.joinsPerHello && !isPinned(fingerprint)) return "ignored";
     this.#joinsOfHello += 1;
-    this.#joins.join(now, { fingerprint, source: from, host, cookie, attempt });
+    const former = resumable(now, fingerprint);
+    const resumption = former && new Resumption(random, former, { nonce, fingerprint, cookie });
+    const plain = { fingerprint, source: from, host, cookie, attempt };
+    const joined = resumption === undefined ? plain : { ...plain, resumption };
+    if (resumption !== undefined) this.#resuming = [...this.#resuming, joined].slice(-BOUNDS.resumptions);
+    this.#joins.join(now, joined);
     return "joined";
+  }
+
+  /** A registry says that we go on: how, if that is so. */
+  resumed(message: Resumed): Registration | undefined {
+    const joined = this.#resuming.find(({ cookie }) => equalInConstantTime(cookie, message.cookie));
+    const registration = joined?.resumption?.accept(message);
+    return registration && joined && { ...registration, joined, address: joined.source.address };
   }
 
   /** A registry could not connect to us: which, if it is one that we asked to. */
@@ -181,10 +201,13 @@ export class Mp2Search {
     if (!isDirect) emit({ type: "hello", protocol: "mp2", bytes });
   }
 
-  #join({ fingerprint, source, cookie }: Joined): void {
+  #join({ fingerprint, source, cookie, resumption }: Joined): void {
     const { nonce } = this;
     if (nonce === undefined) return;
-    const bytes = DISCOVERY_TO_REGISTRY.encode({ type: "join", nonce, fingerprint, cookie });
+    const bytes = DISCOVERY_TO_REGISTRY.encode({
+      ...{ type: "join", nonce, fingerprint, cookie },
+      ...(resumption === undefined ? {} : { resume: resumption.resume }),
+    });
     this.#options.emit({ type: "datagram", to: source, bytes });
   }
 }

@@ -6,6 +6,7 @@ import type { RefusalCode as Mp2RefusalCode } from "../wire/mp2-registration.ts"
 import type { EntryKind, MessageId, OfflineReason, PresenceState, RoomName } from "../wire/mp2-values.ts";
 import type { Nickname } from "../wire/nickname.ts";
 import type { AssociationEnd, Protocol } from "./events.ts";
+import type { Transfer, TransferChange } from "./files/transfer.ts";
 import type { RestrictionLevel } from "./restrictions.ts";
 import type { RoomChange } from "./rooms.ts";
 
@@ -224,6 +225,8 @@ export type ChatNotice =
       readonly why: RoomUndeliveredReason;
       readonly missed: readonly Nickname[];
     }
+  /** Of one file: as it is now, and what has just happened to it. "progress" at most some times a second. */
+  | { readonly type: "file"; readonly transfer: Transfer; readonly change: TransferChange }
   | { readonly type: "typing"; readonly from: Nickname; readonly active: boolean }
   /** The last notice. `text`: what the admin said. */
   | { readonly type: "ended"; readonly reason: EndReason; readonly text: string | undefined };

@@ -3,6 +3,7 @@ import type { Fingerprint } from "../base/fingerprint.ts";
 import type { MessageId, RoomName, StatusText } from "../wire/mp2-values.ts";
 import type { Nickname } from "../wire/nickname.ts";
 import type { Attention } from "./alerts.ts";
+import type { Transfer, TransferAction } from "./files/transfer.ts";
 import type { ChatNotice, ChatSnapshot } from "./notices.ts";
 import type { PinSubject, Pins } from "./pins.ts";
 import type { Restricted, RestrictionLevel } from "./restrictions.ts";
@@ -48,6 +49,15 @@ export interface ChatSession {
   join(room: RoomName): boolean;
   /** Not in `room` any more; false when not there. */
   part(room: RoomName): boolean;
+  /** Files that are under way, and the last that were, in the order in which they began. */
+  readonly files: readonly Transfer[];
+  /**
+   * Offers the file at the absolute `path` to a nickname; notices with the returned id follow, never before this returns.
+   * Whoever holds the presence opens the file, as the same user.
+   */
+  sendFile(to: string, path: string): MessageId;
+  /** A notice follows where it can be done. */
+  changeFile(id: MessageId, action: TransferAction): void;
   /** The user has seen these of `from`'s messages, or of those in #ROOM. */
   markRead(from: string, messageIds: readonly MessageId[]): void;
   /** The user is writing to `to`, or has stopped. */

@@ -37,4 +37,4 @@ export interface ConnectionsOwner {
   readonly forget: (connection: number) => void;
 }
 
-export type LinkSaying = Extract<LinkOutput, { type: "msg" | "ack" | "typing" }>;
+export type LinkSaying = Extract<LinkOutput, { type: "msg" | "ack" | "typing" | "file" }>;

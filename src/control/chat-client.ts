@@ -1,5 +1,6 @@
 import type { Clock, Millis } from "../base/clock.ts";
 import { TokenBucket } from "../base/tokens.ts";
+import { FILE_BOUNDS, isOver, type Transfer } from "../chat/files/transfer.ts";
 import type { ChatSnapshot, Peer } from "../chat/notices.ts";
 import { type Pin, Pins } from "../chat/pins.ts";
 import { type Restriction, Restrictions } from "../chat/restrictions.ts";
@@ -39,6 +40,7 @@ export class PresenceLink {
   readonly #options: PresenceLinkOptions;
   readonly #bucket: TokenBucket;
   readonly #queue: (() => void)[] = [];
+  readonly #files = new Map<string, Transfer>();
   readonly #peers = new Map<string, Peer>();
   #client: RequestClient | undefined;
   #report: AttachReport | undefined;
@@ -95,6 +97,11 @@ export class PresenceLink {
     return { ...state, registryLostAt: this.#lostAt, roster: this.#roster };
   }
 
+  /** In the order in which they began. */
+  get files(): readonly Transfer[] {
+    return [...this.#files.values()];
+  }
+
   /** Errors as {@link RequestClient.request}. In order, and no faster than the holder takes it. */
   request<Name extends ChatMethodName>(name: Name, params: ChatRequestOf<Name>): Promise<ChatResultOf<Name>> {
     return new Promise((resolve, reject) => {
@@ -147,9 +154,19 @@ export class PresenceLink {
       case "pins":
         this.#takePins(push);
         return;
+      case "files":
+        for (const file of push.files) this.#files.set(file.id, file);
+        return;
       case "notice":
+        if (push.notice.type === "file") this.#fileChanged(push.notice.transfer);
         this.#options.onNotice(push.notice);
     }
+  }
+
+  #fileChanged(file: Transfer): void {
+    this.#files.set(file.id, file);
+    const over = [...this.#files.values()].filter(({ state }) => isOver(state));
+    for (const { id } of over.slice(0, -FILE_BOUNDS.overShown)) this.#files.delete(id);
   }
 
   #takePins({ pins, restrictions, part }: Extract<Push, { type: "pins" }>): void {

@@ -6,6 +6,12 @@
 import type { Attention } from "../chat/alerts.ts";
 import type { ChatSession, HolderReport } from "../chat/session.ts";
 import {
+  type ChangeFileRequest,
+  parseChangeFileRequest,
+  parseSendFileRequest,
+  type SendFileRequest,
+} from "./chat-files.ts";
+import {
   type AcceptRequest,
   type AttachReport,
   type MarkReadRequest,
@@ -51,8 +57,10 @@ export interface Holder {
     | "accept"
     | "forget"
     | "restrict"
+    | "changeFile"
   >;
   send(request: SendRequest): void;
+  sendFile(request: SendFileRequest): void;
   /** What is on its screen. */
   attend(attention: Attention): void;
 }
@@ -73,6 +81,14 @@ export const CHAT_METHODS = {
     holder.attend(attention);
     return null;
   }),
+  "change-file": method(
+    parseChangeFileRequest,
+    nothingBack,
+    ({ session }, { id, action }: ChangeFileRequest) => {
+      session.changeFile(id, action);
+      return null;
+    },
+  ),
   forget: method(parseForgetRequest, nothingBack, ({ session }, { subject }) => {
     session.forget(subject);
     return null;
@@ -95,6 +111,10 @@ export const CHAT_METHODS = {
   }),
   send: method(parseSendRequest, nothingBack, (holder, request: SendRequest) => {
     holder.send(request);
+    return null;
+  }),
+  "send-file": method(parseSendFileRequest, nothingBack, (holder, request: SendFileRequest) => {
+    holder.sendFile(request);
     return null;
   }),
   "set-quiet": method(parseQuietRequest, nothingBack, ({ session }, { until }: QuietRequest) => {

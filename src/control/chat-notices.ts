@@ -18,6 +18,7 @@ import type {
 import type { RoomChange } from "../chat/rooms.ts";
 import type { SessionNotice } from "../chat/session.ts";
 import type { BlockedReason } from "../wire/mp2-discovery.ts";
+import { transfer, transferChange } from "./chat-files.ts";
 import {
   count,
   fingerprint,
@@ -235,6 +236,7 @@ const NOTICES: { readonly [Name in Type]: Parse<Fields<Name>> } = {
     }),
     missed: list(MAX_NAMES, nickname),
   }),
+  file: shape<Fields<"file">>({ transfer, change: transferChange }),
   typing: shape<Fields<"typing">>({ from: nickname, active: boolean }),
   trouble: shape<Fields<"trouble">>({ text: sentence }),
   ring: shape<Fields<"ring">>({ from: nickname }),

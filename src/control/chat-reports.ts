@@ -2,6 +2,7 @@
 import type { Millis, UnixMillis } from "../base/clock.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
 import type { AlertChoice, AlertSettings, Attention } from "../chat/alerts.ts";
+import type { Transfer } from "../chat/files/transfer.ts";
 import type { ChatSnapshot, Peer } from "../chat/notices.ts";
 import type { Pin, PinSubject } from "../chat/pins.ts";
 import type { Restricted, Restriction, RestrictionLevel } from "../chat/restrictions.ts";
@@ -9,6 +10,7 @@ import type { HolderReport, SessionNotice } from "../chat/session.ts";
 import type { NamedRegistry, PresenceSettings, WhenTaken } from "../chat/settings.ts";
 import type { MessageId, OfflineReason, PresenceState, RoomName, StatusText } from "../wire/mp2-values.ts";
 import type { Nickname } from "../wire/nickname.ts";
+import { transfer } from "./chat-files.ts";
 import { parseNotice, registryStanding } from "./chat-notices.ts";
 import {
   count,
@@ -58,6 +60,8 @@ export type Push =
       readonly restrictions: readonly Restriction[];
       readonly part: "first" | "more" | "last" | "all";
     }
+  /** Files that there are when a program attaches; notices tell of all that follows. */
+  | { readonly type: "files"; readonly files: readonly Transfer[] }
   | { readonly type: "notice"; readonly notice: SessionNotice };
 
 /** What an attached program has to know before anything else; the pushes before it brought the rest. */
@@ -102,6 +106,7 @@ export interface RestrictRequest {
 /** In one piece: far below the largest frame, whatever is in it. */
 export const PEERS_IN_A_PIECE = 200;
 export const PINS_IN_A_PIECE = 200;
+export const FILES_IN_A_PIECE = 20;
 const MAX_IDS = 1_024;
 /** More registries and interfaces than anybody names. */
 const MAX_NAMED = 64;
@@ -171,6 +176,7 @@ const PUSHES: { readonly [Type in Push["type"]]: Parse<Omit<Extract<Push, { type
     restrictions: list(PINS_IN_A_PIECE, parseRestriction),
     part: oneOf(["first", "more", "last", "all"]),
   }),
+  files: shape<{ files: readonly Transfer[] }>({ files: list(FILES_IN_A_PIECE, transfer) }),
   notice: shape<{ notice: SessionNotice }>({ notice: parseNotice }),
 };
 

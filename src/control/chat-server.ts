@@ -8,6 +8,7 @@ import type { MessageId } from "../wire/mp2-values.ts";
 import { CHAT_METHODS, type Holder } from "./chat-methods.ts";
 import {
   type AttachReport,
+  FILES_IN_A_PIECE,
   PEERS_IN_A_PIECE,
   PINS_IN_A_PIECE,
   type Push,
@@ -22,6 +23,7 @@ import { RequestServer, type ServedClient, type ServerLimits } from "./request-s
 /** The session of the program that holds the presence; `id` is what another program chose for its message. */
 export interface HeldSession extends ChatSession {
   send(to: string, text: string, options?: SendOptions, id?: MessageId): MessageId;
+  sendFile(to: string, path: string, id?: MessageId): MessageId;
 }
 
 export interface PresenceServerOptions {
@@ -154,6 +156,10 @@ export class PresenceServer {
         return session;
       },
       send: (request) => this.#send(client, request),
+      sendFile: ({ id, to, path }) => {
+        if (!attached.has(client)) throw new ControlError("bad-request", "Not attached");
+        session.sendFile(to, path, id);
+      },
       attend: (attention) => {
         if (!attached.has(client)) throw new ControlError("bad-request", "Not attached");
         onAttention(client, attention);
@@ -190,6 +196,8 @@ export class PresenceServer {
     for (const put of pieces(snapshot.roster, PEERS_IN_A_PIECE))
       push(client, { type: "peers", put, removed: [] });
     tellPins(client, pins);
+    for (const files of pieces(this.#options.session.files, FILES_IN_A_PIECE))
+      push(client, { type: "files", files });
   }
 
   /** What has changed, to all. */
@@ -231,7 +239,13 @@ export class PresenceServer {
 }
 
 /** Notices that say all that they are about: for these nothing has to be known first. */
-const UNRELATED: ReadonlySet<SessionNotice["type"]> = new Set(["received", "delivered", "read", "typing"]);
+const UNRELATED: ReadonlySet<SessionNotice["type"]> = new Set([
+  "received",
+  "delivered",
+  "read",
+  "typing",
+  "file",
+]);
 
 function push(client: ServedClient, told: Push): void {
   client.push(told);

@@ -17,8 +17,19 @@ import {
   parseTargetRequest,
   type TargetRequest,
 } from "./admin-reports.ts";
+import {
+  type BindingsReport,
+  type BindingsRequest,
+  type ImportReport,
+  type ImportRequest,
+  parseBindings,
+  parseBindingsRequest,
+  parseImport,
+  parseImportRequest,
+} from "./backup.ts";
+import { type ChangesReport, type ChangesRequest, parseChanges, parseChangesRequest } from "./changes.ts";
 import { type Method, methodsOf, nothing, nothingBack } from "./method.ts";
-import { boolean, field, integer, oneOf, optional, type Parse, parseObject } from "./parse.ts";
+import { boolean, field, integer, oneOf, optional, type Parse, parseObject, text } from "./parse.ts";
 import {
   type ClientReport,
   type LogLevelReport,
@@ -38,7 +49,11 @@ import {
 /** What the daemon does for the control plane. Throwing a ControlError chooses the reply's error code. */
 export interface RegistryControl {
   readonly administration: AdministrationControl;
+  readonly backup: BackupControl;
+  changes(request: ChangesRequest): Promise<ChangesReport>;
   clients(): readonly ClientReport[];
+  /** The registry in numbers, in Prometheus' text format. */
+  metrics(): Promise<string>;
   /** Refuses a bad configuration by a ControlError "configuration-refused" whose text says line and key. */
   reload(): Promise<ReloadReport>;
   logLevel(request: LogLevelRequest): LogLevelReport;
@@ -71,11 +86,20 @@ export interface AdministrationControl {
   unban(request: TargetRequest): Promise<ConcernedReport>;
 }
 
+/** What leaves for another registry, or comes from one. */
+export interface BackupControl {
+  bindings(request: BindingsRequest): BindingsReport;
+  /** Binds and bans what another registry had bound and banned, except what contradicts what is so here; durably. */
+  import(request: ImportRequest): Promise<ImportReport>;
+}
+
 export interface StopRequest {
   /** It will be started again at once, so clients need not worry. */
   readonly restarting: boolean;
 }
 
+/** A hundred bytes a line, some hundred lines. */
+const MAX_METRICS_LENGTH = 262_144;
 /** The longest time that a log level may be set for. */
 const MAX_LEVEL_MILLIS = 7 * 24 * 3_600_000;
 
@@ -97,15 +121,21 @@ const method = methodsOf<RegistryControl>();
 export const METHODS = {
   ban: method(parseBanRequest, parseConcerned, (control, request) => control.administration.ban(request)),
   bans: method(nothing, parseBans, (control) => control.administration.bans()),
+  bindings: method(parseBindingsRequest, parseBindings, (control, request) =>
+    control.backup.bindings(request),
+  ),
+  changes: method(parseChangesRequest, parseChanges, (control, request) => control.changes(request)),
   clients: method(nothing, parseClients, (control) => control.clients()),
   fingerprint: method(nothing, parseFingerprintReport, (control) => control.administration.fingerprint()),
   forget: method(parseForgetRequest, parseConcerned, (control, request) =>
     control.administration.forget(request),
   ),
+  import: method(parseImportRequest, parseImport, (control, request) => control.backup.import(request)),
   kick: method(parseTargetRequest, parseConcerned, (control, request) =>
     control.administration.kick(request),
   ),
   "log-level": method(parseLogLevelRequest, parseLogLevel, (control, request) => control.logLevel(request)),
+  metrics: method(nothing, text(MAX_METRICS_LENGTH), (control) => control.metrics()),
   ready: method(nothing, parseStart, (control) => control.ready()),
   reload: method(nothing, parseReload, (control) => control.reload()),
   restart: method(nothing, oneOf(["exiting", "restarted"]), (control) => control.restart()),

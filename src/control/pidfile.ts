@@ -3,7 +3,7 @@
  * socket-activated unit). A process id alone may have been given to somebody else since, so the file also holds when
  * the process started.
  */
-import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { errorCode, SystemError } from "../base/errors.ts";
 import { field, integer, parseObject } from "./parse.ts";
@@ -13,6 +13,9 @@ export interface ProcessMark {
   /** Field 22 of /proc/PID/stat: the start time in clock ticks since the machine booted. */
   readonly startTicks: number;
 }
+
+/** No secret; whoever may use the socket, of whatever group, has to read it first. */
+const FILE_MODE = 0o644;
 
 export function pidFilePath(runtimeDirectory: string): string {
   return join(runtimeDirectory, "multiprotod.pid");
@@ -25,7 +28,9 @@ export function writePidFile(runtimeDirectory: string, pid: number = process.pid
     throw new SystemError(`Cannot read /proc/${pid}/stat: no such process`, "ESRCH");
   const path = pidFilePath(runtimeDirectory);
   const next = `${path}.${pid}`;
-  writeFileSync(next, `${JSON.stringify({ pid, startTicks })}\n`, { mode: 0o644 });
+  writeFileSync(next, `${JSON.stringify({ pid, startTicks })}\n`, { mode: FILE_MODE });
+  // The umask of the service is strict.
+  chmodSync(next, FILE_MODE);
   renameSync(next, path);
 }
 

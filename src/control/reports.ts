@@ -48,6 +48,8 @@ export interface StatusReport {
   readonly store: StoreReport | null;
   readonly online: number;
   readonly offline: number;
+  /** Who was here before the restart and is not back yet. */
+  readonly returning: number;
   /** Clients that were heard of but have not given a nickname yet. */
   readonly pendingRegistrations: number;
   readonly lastError: { readonly at: string; readonly text: string } | null;
@@ -91,7 +93,8 @@ export interface ClientReport {
   readonly status: string | null;
   /** How its SCTP association runs: in UDP, on IP, or there is none. */
   readonly path: "udp" | "raw" | null;
-  readonly state: "joining" | "online" | "suspect" | "offline";
+  /** "returning": it was here before the registry's restart and is not back yet. */
+  readonly state: "joining" | "online" | "suspect" | "returning" | "offline";
   /** Why it is offline. */
   readonly reason: string | null;
   /** When it entered `state`; ISO 8601, UTC. */
@@ -187,6 +190,7 @@ export const parseStatus: Parse<StatusReport> = (value, where) => {
     store: field(object, "store", orNull(parseStore), where),
     online: field(object, "online", count, where),
     offline: field(object, "offline", count, where),
+    returning: field(object, "returning", count, where),
     pendingRegistrations: field(object, "pendingRegistrations", count, where),
     lastError: field(object, "lastError", nullable(parseLastError), where),
     counters: field(object, "counters", numberTable, where),
@@ -205,7 +209,7 @@ const parseClient: Parse<ClientReport> = (value, where) => {
     away: field(object, "away", optional(boolean), where) ?? false,
     status: field(object, "status", orNull(name), where),
     path: field(object, "path", nullable(oneOf(["udp", "raw"])), where),
-    state: field(object, "state", oneOf(["joining", "online", "suspect", "offline"]), where),
+    state: field(object, "state", oneOf(["joining", "online", "suspect", "returning", "offline"]), where),
     reason: field(object, "reason", nullable(sentence), where),
     since: field(object, "since", time, where),
     rttMillis: field(object, "rttMillis", nullable(millis), where),

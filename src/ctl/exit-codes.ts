@@ -13,5 +13,7 @@ export const NOT_PERMITTED = 4;
 export const NOT_FOUND = 5;
 /** It did not happen in time; it may still happen. */
 export const TIMEOUT = 6;
+/** `doctor` found something that does not work. */
+export const FOUND_PROBLEMS = 7;
 /** The registry refused its configuration (EX_CONFIG of sysexits.h). */
 export const CONFIGURATION_REFUSED = 78;

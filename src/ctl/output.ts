@@ -29,13 +29,23 @@ export class Output {
 
   /** `report` under --json, with the schema's number first; `lines` otherwise, as made by this object's methods. */
   show(report: Readonly<Record<string, unknown>>, lines: () => readonly string[]): void {
-    if (this.json) this.#stdout.write(`${escapeJson(JSON.stringify({ schema: SCHEMA, ...report }))}\n`);
+    if (this.json) this.record(report);
     else
       this.#stdout.write(
         lines()
           .map((line) => `${line}\n`)
           .join(""),
       );
+  }
+
+  /** One object of many, on a line of its own, with --json or without. */
+  record(report: Readonly<Record<string, unknown>>): void {
+    this.#stdout.write(`${escapeJson(JSON.stringify({ schema: SCHEMA, ...report }))}\n`);
+  }
+
+  /** `text` made safe. */
+  plain(text: string): string {
+    return escapeText(text);
   }
 
   showFailure(failure: CommandFailure): void {

@@ -19,15 +19,24 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   restart: async () => (await import("./commands/restart.ts")).addRestart,
   reload: async () => (await import("./commands/reload.ts")).addReload,
   clients: async () => (await import("./commands/clients.ts")).addClients,
+  watch: async () => (await import("./commands/watch.ts")).addWatch,
+  wait: async () => (await import("./commands/wait.ts")).addWait,
   fingerprint: async () => (await import("./commands/fingerprint.ts")).addFingerprint,
   kick: async () => (await import("./commands/kick.ts")).addKick,
   ban: async () => (await import("./commands/ban.ts")).addBan,
   unban: async () => (await import("./commands/unban.ts")).addUnban,
   bans: async () => (await import("./commands/bans.ts")).addBans,
   forget: async () => (await import("./commands/forget.ts")).addForget,
+  metrics: async () => (await import("./commands/metrics.ts")).addMetrics,
+  export: async () => (await import("./commands/export.ts")).addExport,
+  import: async () => (await import("./commands/import.ts")).addImport,
   "log-level": async () => (await import("./commands/log-level.ts")).addLogLevel,
+  doctor: async () => (await import("./commands/doctor.ts")).addDoctor,
   version: async () => (await import("./commands/version.ts")).addVersion,
+  completion: async () => (await import("./commands/completion.ts")).addCompletion,
 };
+/** Those that tell of all the others. */
+const OF_ALL: ReadonlySet<string> = new Set(["completion"]);
 
 export interface Surroundings {
   readonly stdout: Stream;
@@ -64,9 +73,16 @@ export async function runMultiprotoctl(args: readonly string[], around: Surround
   return exitCode;
 }
 
+/** What it takes, with nothing behind it; the manual page is made of it. */
+export async function multiprotoctlProgram(): Promise<Command> {
+  const program = baseProgram({ stdout: process.stdout, stderr: process.stderr, environment: {} });
+  for (const add of await commandsFor([])) add(program, () => async () => {});
+  return program;
+}
+
 /** A command that comes first is the one that is meant; otherwise only commander can tell, knowing them all. */
 function commandsFor([first = ""]: readonly string[]): Promise<AddCommand[]> {
-  const named = Object.hasOwn(COMMANDS, first) ? COMMANDS[first] : undefined;
+  const named = Object.hasOwn(COMMANDS, first) && !OF_ALL.has(first) ? COMMANDS[first] : undefined;
   const loads = named === undefined ? Object.values(COMMANDS) : [named];
   return Promise.all(loads.map((load) => load()));
 }
@@ -88,7 +104,7 @@ function baseProgram({ stdout, stderr }: Surroundings): Command {
     .addHelpText("after", examples("multiprotoctl status"))
     .addHelpText(
       "after",
-      "\nExit codes: 0 done, 1 failed, 2 usage, 3 not running, 4 not permitted, 5 not found, 6 timeout,\n78 configuration refused",
+      "\nExit codes: 0 done, 1 failed, 2 usage, 3 not running, 4 not permitted, 5 not found, 6 timeout,\n7 doctor: problems found, 78 configuration refused",
     )
     .exitOverride();
 }

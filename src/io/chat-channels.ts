@@ -1,12 +1,13 @@
 import type { Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
 import type { Clock } from "../base/clock.ts";
 import { type Fingerprint, isSameFingerprint } from "../base/fingerprint.ts";
 import type { SealKeys } from "../base/seal.ts";
 import type { ChatEvent, Progress, TlsFailure } from "../chat/events.ts";
-import { ALPN_CHAT, ALPN_REGISTRY } from "../wire/mp2-values.ts";
+import { ALPN_CHAT, ALPN_FILE, ALPN_REGISTRY } from "../wire/mp2-values.ts";
 import type { Identity } from "./identity.ts";
 import { DEFAULT_ACCEPT_LIMITS, TlsAcceptor } from "./tls-acceptor.ts";
-import type { ChannelEvents, TlsChannel } from "./tls-channel.ts";
+import type { ChannelEvents, OnStream, TlsChannel } from "./tls-channel.ts";
 import { type DialFailure, TlsDialler } from "./tls-dialler.ts";
 import { DEFAULT_TLS_TIMES } from "./tls-settings.ts";
 
@@ -16,6 +17,8 @@ export interface ChatChannelsOptions {
   readonly onEvent: (event: ChatEvent) => void;
   /** Bytes of a connection that has opened. */
   readonly received: (connection: number, bytes: Uint8Array) => Progress;
+  /** Somebody brings a file. */
+  readonly onFile: OnStream;
 }
 
 /** What the core calls a connection by; see {@link ChatEvent}. */
@@ -26,6 +29,9 @@ interface Dialled {
   readonly port: number;
   readonly fingerprint: Fingerprint;
 }
+
+/** Who is to get a file. */
+export type FileDestination = Omit<Dialled, "connection">;
 
 /** The TLS connections of one client, in both directions, as the core knows them: by numbers. */
 export class ChatChannels {
@@ -38,7 +44,7 @@ export class ChatChannels {
   #accepted = 0;
 
   constructor(options: ChatChannelsOptions) {
-    const { identity, clock } = options;
+    const { identity, clock, onFile } = options;
     this.#options = options;
     this.#dialler = new TlsDialler({ identity, times: DEFAULT_TLS_TIMES });
     this.#acceptor = new TlsAcceptor({
@@ -48,6 +54,7 @@ export class ChatChannels {
       times: DEFAULT_TLS_TIMES,
       limits: DEFAULT_ACCEPT_LIMITS,
       onOpen: (channel) => this.#theirs(channel),
+      streams: { protocols: [ALPN_FILE], onOpen: onFile },
       onRefused: () => {},
     });
   }
@@ -71,6 +78,19 @@ export class ChatChannels {
       },
     });
     this.#dialling.set(connection, cancel);
+  }
+
+  /** A connection for a file, to be taken over; returns what cancels the attempt. */
+  dialFile(to: FileDestination, onOpen: (socket: TLSSocket) => void, onFailed: () => void): () => void {
+    const { address, port, fingerprint } = to;
+    const stream: OnStream = (socket, proved) => {
+      if (isSameFingerprint(proved, fingerprint)) onOpen(socket);
+      else {
+        socket.destroy();
+        onFailed();
+      }
+    };
+    return this.#dialler.dial({ address, port, protocol: ALPN_FILE, onOpen: { stream }, onFailed });
   }
 
   send(connection: number, bytes: Uint8Array): void {

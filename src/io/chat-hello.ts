@@ -141,8 +141,11 @@ async function sendToHosts(
   return failures.filter((failure) => failure !== undefined);
 }
 
-/** None for an IPv6 address where only IPv4 is of use. */
-async function addressesOf(host: string, takesIpv6: boolean): Promise<readonly string[] | SystemError> {
+/** Of a host's name, or the address that it is; none for an IPv6 address where only IPv4 is of use. */
+export async function addressesOf(
+  host: string,
+  takesIpv6: boolean,
+): Promise<readonly string[] | SystemError> {
   if (isIpv4(host)) return [host];
   if (isIPv6(host.replace(/%.*$/, ""))) return takesIpv6 ? [host] : [];
   // RFC 6761 §6.3: always the loopback, also where no hosts file says so.

@@ -8,8 +8,10 @@ import type { RegistryPlace } from "./chat-hello.ts";
 import { PeerConnections } from "./chat-peers.ts";
 import { bindChatPorts, type ChatPorts, closeChatPorts } from "./chat-ports.ts";
 import { PresenceLink } from "./chat-presence.ts";
+import { FileShell, type FileShellOptions } from "./file-shell.ts";
 import { FirstByte } from "./first-byte.ts";
 import type { Identity } from "./identity.ts";
+import type { OnStream } from "./tls-channel.ts";
 import { inZone, zoneOf } from "./zones.ts";
 
 export interface ChatNetworkOptions {
@@ -25,6 +27,12 @@ export interface ChatNetworkOptions {
   readonly onEvent: (event: ChatEvent) => void;
   /** Bytes of a TLS connection. */
   readonly received: (connection: number, bytes: Uint8Array) => Progress;
+  /** Where files go that come. */
+  readonly downloads: string;
+  /** What a person has to know. */
+  readonly onTrouble: (text: string) => void;
+  readonly expectsFile: FileShellOptions["expects"];
+  readonly fileArrives: FileShellOptions["arrives"];
 }
 
 /** What the network does for the core: everything but telling the user and keeping pins. */
@@ -37,6 +45,7 @@ export class ChatNetwork {
   readonly #presence: PresenceLink;
   readonly #discovery: ChatDiscovery;
   readonly #channels: ChatChannels;
+  readonly #files: FileShell;
   readonly #dialBacks: LegacyDialBacks;
   readonly #firstByte: FirstByte;
   readonly #peers: PeerConnections;
@@ -48,7 +57,16 @@ export class ChatNetwork {
     this.#options = options;
     this.#ports = ports;
     this.#presence = presence;
-    this.#channels = new ChatChannels({ identity, clock, onEvent, received });
+    const onFile: OnStream = (socket, from) => this.#files.accept(socket, from);
+    this.#channels = new ChatChannels({ identity, clock, onEvent, received, onFile });
+    this.#files = new FileShell({
+      folder: options.downloads,
+      dial: (to, ...then) => this.#channels.dialFile({ ...to, address: this.#onLink(to.address) }, ...then),
+      onEvent: (event) => onEvent({ type: "file", event }),
+      onTrouble: options.onTrouble,
+      expects: options.expectsFile,
+      arrives: options.fileArrives,
+    });
     this.#dialBacks = new LegacyDialBacks(onEvent);
     this.#discovery = new ChatDiscovery({
       sockets: ports.discovery,
@@ -123,6 +141,9 @@ export class ChatNetwork {
       case "transmit":
         this.#transmit(out);
         return;
+      case "file":
+        this.#files.perform(out.request);
+        return;
       default:
         this.#performPresence(out);
     }
@@ -131,6 +152,7 @@ export class ChatNetwork {
   /** Closes everything at once. */
   async close(): Promise<void> {
     this.#firstByte.close();
+    this.#files.close();
     this.#channels.close();
     this.#dialBacks.closeAll();
     this.#peers.closeAll();

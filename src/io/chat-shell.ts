@@ -4,6 +4,8 @@ import type { Attention } from "../chat/alerts.ts";
 import type { ArchiveStore } from "../chat/archive.ts";
 import { ChatClient } from "../chat/client.ts";
 import type { ChatEvent, ChatOutput, Progress } from "../chat/events.ts";
+import type { IncomingStream } from "../chat/files/requests.ts";
+import type { Transfer, TransferAction } from "../chat/files/transfer.ts";
 import type { ChatSnapshot } from "../chat/notices.ts";
 import type { PinSubject, Pins } from "../chat/pins.ts";
 import type { Restricted, RestrictionLevel } from "../chat/restrictions.ts";
@@ -32,6 +34,8 @@ export interface ChatShellOptions {
   readonly pins: PinFile;
   /** What was said; the caller closes it. */
   readonly archive: ArchiveStore;
+  /** Where files go that come. */
+  readonly downloads: string;
   readonly clock: Clock;
   readonly random: Random;
   /** Makes the SCTP endpoint with our port as its source port. */
@@ -92,6 +96,9 @@ export class ChatShell implements ChatSession {
         onEvent: (event) => opened.shell?.handle(event),
         received: (connection, bytes) =>
           opened.shell?.received(connection, bytes) ?? { messages: 0, pending: 0 },
+        onTrouble: (text) => opened.shell?.tell({ type: "trouble", text }),
+        expectsFile: (from) => opened.shell?.expectsFile(from) === true,
+        fileArrives: (from, id, offset) => opened.shell?.fileArrives(from, id, offset),
       });
       opened.shell = new ChatShell(options, { network, pins });
       return opened.shell;
@@ -174,6 +181,19 @@ export class ChatShell implements ChatSession {
     this.#run((client, now) => client.typing(now, to, active));
   }
 
+  get files(): readonly Transfer[] {
+    return this.#client.files;
+  }
+
+  /** `id`: chosen by another process. */
+  sendFile(to: string, path: string, id?: MessageId): MessageId {
+    return this.#run((client, now) => client.sendFile(now, to, path, id));
+  }
+
+  changeFile(id: MessageId, action: TransferAction): void {
+    this.#run((client, now) => client.changeFile(now, id, action));
+  }
+
   accept(subject: PinSubject, fingerprint: Fingerprint): void {
     this.#run((client, now) => client.accept(now, subject, fingerprint));
   }
@@ -209,6 +229,15 @@ export class ChatShell implements ChatSession {
   /** For the network: bytes of a TLS connection. */
   private received(connection: number, bytes: Uint8Array): Progress {
     return this.#run((client, now) => client.received(now, connection, bytes));
+  }
+
+  private expectsFile(from: Fingerprint): boolean {
+    return this.#client.expectsFile(from);
+  }
+
+  /** For the network: a connection has brought the first words of a file. */
+  private fileArrives(from: Fingerprint, id: MessageId, offset: number): IncomingStream | undefined {
+    return this.#run((client, now) => client.fileArrives(now, from, id, offset));
   }
 
   private tell(notice: SessionNotice): void {

@@ -5,7 +5,7 @@ import type { Source } from "../registry/discovery.ts";
 import { MP1_GROUP } from "../wire/mp1-discovery.ts";
 import { MP2_GROUP_IPV4, MP2_GROUP_IPV6 } from "../wire/mp2-values.ts";
 import { DiscoveryAnswers } from "./discovery-answers.ts";
-import { isOnLink } from "./interfaces.ts";
+import { isOnLink, type Link } from "./interfaces.ts";
 import { LinkWatch } from "./link-watch.ts";
 import { bindUdp, closeUdp, NO_IPV6, receiveBursts } from "./udp.ts";
 
@@ -78,8 +78,8 @@ export class DiscoverySocket {
   }
 
   /** Names of the interfaces that are served. */
-  get interfaces(): readonly string[] {
-    return this.#watch.links.map(({ name }) => name);
+  get links(): readonly Link[] {
+    return this.#watch.links;
   }
 
   get servesIpv6(): boolean {

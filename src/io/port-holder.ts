@@ -41,6 +41,24 @@ function processWith(sockets: ReadonlySet<string>): string | undefined {
   return undefined;
 }
 
+/** Processes by the inode of a socket that they hold, for those of `inodes` that this user may see. Never throws. */
+export function holdersOf(inodes: ReadonlySet<string>): ReadonlyMap<string, { pid: number; name: string }> {
+  const holders = new Map<string, { pid: number; name: string }>();
+  try {
+    const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+    for (const pid of pids.slice(0, MAX_PROCESSES)) {
+      for (const target of descriptors(pid)) {
+        const inode = /^socket:\[(\d+)\]$/.exec(target)?.[1];
+        if (inode !== undefined && inodes.has(inode) && !holders.has(inode))
+          holders.set(inode, { pid: Number(pid), name: programName(pid) });
+      }
+    }
+  } catch {
+    // Without /proc nobody is seen.
+  }
+  return holders;
+}
+
 function descriptors(pid: string): readonly string[] {
   try {
     return readdirSync(`/proc/${pid}/fd`).map((fd) => readLink(`/proc/${pid}/fd/${fd}`));

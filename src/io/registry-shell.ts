@@ -5,12 +5,14 @@ import type { AdminCommand, AdminResult } from "../registry/admin.ts";
 import type { DialId, RegistryOutput } from "../registry/output.ts";
 import { Registry } from "../registry/registry.ts";
 import type { Farewell, RegistrySettings } from "../registry/settings.ts";
+import type { RosterKeeper } from "../roster/keeper.ts";
 import type { Ledger } from "../roster/ledger.ts";
 import type { AssociationId, AssociationStatus, SctpCounters, SctpEvent, SctpSettings } from "../sctp/api.ts";
 import { createSctpEndpoint } from "../sctp/index.ts";
 import { Alarm } from "./alarm.ts";
 import { DialBacks } from "./dial-backs.ts";
 import type { Identity } from "./identity.ts";
+import type { Link } from "./interfaces.ts";
 import { registryIdentity } from "./registry-identity.ts";
 import { type RegistryNetwork, RegistrySockets } from "./registry-sockets.ts";
 import { SctpDriver } from "./sctp-driver.ts";
@@ -21,6 +23,8 @@ import { TlsDialBacks } from "./tls-dial-backs.ts";
 export interface RegistryState {
   readonly identity: Identity;
   readonly ledger: Ledger;
+  /** … and what the next one goes on with, if it can. */
+  readonly keeper?: RosterKeeper;
 }
 
 export interface RegistryShellOptions {
@@ -35,6 +39,8 @@ export interface RegistryShellOptions {
   readonly version: string;
   /** The counts of `registry.counts` have changed. */
   readonly onCounts: () => void;
+  /** The number of the published roster, `registry.published`, has changed. */
+  readonly onPublished: () => void;
 }
 
 /** How long clients have to agree to the end of their associations. */
@@ -61,6 +67,7 @@ export class RegistryShell {
   #running: Running | undefined;
   #farewell: (() => void) | undefined;
   #working = false;
+  #published: Registry["published"] | undefined;
 
   private constructor(options: RegistryShellOptions) {
     this.#options = options;
@@ -107,8 +114,9 @@ export class RegistryShell {
     return this.#sctp.has("raw");
   }
 
-  get interfaces(): readonly string[] {
-    return this.#sockets?.discovery?.interfaces ?? [];
+  /** The interfaces that are served, as of the last look (within 5 s). */
+  get links(): readonly Link[] {
+    return this.#sockets?.discovery?.links ?? [];
   }
 
   association(id: AssociationId): AssociationStatus | undefined {
@@ -160,7 +168,7 @@ export class RegistryShell {
     });
   }
 
-  #begin({ identity, ledger }: RegistryState): void {
+  #begin({ identity, ledger, keeper }: RegistryState): void {
     const { clock, random, network, settings } = this.#options;
     const reach = {
       sctpPort: network.port,
@@ -172,6 +180,7 @@ export class RegistryShell {
       random,
       settings,
       ledger,
+      ...(keeper === undefined ? {} : { keeper }),
       reach,
       identity: registryIdentity(identity),
       unixAt: (at) => Math.max(0, Math.round(clock.wall() - (clock.now() - at))),
@@ -235,6 +244,11 @@ export class RegistryShell {
       this.#working = false;
     }
     this.#alarm.set(registry.nextDeadline());
+    const { published } = registry;
+    if (published.seq !== this.#published?.seq || published.epoch !== this.#published.epoch) {
+      this.#published = published;
+      this.#options.onPublished();
+    }
     return result;
   }
 

@@ -4,7 +4,7 @@ import type { Clock } from "../base/clock.ts";
 import { errorCode } from "../base/errors.ts";
 import { KeyedBuckets, type Rate } from "../base/tokens.ts";
 import type { Identity } from "./identity.ts";
-import { type OnOpen, TlsChannel } from "./tls-channel.ts";
+import { type OnOpen, type OnStream, TlsChannel } from "./tls-channel.ts";
 import { type PeerFault, provenPeer, type TlsTimes, tlsParameters } from "./tls-settings.ts";
 
 export interface AcceptLimits {
@@ -45,6 +45,8 @@ export interface AcceptorOptions {
   readonly limits: AcceptLimits;
   readonly clock: Clock;
   readonly onOpen: OnOpen;
+  /** Protocols whose connections are no messages: their sockets are handed over as they are. */
+  readonly streams?: { readonly protocols: readonly string[]; readonly onOpen: OnStream };
   /** For logs and counters; `code` says what OpenSSL or the system said. */
   readonly onRefused: (address: string, refusal: Refusal, code?: string) => void;
 }
@@ -67,7 +69,7 @@ export class TlsAcceptor {
     this.#rates = new KeyedBuckets(options.limits.rate, options.limits.addresses);
     this.#server = createServer({
       ...tlsParameters(options.identity),
-      ALPNProtocols: [...options.protocols],
+      ALPNProtocols: [...options.protocols, ...(options.streams?.protocols ?? [])],
       requestCert: true,
       handshakeTimeout: options.times.handshakeMillis,
     });
@@ -131,20 +133,21 @@ export class TlsAcceptor {
   }
 
   #secured(socket: TLSSocket): void {
-    const { identity, protocols, times, onOpen } = this.#options;
+    const { identity, protocols, streams, times, onOpen } = this.#options;
     const way = wayOf(socket);
     socket.on("error", () => {});
     if (!this.#handshakes.has(way)) {
       socket.destroy();
       return;
     }
-    const peer = provenPeer(socket, protocols, identity.fingerprint);
+    const peer = provenPeer(socket, [...protocols, ...(streams?.protocols ?? [])], identity.fingerprint);
     if ("fault" in peer) {
       this.#refuse(way, peer.fault);
       return;
     }
     this.#handshakes.delete(way);
-    new TlsChannel(socket, peer, { isServer: true, times, onOpen });
+    if (streams?.protocols.includes(peer.protocol) === true) streams.onOpen(socket, peer.fingerprint);
+    else new TlsChannel(socket, peer, { isServer: true, times, onOpen });
   }
 
   #failed(socket: TLSSocket, error: Error): void {

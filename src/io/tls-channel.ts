@@ -47,6 +47,9 @@ const KEY_BYTES = 32;
 /** Makes what hears of a channel once it is known who is there. So no byte reaches anybody before. */
 export type OnOpen = (channel: TlsChannel) => ChannelEvents;
 
+/** Takes over a connection whose peer has proved its key. */
+export type OnStream = (socket: TLSSocket, fingerprint: Fingerprint) => void;
+
 /**
  * One connection whose peer has proved its key. Bytes in, bytes out; whose key is welcome and what the bytes mean is
  * the core's business.

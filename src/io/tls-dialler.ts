@@ -1,7 +1,7 @@
 import { connect, createSecureContext, type SecureContext, type TLSSocket } from "node:tls";
 import { errorCode } from "../base/errors.ts";
 import type { Identity } from "./identity.ts";
-import { type OnOpen, TlsChannel } from "./tls-channel.ts";
+import { type OnOpen, type OnStream, TlsChannel } from "./tls-channel.ts";
 import { type PeerFault, provenPeer, type TlsTimes, tlsParameters } from "./tls-settings.ts";
 
 /** Why there is no channel. */
@@ -22,7 +22,7 @@ export interface Dialling {
   /**
    * The peer has proved its key. It has not yet seen ours: if that is not welcome, the channel closes as `failed`.
    */
-  readonly onOpen: OnOpen;
+  readonly onOpen: OnOpen | { readonly stream: OnStream };
   /**
    * Exactly once, unless the channel opened or the attempt was cancelled. `code`: the system's, or "". `isConnected`:
    * TCP came up, so what failed is TLS.
@@ -97,7 +97,9 @@ export class TlsDialler {
     socket.on("secureConnect", () => {
       const peer = provenPeer(socket, [protocol], this.#identity.fingerprint);
       if ("fault" in peer) fail(peer.fault);
-      else if (settle()) new TlsChannel(socket, peer, { isServer: false, times: this.#times, onOpen });
+      else if (!settle()) return;
+      else if (typeof onOpen === "object") onOpen.stream(socket, peer.fingerprint);
+      else new TlsChannel(socket, peer, { isServer: false, times: this.#times, onOpen });
     });
     return () => {
       if (settle()) this.#drop(socket);

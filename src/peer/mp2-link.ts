@@ -10,13 +10,14 @@ import {
   MAX_ACK_IDS,
   type Msg,
 } from "../wire/mp2-chat.ts";
+import type { FileMessage } from "../wire/mp2-files.ts";
 import { encodeFrame, FrameReader } from "../wire/mp2-frames.ts";
 import type { Capability, MessageId, Notice } from "../wire/mp2-values.ts";
 import type { Nickname } from "../wire/nickname.ts";
 import { LINK_TIMES, LINK_WINDOW, TYPING_RATE } from "./link-limits.ts";
 
 /** What we can do. */
-const CAPABILITIES: ReadonlySet<Capability> = new Set(["rooms"]);
+const CAPABILITIES: ReadonlySet<Capability> = new Set(["rooms", "files"]);
 
 /**
  * One TLS connection of chat, from its handshake to its end. docs/protocol-mp2.md, "Chat".
@@ -50,6 +51,7 @@ export type LinkOutput =
   | { readonly type: "msg"; readonly message: Msg }
   | { readonly type: "ack"; readonly ids: readonly MessageId[]; readonly state: AckState }
   | { readonly type: "typing"; readonly active: boolean }
+  | { readonly type: "file"; readonly message: FileMessage }
   /** The last; after it the link does nothing. */
   | { readonly type: "over"; readonly end: LinkEnd };
 
@@ -69,6 +71,8 @@ export class Mp2Link {
   readonly #deadlines = new Deadlines<"link", DeadlineName>();
   readonly #typingRate: TokenBucket;
   #state: State = { type: "greeting", heard: false };
+  /** Of the other side, by its greeting. */
+  #capabilities: ReadonlySet<Capability> = new Set();
   /** Sent and not acknowledged. */
   readonly #unacknowledged = new Set<MessageId>();
   #tokens = 0;
@@ -91,6 +95,10 @@ export class Mp2Link {
 
   get isUp(): boolean {
     return this.#state.type === "up";
+  }
+
+  get takesFiles(): boolean {
+    return this.#capabilities.has("files");
   }
 
   get isOver(): boolean {
@@ -136,6 +144,11 @@ export class Mp2Link {
 
   typing(active: boolean): void {
     if (this.#state.type === "up") this.#frame({ type: "typing", active });
+  }
+
+  /** Only to those who take files. */
+  file(message: FileMessage): void {
+    if (this.#state.type === "up" && this.takesFiles) this.#frame(message);
   }
 
   /** Asks for a sign of life now, as if an answer were owed. */
@@ -196,13 +209,14 @@ export class Mp2Link {
     else this.close("protocol");
   }
 
-  #greeted({ nick }: Greeting): void {
+  #greeted({ nick, capabilities }: Greeting): void {
     const state = this.#state;
     if (state.type !== "greeting" || state.heard) {
       this.close("protocol");
       return;
     }
     this.#state = { type: "greeting", heard: true };
+    this.#capabilities = capabilities;
     this.#emit({ type: "greeted", nick });
   }
 
@@ -223,6 +237,9 @@ export class Mp2Link {
         this.#frame({ type: "pong", token: value.token });
         return;
       case "pong":
+        return;
+      default:
+        this.#emit({ type: "file", message: value });
     }
   }
 

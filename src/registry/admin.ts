@@ -1,4 +1,4 @@
-import type { Millis } from "../base/clock.ts";
+import type { Millis, UnixMillis } from "../base/clock.ts";
 import {
   type Fingerprint,
   isSpokenOf,
@@ -7,15 +7,20 @@ import {
 } from "../base/fingerprint.ts";
 import type { Ledger, Verdict } from "../roster/ledger.ts";
 import type { Entry, Roster } from "../roster/roster.ts";
+import type { Ban, Binding } from "../roster/store.ts";
 import { type Nickname, parseNickname } from "../wire/nickname.ts";
 import type { Durable } from "./mp2/durable.ts";
 import { noticeOf } from "./mp2/notice.ts";
 import type { Mp2Presence } from "./mp2/presence.ts";
 import type { Sessions } from "./mp2/sessions.ts";
 import type { Presence } from "./presence.ts";
+import type { Returns } from "./returns.ts";
 
 /** What an admin may ask for. `target`: a nickname, or a fingerprint as hexadecimal or spoken digits. */
-export type AdminCommand =
+export type AdminCommand = ConcerningCommand | RestoreCommand;
+
+/** Is about somebody. */
+export type ConcerningCommand =
   /** Frees a nickname for whoever comes next. */
   | { readonly type: "forget"; readonly nickname: string }
   /** Ends a session; its client may come again. */
@@ -23,6 +28,11 @@ export type AdminCommand =
   /** Ends a key's session and refuses its next ones. `reason`: one line, for the list of bans; may be empty. */
   | { readonly type: "ban"; readonly target: string; readonly reason: string }
   | { readonly type: "unban"; readonly target: string };
+
+export type RestoreCommand =
+  /** Binds a nickname as another registry had it. */
+  | { readonly type: "restore-binding"; readonly binding: Binding }
+  | { readonly type: "restore-ban"; readonly ban: Ban };
 
 /** Who a command was about, as far as there is one. */
 export interface Concerned {
@@ -38,6 +48,8 @@ export type AdminFailure =
   | "ambiguous"
   /** The change cannot be stored. */
   | "storage"
+  /** The nickname belongs to another key. */
+  | "taken"
   | "is-so-already";
 
 export type AdminResult =
@@ -61,6 +73,7 @@ export interface AdminDeskOptions {
   readonly ledger: Ledger;
   readonly sessions: Sessions;
   readonly durable: Durable;
+  readonly returns: Returns;
   readonly mp1: Presence;
   readonly mp2: Mp2Presence;
   readonly time: (now: Millis) => number;
@@ -79,20 +92,29 @@ export class AdminDesk {
       this.#forget(now, command.nickname, done);
       return;
     }
-    const target = this.#find(command.target);
-    if ("ok" in target) {
-      done(target);
+    if (command.type === "restore-binding") {
+      this.#restore(now, command.binding, done);
+      return;
+    }
+    if (command.type === "restore-ban") {
+      const { fingerprint, reason, bannedAt } = command.ban;
+      this.#ban(now, target(undefined, fingerprint), reason, done, bannedAt);
+      return;
+    }
+    const found = this.#find(command.target);
+    if ("ok" in found) {
+      done(found);
       return;
     }
     if (command.type === "kick") {
-      done(this.#kick(now, target));
+      done(this.#kick(now, found));
       return;
     }
     if (command.type === "ban") {
-      this.#ban(now, target, command.reason, done);
+      this.#ban(now, found, command.reason, done, this.#options.time(now));
       return;
     }
-    this.#unban(now, target, done);
+    this.#unban(now, found, done);
   }
 
   #forget(now: Millis, text: string, done: AdminDone): void {
@@ -114,13 +136,33 @@ export class AdminDesk {
     if (entry === undefined || entry.presence.state === "offline")
       return failure("is-so-already", "That client is not here");
     const session = fingerprint === undefined ? undefined : this.#options.sessions.of(fingerprint);
-    if (session === undefined) this.#options.mp1.kick(now, entry.key);
+    if (session === undefined && entry.presence.state === "returning")
+      this.#options.returns.drop(now, entry, "kicked");
+    else if (session === undefined) this.#options.mp1.kick(now, entry.key);
     else this.#options.mp2.end(now, session, "kicked", { reason: "kicked" });
     return { ok: true, ...concerned };
   }
 
-  #ban(now: Millis, { fingerprint, concerned }: Target, reason: string, done: AdminDone): void {
-    const { ledger, sessions, mp2, time } = this.#options;
+  #restore(now: Millis, binding: Binding, done: AdminDone): void {
+    const { nickname, fingerprint, boundAt, lastSeen } = binding;
+    const { ledger } = this.#options;
+    if (ledger.holderOf(nickname)?.fingerprint === fingerprint) {
+      ledger.seen(nickname, lastSeen, now);
+      done(failure("is-so-already", "The nickname is bound to that key already"));
+      return;
+    }
+    const verdict = ledger.bind(nickname, fingerprint, lastSeen, now, boundAt);
+    this.#settle(now, verdict, { nickname, fingerprint }, done);
+  }
+
+  #ban(
+    now: Millis,
+    { fingerprint, concerned }: Target,
+    reason: string,
+    done: AdminDone,
+    bannedAt: UnixMillis,
+  ): void {
+    const { ledger, roster, sessions, returns, mp2 } = this.#options;
     if (fingerprint === undefined) {
       done(failure("unknown", "That client has no key that could be banned (mp1)"));
       return;
@@ -129,11 +171,13 @@ export class AdminDesk {
       done(failure("is-so-already", "That key is banned already"));
       return;
     }
-    this.#settle(now, ledger.ban(fingerprint, reason, time(now), now), concerned, done, (then) => {
+    this.#settle(now, ledger.ban(fingerprint, reason, bannedAt, now), concerned, done, (then) => {
       const session = sessions.of(fingerprint);
       const text = noticeOf(reason);
       const ended = { reason: "banned", ...(text === undefined ? {} : { text }) } as const;
       if (session !== undefined) mp2.end(then, session, "kicked", ended);
+      const entry = roster.withFingerprint(fingerprint);
+      if (entry?.presence.state === "returning") returns.drop(then, entry, "kicked");
     });
   }
 
@@ -154,7 +198,7 @@ export class AdminDesk {
     then: (now: Millis) => void = () => undefined,
   ): void {
     if (verdict.verdict === "taken") {
-      done(failure("storage", "The name is taken"));
+      done(failure("taken", "The nickname belongs to another key here"));
       return;
     }
     this.#options.durable.when(now, verdict, (at, refused) => {

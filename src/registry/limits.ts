@@ -79,6 +79,21 @@ interface Mp2Limits {
   readonly tlsPageBytes: number;
   /** Sessions of one address: a terminal server has hundreds; nobody shall fill the registry alone. */
   readonly maxSessionsPerAddress: number;
+  /** A key share of ours serves all who resume within this: what they send is secret from whoever takes us over later. */
+  readonly shareMillis: Millis;
+  /** A client gets another ticket after so long: half of one's life, so that it always has one that is good. */
+  readonly ticketMillis: Millis;
+  /** Who was there before a restart comes back within this, or is told to be gone. Clients wait as long before they show who is gone. */
+  readonly returnMillis: Millis;
+  /** … unless somebody else has come back within this: a registry or a machine that is overloaded makes nobody gone. */
+  readonly returnQuietMillis: Millis;
+  /** … but no longer than this. */
+  readonly returnMillisAtMost: Millis;
+  /**
+   * A registry that was stopped in good order and away for longer does not wait for them: clients look closely for it for
+   * half a minute, so after that nobody believes to be there.
+   */
+  readonly absenceMillis: Millis;
   /** Names bound for the first time from one address. At its rate a flood needs half a day for all names there are. */
   readonly newNamesPerAddress: Rate;
   /** From `registered` to `attach`: an INIT that gets lost is repeated after 1 and 3 s. */
@@ -133,6 +148,12 @@ export const DEFAULT_LIMITS: RegistryLimits = {
   tlsCloseMillis: 5_000,
   tlsPageBytes: 524_288,
   maxSessionsPerAddress: 2_048,
+  shareMillis: 1_000,
+  ticketMillis: 43_200_000,
+  returnMillis: 8_000,
+  returnQuietMillis: 4_000,
+  returnMillisAtMost: 60_000,
+  absenceMillis: 60_000,
   newNamesPerAddress: { perSecond: 1, burst: 1_024 },
   sessionAttachMillis: 10_000,
   firstMessageMillis: 5_000,

@@ -7,6 +7,7 @@ import {
   entryKey,
   isOnline,
   type OfflineReason,
+  onlineFrom,
   type Roster,
 } from "../roster/roster.ts";
 import type { AssociationId, Path, SctpEvent } from "../sctp/api.ts";
@@ -59,6 +60,11 @@ export class Presence {
 
   by(association: AssociationId): Attachment | undefined {
     return this.#attachments.by(association);
+  }
+
+  /** Whether it has registered and its association is awaited. */
+  isJoining(key: EntryKey): boolean {
+    return this.#deadlines.at(key, "attach") !== undefined;
   }
 
   all(): Iterable<Attachment> {
@@ -157,12 +163,15 @@ export class Presence {
     }
     const join = this.#joins.get(key);
     this.#joins.delete(key);
-    const entry = this.#roster.setPresence(key, { state: "online", since: now });
+    const entry = this.#roster.setPresence(key, onlineFrom(former.presence, now));
     if (entry === undefined) return;
     const millis = join === undefined ? 0 : Math.round(join.machineMillis + now - join.namedAt);
     const text = `${entry.nickname} online from ${key} (mp1, ${millis} ms)`;
     this.#log(line("info", text, { path: path.via, client: entry.client }));
-    this.#changed(now);
+    this.#emit({ type: "counts" });
+    // Of who only comes back nobody else sees a difference.
+    if (former.presence.state === "returning") this.#pushes.mark(key, now);
+    else this.changed(now);
   }
 
   #suspect(now: Millis, association: AssociationId, suspect: boolean): void {

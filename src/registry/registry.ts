@@ -2,14 +2,16 @@ import type { Millis } from "../base/clock.ts";
 import type { LogEntry } from "../base/log.ts";
 import { RosterFeed } from "../roster/feed.ts";
 import type { Ledger } from "../roster/ledger.ts";
-import type { Epoch, Seq } from "../roster/listed.ts";
+import type { Ask, Delta, Epoch, Page, Seq } from "../roster/listed.ts";
 import { Publication } from "../roster/publication.ts";
 import { entryKey } from "../roster/roster.ts";
 import type { Ban } from "../roster/store.ts";
+import type { RosterTallies } from "../roster/tallies.ts";
 import type { AssociationId, SctpEvent } from "../sctp/api.ts";
 import { type AdminCommand, AdminDesk, type AdminDone } from "./admin.ts";
 import { Associations } from "./associations.ts";
 import { DiscoveryGate, type IgnoredReason, NOTHING_IGNORED, type Source } from "./discovery.ts";
+import { Keeping } from "./keeping.ts";
 import { DEFAULT_LIMITS } from "./limits.ts";
 import { ignoredLine, line } from "./lines.ts";
 import { Mp1Admission } from "./mp1-admission.ts";
@@ -19,6 +21,7 @@ import type { DialId, Emit, RegistryOutput } from "./output.ts";
 import { Presence } from "./presence.ts";
 import { Pushes } from "./pushes.ts";
 import { Registrations } from "./registration.ts";
+import { Returns } from "./returns.ts";
 import type {
   ClientView,
   Farewell,
@@ -49,6 +52,8 @@ export class Registry {
   readonly #pushes: Pushes;
   readonly #registrations: Registrations;
   readonly #presence: Presence;
+  readonly #returns: Returns;
+  readonly #keeping: Keeping;
   readonly #mp2: Mp2;
   readonly #associations: Associations;
   readonly #desk: AdminDesk;
@@ -61,8 +66,12 @@ export class Registry {
     this.#settings = options.settings;
     this.#gate = new DiscoveryGate(limits, now);
     const { epoch, seq } = ledger;
-    const publication = new Publication({ epoch, seq, nextNumber: () => ledger.nextSeq() });
+    const { keeper } = options;
+    const { entries, recent } = keeper?.left ?? { entries: [], recent: [] };
+    const numbers = { epoch, seq, nextNumber: () => ledger.nextSeq() };
+    const publication = new Publication({ ...numbers, entries, recent, keep: keeper });
     this.#feed = new RosterFeed({ capacity: limits.maxClients, publication, unixAt });
+    this.#feed.restore(now);
     const { roster } = this.#feed;
     this.#pushes = new Pushes(limits);
     const pushes = this.#pushes;
@@ -80,13 +89,30 @@ export class Registry {
       displace: (at, { source }) => this.#displace(at, source),
     });
     this.#registrations = new Registrations(limits, emit, admission, nextDial);
+    this.#keeping = new Keeping({ now, keeper, publication, emit });
+    this.#returns = new Returns({
+      ...{ now, limits, roster, left: keeper?.left, wall: unixAt(now), emit },
+      isUnderWay: ({ key, profile }) =>
+        profile === undefined ? this.#presence.isJoining(key) : this.#mp2.sessions.at(key) !== undefined,
+      changed: (at) => this.#presence.changed(at),
+    });
+    const returns = this.#returns;
     const turn = (): number => this.#turn;
     const changed = (at: Millis): void => this.#presence.changed(at);
     this.#mp2 = new Mp2({ ...options, bounds: limits, feed: this.#feed, emit, nextDial, turn, changed });
     this.#associations = new Associations(this.#presence, this.#mp2, emit);
     const { sessions, durable, presence: mp2, announcer } = this.#mp2;
     const time = (at: Millis): number => announcer.time(at);
-    this.#desk = new AdminDesk({ roster, ledger, sessions, durable, mp1: this.#presence, mp2, time });
+    this.#desk = new AdminDesk({
+      roster,
+      ledger,
+      sessions,
+      durable,
+      returns,
+      mp1: this.#presence,
+      mp2,
+      time,
+    });
   }
 
   /** What is to be done, in order; call until it is empty. */
@@ -100,7 +126,7 @@ export class Registry {
   /** Undefined once the registry is stopping and has nothing left to store. */
   nextDeadline(): Millis | undefined {
     if (this.#isStopping) return this.#mp2.durable.nextDeadline();
-    const all = [this.#registrations, this.#presence, this.#pushes, this.#mp2];
+    const all = [this.#registrations, this.#presence, this.#pushes, this.#mp2, this.#returns, this.#keeping];
     const times = all.map((part) => part.nextDeadline()).filter((at) => at !== undefined);
     return times.length === 0 ? undefined : Math.min(...times);
   }
@@ -110,6 +136,11 @@ export class Registry {
   get counts(): { readonly online: number; readonly offline: number; readonly pending: number } {
     const pending = this.#registrations.pending + this.#mp2.dials.pending;
     return { ...this.#feed.roster.counts, pending };
+  }
+
+  /** Who was here before the restart and has not come back yet. */
+  get returning(): number {
+    return this.#feed.roster.returning;
   }
 
   /** Datagrams ignored so far, by reason. */
@@ -122,10 +153,20 @@ export class Registry {
     return this.#mp2.presence.faults;
   }
 
+  /** What has become of clients since the start. */
+  get tallies(): RosterTallies {
+    return this.#feed.roster.tallies;
+  }
+
   /** Where the roster that mp2 clients are told stands. */
   get published(): { readonly epoch: Epoch; readonly seq: Seq } {
     const { epoch, seq } = this.#feed.publication;
     return { epoch, seq };
+  }
+
+  /** What somebody who knows as much as `ask` says must hear, as mp2 clients do. */
+  told(ask: Ask): readonly (Delta | Page)[] {
+    return this.#feed.publication.answer(ask);
   }
 
   *clients(): Generator<ClientView> {
@@ -170,6 +211,7 @@ export class Registry {
 
   dialData(now: Millis, dial: DialId, bytes: Uint8Array): void {
     this.#registrations.data(now, dial, bytes);
+    this.#returns.seen(now);
     this.#feed.settle(now);
   }
 
@@ -208,6 +250,7 @@ export class Registry {
 
   sctpEvent(now: Millis, event: SctpEvent): void {
     this.#associations.event(now, event);
+    this.#returns.seen(now);
     this.#feed.settle(now);
   }
 
@@ -232,8 +275,10 @@ export class Registry {
     this.#registrations.advance(now);
     this.#presence.advance(now);
     this.#mp2.advance(now);
+    this.#returns.advance(now);
     this.#feed.settle(now);
     this.#mp2.tell(now);
+    this.#keeping.advance(now);
     for (const push of this.#pushes.due(now, this.#feed.roster)) {
       const attachment = this.#presence.of(push.key);
       if (attachment === undefined) continue;

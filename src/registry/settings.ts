@@ -1,5 +1,6 @@
 import type { Millis, Random, UnixMillis } from "../base/clock.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
+import type { RosterKeeper } from "../roster/keeper.ts";
 import type { Ledger } from "../roster/ledger.ts";
 import type { Entry } from "../roster/roster.ts";
 import type { AssociationId } from "../sctp/api.ts";
@@ -43,6 +44,8 @@ export interface RegistryOptions {
   readonly unixAt: (at: Millis) => UnixMillis;
   readonly identity: RegistryIdentity;
   readonly ledger: Ledger;
+  /** Where the roster is kept over a restart. Absent: nowhere, it begins empty. */
+  readonly keeper?: RosterKeeper;
   readonly reach: Reach;
 }
 

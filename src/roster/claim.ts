@@ -16,7 +16,8 @@ export type IsBound = (nickname: Nickname) => boolean;
 
 /**
  * Judges a claim. A name is free when nobody holds it, its holder is offline, or its holder is the same address and
- * port. A living holder keeps it: an original client is then listed under a number, ours is told and picks another. A
+ * port. Who has not come back since the registry's restart holds it against all but its own address: an original client
+ * that is started anew has another port. A living holder keeps it: an original client is then listed under a number, ours is told and picks another. A
  * name that is bound to a key is free for nobody over mp1, which has no keys.
  */
 export function judgeClaim(
@@ -28,17 +29,20 @@ export function judgeClaim(
   const { nickname, address, port, client } = newcomer;
   const holder = roster.holderOf(nickname);
   const bound = isBound(nickname);
-  const isFree =
-    holder === undefined || holder.key === entryKey(address, port) || holder.presence.state === "offline";
+  const isFree = holder === undefined || holder.key === entryKey(address, port) || isGone(holder, address);
   if (isFree && !bound) return { verdict: "granted", nickname };
   if (!bound && holder?.address === address && isOnline(holder.presence) && !holderChecked) {
     return { verdict: "check-holder", holder };
   }
   const free = numberedNickname(nickname, (candidate) => {
     const other = roster.holderOf(candidate);
-    return (other === undefined || other.presence.state === "offline") && !isBound(candidate);
+    return (other === undefined || isGone(other, address)) && !isBound(candidate);
   });
   return client === "original"
     ? { verdict: "numbered", nickname: free, holder }
     : { verdict: "taken", holder, suggestion: free };
+}
+
+function isGone({ presence, address }: Entry, from: string): boolean {
+  return presence.state === "offline" || (presence.state === "returning" && address === from);
 }

@@ -3,13 +3,18 @@ import type { Address } from "../wire/mp2-values.ts";
 import type { Nickname } from "../wire/nickname.ts";
 import type { AbsenceReason, ClientKind, Listed } from "./listed.ts";
 import type { Publication } from "./publication.ts";
-import { type Entry, Roster } from "./roster.ts";
+import { type Entry, type NewEntry, type Presence, type Profile, Roster } from "./roster.ts";
 
 /** How the roster's kinds of clients are told. */
 const KINDS: Readonly<Record<Entry["client"], ClientKind>> = {
   mp2: "mp2",
   own: "mp1-own",
   original: "mp1-original",
+};
+const CLIENTS: Readonly<Record<ClientKind, Entry["client"]>> = {
+  mp2: "mp2",
+  "mp1-own": "own",
+  "mp1-original": "original",
 };
 
 /**
@@ -34,6 +39,21 @@ export class RosterFeed {
     this.#unixAt = options.unixAt;
   }
 
+  /**
+   * Puts in all that the publication begins with: who was there is "returning". Two of the same place or key, of which one
+   * was about to give way to the other, do not fit the roster: the later one is removed and told to be.
+   */
+  restore(now: Millis): void {
+    const byAge = [...this.publication.entries()].sort((left, right) => left.lastSeen - right.lastSeen);
+    const here = this.#unixAt(now);
+    for (const entry of byAge) {
+      const since = now - Math.max(0, here - entry.lastSeen);
+      this.roster.restore(formerOf(entry), formerPresence(entry, since));
+      this.#touched.add(entry.nick);
+    }
+    this.settle(now);
+  }
+
   settle(now: Millis): void {
     for (const nickname of this.#touched) {
       const entry = this.roster.holderOf(nickname);
@@ -54,14 +74,33 @@ function listedOf(entry: Entry, unixAt: (at: Millis) => UnixMillis): Listed {
     address: address as Address,
     port,
     kind: KINDS[client],
-    lastSeen: Math.round(unixAt(presence.since)),
+    lastSeen: presence.toldSince ?? Math.round(unixAt(presence.since)),
     ...(profile === undefined || profile.status === "" ? {} : { status: profile.status }),
     ...(profile === undefined || profile.rooms.length === 0 ? {} : { rooms: profile.rooms }),
   };
   if (presence.state === "offline") return { ...facts, state: "offline", reason: told(presence.reason) };
-  const session = profile === undefined ? {} : { session: profile.session };
-  if (presence.state === "suspect") return { ...facts, ...session, state: "suspect" };
+  const session = profile?.session === undefined ? {} : { session: profile.session };
+  const shown = presence.state === "returning" ? presence.as : presence.state;
+  if (shown === "suspect") return { ...facts, ...session, state: "suspect" };
   return { ...facts, ...session, state: profile?.away ? "away" : "online" };
+}
+
+/** The other way round: what of an entry the roster holds … */
+function formerOf(entry: Listed): NewEntry {
+  const { nick: nickname, address, port, kind, fingerprint, rooms = [] } = entry;
+  const status: Profile["status"] = entry.status ?? "";
+  const client = CLIENTS[kind];
+  if (fingerprint === null) return { nickname, address, port, client };
+  const { session } = entry;
+  const profile: Profile = { fingerprint, session, away: entry.state === "away", status, rooms };
+  return { nickname, address, port, client, profile };
+}
+
+/** … and where its client stands. */
+function formerPresence(entry: Listed, since: Millis): Presence {
+  const told = { since, toldSince: entry.lastSeen };
+  if (entry.state === "offline") return { state: "offline", reason: entry.reason, ...told };
+  return { state: "returning", as: entry.state === "suspect" ? "suspect" : "online", ...told };
 }
 
 function told(reason: AbsenceReason | "never-attached"): AbsenceReason {

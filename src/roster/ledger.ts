@@ -73,13 +73,21 @@ export class Ledger {
   #seenSince: Millis | undefined;
   #trouble: { readonly error: StoreError; readonly retryAt: Millis } | undefined;
 
-  /** Loads the store, and reserves seq. Throws a StoreError only if loading fails. */
-  constructor(store: RegistryStore, random: Random, now: Millis) {
+  /**
+   * Loads the store, and reserves seq. `told`: the last number that the roster's own store says was told. Throws a
+   * StoreError only if loading fails.
+   */
+  constructor(
+    store: RegistryStore,
+    random: Random,
+    now: Millis,
+    told?: { readonly epoch: Epoch; readonly seq: Seq },
+  ) {
     this.#store = store;
     const { bindings, bans, lineage } = store.load();
     for (const binding of bindings) this.#put(binding);
     for (const ban of bans) this.#bans.set(ban.fingerprint, ban);
-    this.#reserve = new SeqReserve(lineage, random);
+    this.#reserve = new SeqReserve(lineage, random, told);
     this.flush(now);
   }
 
@@ -92,6 +100,11 @@ export class Ledger {
   /** The last seq handed out or, right after the start, the one before the first. */
   get seq(): Seq {
     return this.#reserve.seq;
+  }
+
+  /** Whether that is right after the `told` one: the roster that was told goes on. Else it begins empty. */
+  get goesOn(): boolean {
+    return this.#reserve.goesOn;
   }
 
   /** Why nothing can be written, since the last try. */
@@ -124,7 +137,7 @@ export class Ledger {
   // What shall be so
 
   /** First come: binds a free name, or says who has it. Its owner is seen by this. */
-  bind(nickname: Nickname, fingerprint: Fingerprint, wall: UnixMillis, now: Millis): Verdict {
+  bind(nickname: Nickname, fingerprint: Fingerprint, wall: UnixMillis, now: Millis, boundAt = wall): Verdict {
     const folded = foldNickname(nickname);
     const holder = this.#bindings.get(folded);
     if (holder !== undefined && holder.fingerprint !== fingerprint) return { verdict: "taken", holder };
@@ -140,7 +153,7 @@ export class Ledger {
     if ((this.#namesOfKey.get(fingerprint) ?? 0) >= MAX_NAMES_PER_KEY) {
       return refused(`this key has ${MAX_NAMES_PER_KEY} nicknames already, which is the limit`);
     }
-    const binding = { nickname, fingerprint, boundAt: wall, lastSeen: wall };
+    const binding = { nickname, fingerprint, boundAt, lastSeen: wall };
     return this.#enqueue(now, { type: "bind", binding }, () => {
       this.#put(binding);
       return () => this.#drop(folded);

@@ -1,6 +1,7 @@
 import type { Millis } from "../base/clock.ts";
 import { foldNickname, type Nickname } from "../wire/nickname.ts";
 import { ChangeLog } from "./change-log.ts";
+import type { RosterKeeper } from "./keeper.ts";
 import {
   type Ask,
   type Change,
@@ -45,6 +46,9 @@ interface Numbered {
   readonly seq: Seq;
 }
 
+/** Where what is told is written before. */
+export type Keep = Pick<RosterKeeper, "begin" | "publish">;
+
 interface Snapshot {
   readonly seq: Seq;
   readonly pages: readonly Page[];
@@ -60,6 +64,7 @@ export class Publication {
   readonly #nextNumber: () => Numbered;
   readonly #limits: PublicationLimits;
   readonly #weigh: Weigh;
+  readonly #keep: Keep | undefined;
   #log: ChangeLog;
   /** By folded nickname, as of `#seq`. */
   readonly #entries = new Map<string, Listed>();
@@ -80,17 +85,24 @@ export class Publication {
     readonly epoch: Epoch;
     readonly seq?: Seq;
     readonly entries?: Iterable<Listed>;
+    /** The changes that led to `seq`: the log goes back so far. */
+    readonly recent?: readonly Change[];
     readonly limits?: Partial<PublicationLimits>;
     readonly weigh?: Weigh;
     readonly nextNumber?: () => Numbered;
+    readonly keep?: Keep | undefined;
   }) {
     this.#epoch = options.epoch;
     this.#nextNumber = options.nextNumber ?? (() => ({ epoch: this.#epoch, seq: this.#seq + 1 }));
     this.#seq = options.seq ?? 0;
     this.#limits = { ...DEFAULT_PUBLICATION_LIMITS, ...options.limits };
     this.#weigh = options.weigh ?? weighListed;
-    this.#log = new ChangeLog(this.#seq, this.#limits.logChanges);
+    this.#keep = options.keep;
     for (const entry of options.entries ?? []) this.#entries.set(foldNickname(entry.nick), entry);
+    const { recent = [] } = options;
+    this.#seq -= recent.length;
+    this.#log = new ChangeLog(this.#seq, this.#limits.logChanges);
+    this.#numbered(recent);
   }
 
   /** Another than before means: nobody's copy counts any more, and all are to be told everything. */
@@ -134,9 +146,12 @@ export class Publication {
     this.#pending.clear();
     const numbers = changes.map(() => this.#nextNumber());
     const last = numbers.at(-1);
-    if (last !== undefined && last.epoch !== this.#epoch) return this.#renew(last);
-    const weighed = portions(changes, (change) => this.#weighChange(change), this.#limits.deltaBytes);
-    return weighed.map((portion) => this.#number(portion));
+    if (last === undefined) return [];
+    if (last.epoch !== this.#epoch) return this.#renew(now, last);
+    const seq = this.#seq + changes.length;
+    const published = { epoch: this.#epoch, seq, entries: () => this.entries() };
+    if (this.#keep?.publish(now, published, changes) === false) return this.#renew(now, this.#nextNumber());
+    return this.#numbered(changes);
   }
 
   /** What a mirror that asks for this is sent: one or the other, or both. Deltas and pages may overtake each other. */
@@ -180,12 +195,18 @@ export class Publication {
   }
 
   /** The changes are made, under a number that no delta leads to. */
-  #renew({ epoch, seq }: Numbered): readonly Delta[] {
+  #renew(now: Millis, { epoch, seq }: Numbered): readonly Delta[] {
     this.#epoch = epoch;
     this.#seq = seq;
     this.#log = new ChangeLog(seq, this.#limits.logChanges);
     this.#snapshots = [];
+    this.#keep?.begin(now, { epoch, seq, entries: () => this.entries() });
     return [];
+  }
+
+  #numbered(changes: readonly Change[]): readonly Delta[] {
+    const weighed = portions(changes, (change) => this.#weighChange(change), this.#limits.deltaBytes);
+    return weighed.map((portion) => this.#number(portion));
   }
 
   #number(changes: readonly Change[]): Delta {

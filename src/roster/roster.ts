@@ -1,9 +1,10 @@
-import type { Millis } from "../base/clock.ts";
+import type { Millis, UnixMillis } from "../base/clock.ts";
 import { encodeUtf8 } from "../base/text.ts";
 import { encodeRosterItem, isIpv4 } from "../wire/mp1-roster.ts";
 import type { Fingerprint, RoomName, SessionId, StatusText } from "../wire/mp2-values.ts";
 import { foldNickname, type Nickname } from "../wire/nickname.ts";
 import type { AbsenceReason } from "./listed.ts";
+import { type RosterTallies, Tallies } from "./tallies.ts";
 
 /** "ADDRESS:PORT": where a client is reached, and what names it as long as it has no key. */
 export type EntryKey = string & { readonly __entryKey: unique symbol };
@@ -17,17 +18,27 @@ export type OfflineReason =
   /** It registered, but no association came up. */
   | "never-attached";
 
-/** Where a client stands. `since` is on the monotonic clock. */
+interface Since {
+  /** On the monotonic clock. */
+  readonly since: Millis;
+  /** What the wall clock showed then, if the registry before this one has told it: it is told again as it was. */
+  readonly toldSince?: UnixMillis;
+}
+
+/** Where a client stands. */
 export type Presence =
-  | { readonly state: "joining"; readonly since: Millis }
-  | { readonly state: "online"; readonly since: Millis }
-  | { readonly state: "suspect"; readonly since: Millis }
-  | { readonly state: "offline"; readonly since: Millis; readonly reason: OfflineReason };
+  | ({ readonly state: "joining" } & Since)
+  | ({ readonly state: "online" } & Since)
+  | ({ readonly state: "suspect" } & Since)
+  /** It was there when the registry before this one ended, shown `as` it still is, and has not come back yet. */
+  | ({ readonly state: "returning"; readonly as: "online" | "suspect" } & Since)
+  | ({ readonly state: "offline"; readonly reason: OfflineReason } & Since);
 
 /** What is known of an mp2 client besides. */
 export interface Profile {
   readonly fingerprint: Fingerprint;
-  readonly session: SessionId;
+  /** Of whom the registry before this one had as offline, none is known. */
+  readonly session: SessionId | undefined;
   /** What its user says of itself; "" is nothing. */
   readonly away: boolean;
   readonly status: StatusText | "";
@@ -60,14 +71,16 @@ export type Touched = (nickname: Nickname) => void;
 export class Roster {
   readonly #capacity: number;
   readonly #online = new Map<EntryKey, Entry>();
-  /** Joining and offline, in the order in which they got there: the first offline one is the oldest. */
+  /** Joining, returning and offline, in the order in which they got there: the first offline one is the oldest. */
   readonly #others = new Map<EntryKey, Entry>();
   /** `#others` the other way round, made once a change: a roster is read once for each client. */
   #othersLatestFirst: readonly Entry[] | undefined;
   readonly #byName = new Map<string, EntryKey>();
   readonly #byFingerprint = new Map<string, EntryKey>();
   readonly #touched: Touched;
-  #joining = 0;
+  readonly #tallies = new Tallies();
+  /** How many of `#others` are not offline. */
+  readonly #waiting = { joining: 0, returning: 0 };
 
   constructor(capacity: number, touched: Touched = () => undefined) {
     this.#capacity = capacity;
@@ -75,7 +88,17 @@ export class Roster {
   }
 
   get counts(): { readonly online: number; readonly offline: number } {
-    return { online: this.#online.size, offline: this.#others.size - this.#joining };
+    const { joining, returning } = this.#waiting;
+    return { online: this.#online.size, offline: this.#others.size - joining - returning };
+  }
+
+  /** How many were there before the restart and have not come back yet. */
+  get returning(): number {
+    return this.#waiting.returning;
+  }
+
+  get tallies(): RosterTallies {
+    return this.#tallies;
   }
 
   find(key: EntryKey): Entry | undefined {
@@ -95,25 +118,51 @@ export class Roster {
   }
 
   /**
-   * Online entries first, in the order in which they came; then the rest, the latest change first: where a list must be
-   * cut, who has just left is told rather than who left long ago.
+   * Online entries first, in the order in which they came; then who is about to come back; then the rest, the latest
+   * change first: where a list must be cut, who has just left is told rather than who left long ago.
    */
   *onlineFirst(): Generator<Entry> {
     yield* this.#online.values();
-    this.#othersLatestFirst ??= [...this.#others.values()].reverse();
+    this.#othersLatestFirst ??= this.#latestFirst();
     yield* this.#othersLatestFirst;
   }
 
-  /** Puts a newcomer in as "joining", in place of its address', its name's and its key's former entries. False when full. */
+  #latestFirst(): readonly Entry[] {
+    const all = [...this.#others.values()].reverse();
+    if (this.#waiting.returning === 0) return all;
+    const isReturning = ({ presence }: Entry): boolean => presence.state === "returning";
+    return [...all.filter(isReturning), ...all.filter((entry) => !isReturning(entry))];
+  }
+
+  /**
+   * Puts a newcomer in as "joining", in place of its address', its name's and its key's former entries; as "returning" if
+   * its own entry is that, of the same place, name and session. False when full.
+   */
   add(newcomer: NewEntry, now: Millis): boolean {
     const key = entryKey(newcomer.address, newcomer.port);
+    const own = this.find(key);
+    const goesOn = own?.presence.state === "returning" && isSame(own, newcomer);
+    const presence = goesOn ? own.presence : ({ state: "joining", since: now } as const);
     const holder = this.holderOf(newcomer.nickname);
     if (holder !== undefined) this.#remove(holder.key);
     const former = newcomer.profile && this.withFingerprint(newcomer.profile.fingerprint);
     if (former !== undefined) this.#remove(former.key);
     this.#remove(key);
     if (this.#online.size + this.#others.size >= this.#capacity && !this.#evictOldestOffline()) return false;
-    this.#put(withJson({ ...newcomer, key, presence: { state: "joining", since: now }, json: "", bytes: 0 }));
+    this.#put(withJson({ ...newcomer, key, presence, json: "", bytes: 0 }));
+    return true;
+  }
+
+  /** Puts in who is known from before a restart. False where its place, its name or its key has an entry, or when full. */
+  restore(former: NewEntry, presence: Presence): boolean {
+    const key = entryKey(former.address, former.port);
+    const fingerprint = former.profile?.fingerprint;
+    const isTaken =
+      this.find(key) !== undefined ||
+      this.holderOf(former.nickname) !== undefined ||
+      (fingerprint !== undefined && this.withFingerprint(fingerprint) !== undefined);
+    if (isTaken || this.#online.size + this.#others.size >= this.#capacity) return false;
+    this.#put(withJson({ ...former, key, presence, json: "", bytes: 0 }));
     return true;
   }
 
@@ -121,6 +170,7 @@ export class Roster {
   setPresence(key: EntryKey, presence: Presence): Entry | undefined {
     const entry = this.find(key);
     if (entry === undefined) return undefined;
+    this.#tallies.moved(entry, presence);
     return this.#replace(entry, { ...entry, presence });
   }
 
@@ -167,7 +217,7 @@ export class Roster {
     if (isOnline(entry.presence)) this.#online.set(entry.key, entry);
     else {
       this.#others.set(entry.key, entry);
-      if (entry.presence.state === "joining") this.#joining += 1;
+      this.#count(entry, 1);
     }
   }
 
@@ -175,7 +225,11 @@ export class Roster {
     this.#othersLatestFirst = undefined;
     this.#online.delete(entry.key);
     this.#others.delete(entry.key);
-    if (entry.presence.state === "joining") this.#joining -= 1;
+    this.#count(entry, -1);
+  }
+
+  #count({ presence: { state } }: Entry, by: number): void {
+    if (state === "joining" || state === "returning") this.#waiting[state] += by;
   }
 
   #remove(key: EntryKey): void {
@@ -202,9 +256,31 @@ export function isOnline(presence: Presence): boolean {
   return presence.state === "online" || presence.state === "suspect";
 }
 
+/** Those who are not back yet are shown as they were. */
+function isShownOnline(presence: Presence): boolean {
+  return isOnline(presence) || presence.state === "returning";
+}
+
+/** How somebody stands who comes online: whoever only comes back is there since it was there before. */
+export function onlineFrom(former: Presence, now: Millis): Presence {
+  if (former.state !== "returning" || former.as !== "online") return { state: "online", since: now };
+  const { since, toldSince } = former;
+  return { state: "online", since, ...(toldSince === undefined ? {} : { toldSince }) };
+}
+
+/** Whether a newcomer is who has been in its place before. */
+function isSame(entry: Entry, { nickname, client, profile }: NewEntry): boolean {
+  return (
+    entry.nickname === nickname &&
+    entry.client === client &&
+    entry.profile?.fingerprint === profile?.fingerprint &&
+    entry.profile?.session === profile?.session
+  );
+}
+
 function withJson(entry: Entry): Entry {
   const { address: ip, port, nickname, presence } = entry;
   if (!isIpv4(ip)) return { ...entry, json: "", bytes: 0 };
-  const json = encodeRosterItem({ ip, port, nickname, online: isOnline(presence) });
+  const json = encodeRosterItem({ ip, port, nickname, online: isShownOnline(presence) });
   return { ...entry, json, bytes: encodeUtf8(json).length };
 }

@@ -8,12 +8,19 @@ export const SEQ_BLOCK = 65_536;
 const LOW_WATER = SEQ_BLOCK / 2;
 const EPOCH_BYTES = 8;
 
+interface Numbered {
+  readonly epoch: Epoch;
+  readonly seq: Seq;
+}
+
 /**
  * Hands out sequence numbers below a limit that the store has promised to remember: after a crash they go on above it,
  * so none comes twice. Where the store cannot remember (full, read-only), numbers go on in an epoch that only memory
  * knows: after a crash the stored epoch, or another new one, stands against it, and clients see that theirs is void.
  */
 export class SeqReserve {
+  /** It goes on right after the number that was `told` last, and skips none. */
+  readonly goesOn: boolean;
   readonly #random: Random;
   #epoch: Epoch;
   #seq: Seq;
@@ -22,13 +29,21 @@ export class SeqReserve {
   /** The epoch is in the store, so that it will be there after a restart. */
   #stored: boolean;
 
-  constructor(lineage: Lineage | undefined, random: Random) {
+  /** `told`: the last number that is known to have been told, if that is known. */
+  constructor(lineage: Lineage | undefined, random: Random, told?: Numbered) {
     this.#random = random;
     this.#epoch = lineage?.epoch ?? this.#drawEpoch();
     this.#stored = lineage !== undefined;
     // All below the limit may have been handed out: go on above.
     this.#seq = lineage === undefined ? 0 : Math.max(0, lineage.seqLimit - 1);
     this.#limit = lineage?.seqLimit ?? 1;
+    this.goesOn = told !== undefined && this.#stored && this.#bearsOut(told);
+    if (this.goesOn && told !== undefined) this.#seq = told.seq;
+  }
+
+  /** Whoever begins above the limit reserves a block at once: what was told before lies below that block. */
+  #bearsOut({ epoch, seq }: Numbered): boolean {
+    return epoch === this.#epoch && seq < this.#limit && seq >= this.#limit - SEQ_BLOCK;
   }
 
   get epoch(): Epoch {

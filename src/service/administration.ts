@@ -10,25 +10,17 @@ import type {
 } from "../control/admin-reports.ts";
 import { ControlError, type ControlErrorCode } from "../control/errors.ts";
 import type { AdministrationControl } from "../control/methods.ts";
-import type { RegistryShell } from "../io/registry-shell.ts";
-import type { AdminCommand, AdminFailure, AdminResult } from "../registry/admin.ts";
-import type { Configuration } from "./configuration.ts";
-import type { OpenState } from "./state.ts";
-
-/** A registry that serves. */
-export interface Serving {
-  readonly shell: RegistryShell;
-  readonly configuration: Configuration;
-  readonly state: OpenState;
-}
+import type { AdminFailure, AdminResult, ConcerningCommand } from "../registry/admin.ts";
+import type { Serving } from "./serving.ts";
 
 const CODES: Readonly<Record<Exclude<AdminFailure, "is-so-already">, ControlErrorCode>> = {
   unknown: "not-found",
   ambiguous: "ambiguous",
   storage: "storage",
+  taken: "failed",
 };
 
-const DONE: Readonly<Record<AdminCommand["type"], string>> = {
+const DONE: Readonly<Record<ConcerningCommand["type"], string>> = {
   ban: "banned",
   forget: "forgot",
   kick: "kicked",
@@ -78,7 +70,7 @@ export class Administration implements AdministrationControl {
     return this.#do({ type: "unban", target });
   }
 
-  async #do(command: AdminCommand): Promise<ConcernedReport> {
+  async #do(command: ConcerningCommand): Promise<ConcernedReport> {
     const report = concernedReport(await this.#ready().shell.command(command));
     if (report.changed) {
       const reason = command.type === "ban" && command.reason !== "" ? `: ${command.reason}` : "";

@@ -2,6 +2,7 @@ import { isIPv6 } from "node:net";
 import { errorText } from "../base/errors.ts";
 import { escapeText } from "../base/text.ts";
 import type { AlertChoice } from "../chat/alerts.ts";
+import type { AcceptFiles } from "../chat/files/transfer.ts";
 import { type Nickname, parseNickname } from "../wire/nickname.ts";
 import {
   interfaceNames,
@@ -31,6 +32,12 @@ export interface ChatConfiguration {
   readonly onMessage: readonly string[] | undefined;
   /** "90d": what was said is kept so long. */
   readonly retention: string | undefined;
+  /** Where files go that come, as written. */
+  readonly downloads: string | undefined;
+  /** Whose files are taken without a question. */
+  readonly acceptFiles: AcceptFiles | undefined;
+  /** "500M": larger ones are asked about all the same. */
+  readonly acceptFilesUpTo: string | undefined;
   /** "10m": away after so long without a key; "never". */
   readonly autoAway: string | undefined;
   readonly bell: boolean | undefined;
@@ -61,6 +68,9 @@ const KEYS = {
   legacy: { parse: trueOrFalse, field: "legacy" },
   "on-message": { parse: command, field: "onMessage" },
   retention: { parse: days, field: "retention" },
+  downloads: { parse: folder, field: "downloads" },
+  "accept-files": { parse: acceptFiles, field: "acceptFiles" },
+  "accept-files-up-to": { parse: sizeText, field: "acceptFilesUpTo" },
   "auto-away": { parse: idleTime, field: "autoAway" },
   bell: { parse: trueOrFalse, field: "bell" },
   notify: { parse: alertChoice, field: "notify" },
@@ -200,6 +210,31 @@ function alertChoice(value: unknown): AlertChoice {
 export function retentionMillis(text: string): number | undefined {
   const digits = /^([1-9]\d{0,4})d$/.exec(text)?.[1];
   return digits === undefined ? undefined : Number(digits) * 86_400_000;
+}
+
+function folder(value: unknown): string {
+  const isFolder = typeof value === "string" && /^[~/]/.test(value) && value.length <= MAX_WORD_LENGTH;
+  if (!isFolder || value.includes("\0"))
+    throw new Error('wants a folder, as in "~/Downloads" or "/srv/incoming"');
+  return value;
+}
+
+function acceptFiles(value: unknown): AcceptFiles {
+  const found = (["ask", "verified", "known"] as const).find((choice) => choice === value);
+  if (found === undefined) throw new Error('wants "ask", "verified" or "known"');
+  return found;
+}
+
+function sizeText(value: unknown): string {
+  if (typeof value !== "string" || sizeBytes(value) === undefined)
+    throw new Error('wants a size, as in "500M" or "2G"');
+  return value;
+}
+
+/** Bytes of "500M", in powers of 1,024; undefined for anything else. */
+export function sizeBytes(text: string): number | undefined {
+  const [, digits, unit] = /^([1-9]\d{0,5})([KMGT])$/.exec(text) ?? [];
+  return digits === undefined ? undefined : Number(digits) * 1_024 ** ("KMGT".indexOf(unit ?? "") + 1);
 }
 
 function command(value: unknown): readonly string[] {

@@ -1,6 +1,8 @@
+import { isIP } from "node:net";
 import { hostname } from "node:os";
 import { errorText } from "../base/errors.ts";
 import type { LogLevel } from "../base/log.ts";
+import type { MetricsPlace } from "../io/metrics-server.ts";
 import type { RegistryNetwork } from "../io/registry-sockets.ts";
 import { DEFAULT_ENCAPSULATION_PORT, DEFAULT_PORT } from "../wire/mp1-discovery.ts";
 import { MAX_REALM_CHARACTERS, parseRealm, type Realm } from "../wire/mp2-values.ts";
@@ -21,6 +23,8 @@ import {
 export interface Configuration {
   readonly network: RegistryNetwork & { readonly realm: Realm };
   readonly log: { readonly level: LogLevel; readonly format: "text" | "json" };
+  /** Where metrics are offered; undefined: by the control socket alone. */
+  readonly metrics: { readonly listen: MetricsPlace | undefined };
   readonly presence: { readonly heartbeatMillis: number; readonly lostAfterMillis: number };
 }
 
@@ -33,6 +37,7 @@ const KEYS = {
   "network.realm": { parse: realm, default: undefined as Realm | undefined },
   "log.level": { parse: oneOf<LogLevel>("debug", "info", "warn", "error"), default: "info" as LogLevel },
   "log.format": { parse: oneOf<"text" | "json">("text", "json"), default: "text" as "text" | "json" },
+  "metrics.listen": { parse: metricsPlace, default: undefined as MetricsPlace | undefined },
   "presence.heartbeat": { parse: duration(200, 60_000), default: 1_000 },
   "presence.lost-after": { parse: duration(1_000, 600_000), default: 2_800 },
 } as const satisfies Readonly<Record<string, { readonly parse: ParseValue; readonly default: unknown }>>;
@@ -81,7 +86,7 @@ export function changedKeys(one: Configuration, other: Configuration): readonly 
   return Object.keys(first).filter((key) => JSON.stringify(first[key]) !== JSON.stringify(second[key]));
 }
 
-function flat({ network, log, presence }: Configuration): Readonly<Record<string, unknown>> {
+function flat({ network, log, metrics, presence }: Configuration): Readonly<Record<string, unknown>> {
   return {
     "network.interfaces": network.interfaces,
     "network.port": network.port,
@@ -90,6 +95,7 @@ function flat({ network, log, presence }: Configuration): Readonly<Record<string
     "network.realm": network.realm,
     "log.level": log.level,
     "log.format": log.format,
+    "metrics.listen": metrics.listen,
     "presence.heartbeat": presence.heartbeatMillis,
     "presence.lost-after": presence.lostAfterMillis,
   };
@@ -105,6 +111,7 @@ function configuration(values: Values): Configuration {
       realm: values["network.realm"] ?? realmOfHost(hostname()),
     },
     log: { level: values["log.level"], format: values["log.format"] },
+    metrics: { listen: values["metrics.listen"] },
     presence: {
       heartbeatMillis: values["presence.heartbeat"],
       lostAfterMillis: values["presence.lost-after"],
@@ -136,6 +143,20 @@ function setValue(values: Values, { text, file, section, name }: Place, value: u
 
 function isKey(key: string): key is Key {
   return Object.hasOwn(KEYS, key);
+}
+
+/** "127.0.0.1:9464", "[::1]:9464" or "/run/multiproto/metrics.sock": nobody but this machine shall have them. */
+function metricsPlace(value: unknown): MetricsPlace {
+  const text = typeof value === "string" ? value : "";
+  if (/^\/[\w./-]{1,100}$/.test(text)) return { path: text };
+  const [, four, six, digits] = /^(?:(127(?:\.\d{1,3}){3})|\[(::1)\]):(\d{1,5})$/.exec(text) ?? [];
+  const host = four ?? six;
+  const number = Number(digits);
+  if (host !== undefined && isIP(host) !== 0 && number >= 1 && number <= 65_535)
+    return { host, port: number };
+  throw new Error(
+    'wants an address of this machine and a port, as in "127.0.0.1:9464", or the path of a socket',
+  );
 }
 
 function realm(value: unknown): Realm {

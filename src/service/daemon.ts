@@ -1,8 +1,9 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock, Millis, Random } from "../base/clock.ts";
-import { errorText, MisuseError, SystemError } from "../base/errors.ts";
+import { errorText, SystemError } from "../base/errors.ts";
 import { durationText } from "../base/text.ts";
+import type { ChangesReport, ChangesRequest } from "../control/changes.ts";
 import { ControlError } from "../control/errors.ts";
 import type { LogLevelRequest, RegistryControl, StopRequest } from "../control/methods.ts";
 import { removePidFile, writePidFile } from "../control/pidfile.ts";
@@ -16,21 +17,26 @@ import {
   type VersionReport,
 } from "../control/reports.ts";
 import { type ControlServer, createControlServer } from "../control/server.ts";
-import { RegistryShell } from "../io/registry-shell.ts";
 import type { Farewell } from "../registry/settings.ts";
-import { Administration, type Serving } from "./administration.ts";
+import { Administration } from "./administration.ts";
+import { Backup } from "./backup.ts";
 import { type Configuration, changedKeys, readConfiguration } from "./configuration.ts";
 import type { Places } from "./environment.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import type { ServiceLog } from "./log.ts";
+import { LogLevelSwitch } from "./log-level.ts";
+import { Metrics } from "./metrics.ts";
 import type { ServiceManager } from "./notify.ts";
-import { clientReports, registryReport } from "./reports.ts";
-import { isRestartJob } from "./restart-job.ts";
+import { Reach } from "./reach.ts";
+import { clientReports, readyFields, registryReport, statusText } from "./reports.ts";
+import { isRestartJob, ownUnit } from "./restart-job.ts";
 import { RunHistory } from "./run-history.ts";
-import { isRestartKey, registrySettings, sctpSettings } from "./settings.ts";
-import { type OpenState, openState, StateFault } from "./state.ts";
+import { letGo, openServing, reconfigure, type Serving } from "./serving.ts";
+import { isRestartKey } from "./settings.ts";
+import { StateFault } from "./state.ts";
 import { Supervision } from "./supervision.ts";
 import { ConfigurationError } from "./toml.ts";
+import { Watchers } from "./watchers.ts";
 
 export interface DaemonOptions {
   readonly places: Places;
@@ -72,21 +78,34 @@ export class Daemon implements RegistryControl {
   readonly #started = Promise.withResolvers<StartReport>();
   readonly #stopped = Promise.withResolvers<Farewell>();
   readonly administration: Administration;
+  readonly backup: Backup;
+  readonly #metrics: Metrics;
+  readonly #level: LogLevelSwitch;
+  readonly #watchers = new Watchers({ registry: () => this.#serving?.shell.registry });
   #phase: Phase = { state: "starting" };
-  #levelTimer: NodeJS.Timeout | undefined;
+  #reach: Reach | undefined;
 
   constructor(options: DaemonOptions) {
     this.#options = options;
     this.#startedAt = options.clock.now();
     const { places, clock, log, manager, watchdogMillis } = options;
     this.#history = new RunHistory({ directory: places.stateDirectory, clock, log });
-    this.administration = new Administration({ serving: () => this.#serving, log });
+    const serving = (): Serving | undefined => this.#serving;
+    this.administration = new Administration({ serving, log });
+    this.backup = new Backup({ serving, log });
+    this.#metrics = new Metrics({ serving, version: options.version });
+    this.#level = new LogLevelSwitch({
+      log,
+      clock,
+      configured: () => this.#serving?.configuration.log.level,
+    });
     this.#supervision = new Supervision({
       manager,
       log,
       watchdogMillis,
       statusText: () => this.#statusText(),
       answers: async () => (await this.#serving?.shell.answers()) === true,
+      look: () => this.#look(),
     });
   }
 
@@ -131,6 +150,14 @@ export class Daemon implements RegistryControl {
     return this.#serving === undefined ? [] : clientReports(this.#serving.shell, this.#options.clock);
   }
 
+  changes(request: ChangesRequest): Promise<ChangesReport> {
+    return this.#watchers.changes(request);
+  }
+
+  metrics(): Promise<string> {
+    return this.#metrics.text();
+  }
+
   ready(): Promise<StartReport> {
     return this.#started.promise;
   }
@@ -159,6 +186,7 @@ export class Daemon implements RegistryControl {
     const serving = this.#serving;
     if (serving === undefined) throw new ControlError("failed", `Cannot restart while ${this.#phase.state}`);
     this.#phase = { state: "starting" };
+    this.#watchers.changed();
     await letGo(serving, { reason: "restart", backIn: RESTART_MILLIS });
     try {
       await this.#start();
@@ -188,7 +216,8 @@ export class Daemon implements RegistryControl {
     const { servesRawIp } = serving.shell;
     const needsRestart = changed.filter((key) => isRestartKey(key, configuration, servesRawIp));
     const applied = changed.filter((key) => !needsRestart.includes(key));
-    this.#apply(serving, configuration);
+    this.#level.reset(configuration.log.level);
+    this.#phase = { state: "ready", serving: reconfigure(serving, configuration) };
     const list = (keys: readonly string[]): string => (keys.length === 0 ? "nothing" : keys.join(", "));
     const later = needsRestart.length === 0 ? "" : `; needs a restart: ${list(needsRestart)}`;
     log.write({ level: "info", text: `Configuration reloaded: ${list(applied)} changed${later}` });
@@ -196,16 +225,8 @@ export class Daemon implements RegistryControl {
     return { applied, needsRestart };
   }
 
-  logLevel({ level, forMillis }: LogLevelRequest): LogLevelReport {
-    const { log, clock } = this.#options;
-    const previous = log.level;
-    clearTimeout(this.#levelTimer);
-    log.level = level;
-    if (forMillis === undefined) return { level, previous, until: null };
-    this.#levelTimer = setTimeout(() => {
-      log.level = this.#serving?.configuration.log.level ?? previous;
-    }, forMillis).unref();
-    return { level, previous, until: new Date(clock.wall() + forMillis).toISOString() };
+  logLevel(request: LogLevelRequest): LogLevelReport {
+    return this.#level.set(request);
   }
 
   // The way up
@@ -228,7 +249,11 @@ export class Daemon implements RegistryControl {
     let farewell: Farewell = { reason: "stop" };
     try {
       await this.#start();
-      log.write({ level: "info", text: `multiproto ${version} ready`, fields: this.#readyFields() });
+      log.write({
+        level: "info",
+        text: `multiproto ${version} ready`,
+        fields: readyFields(registryReport(this.#serving)),
+      });
       await manager.ready(this.#statusText());
       this.#started.resolve({ outcome: "ready", pid: process.pid, version });
       this.#supervision.begin();
@@ -248,43 +273,20 @@ export class Daemon implements RegistryControl {
   async #start(): Promise<void> {
     const { clock, random, log, version, places } = this.#options;
     const configuration = this.#readConfiguration();
-    log.level = configuration.log.level;
+    this.#level.reset(configuration.log.level);
     this.#options.onFormat(configuration.log.format);
-    const { stateDirectory } = places;
-    let state: OpenState | undefined;
-    const shell = await RegistryShell.open({
-      network: configuration.network,
-      settings: registrySettings(configuration),
-      sctp: sctpSettings(configuration),
-      openState: async () => {
-        state = await openState({ stateDirectory, clock, random, log });
-        return state;
-      },
-      clock,
-      random,
-      log,
-      version,
+    const serving = await openServing({
+      ...{ configuration, stateDirectory: places.stateDirectory, clock, random, log, version },
       onCounts: () => this.#supervision.statusSoon(),
+      onPublished: () => this.#watchers.changed(),
+      metricsText: () => this.#metrics.text(),
     });
-    if (state === undefined) throw new MisuseError("a registry without its state");
-    this.#phase = { state: "ready", serving: { shell, configuration, state } };
+    this.#phase = { state: "ready", serving };
   }
 
   #readConfiguration(): Configuration {
     const { configurationFile, configurationRequired } = this.#options.places;
     return readConfiguration(configurationFile, configurationRequired);
-  }
-
-  #apply(serving: Serving, configuration: Configuration): void {
-    clearTimeout(this.#levelTimer);
-    this.#options.log.level = configuration.log.level;
-    serving.shell.configure(registrySettings(configuration), sctpSettings(configuration));
-    // What needs a restart stays as it is, so that it shows as changed again at the next reload.
-    const { interfaces, port, encapsulationPort } = serving.configuration.network;
-    const network = { ...configuration.network, interfaces, port, encapsulationPort };
-    const { format } = serving.configuration.log;
-    const running = { ...configuration, network, log: { ...configuration.log, format } };
-    this.#phase = { state: "ready", serving: { ...serving, configuration: running } };
   }
 
   // While it runs
@@ -293,23 +295,16 @@ export class Daemon implements RegistryControl {
     return this.#phase.state === "ready" ? this.#phase.serving : undefined;
   }
 
-  #statusText(): string {
-    const { online, offline, store } = registryReport(this.#serving);
-    const up = durationText(this.#options.clock.now() - this.#startedAt);
-    const trouble = store?.state === "failing" ? ", cannot write its state (see the journal)" : "";
-    return `${online} online, ${offline} offline, up ${up}${trouble}`;
+  /** Whether all whom it serves get through to it: only under systemd, and only there is somebody who could be in the way. */
+  #look(): void {
+    const { manager, log } = this.#options;
+    const unit = manager.isActive ? ownUnit() : undefined;
+    if (unit !== undefined) this.#reach ??= new Reach({ unit, log });
+    void this.#reach?.look(this.#serving?.shell.links ?? []);
   }
 
-  #readyFields(): Record<string, string | number | boolean> {
-    const { ports, interfaces, realm } = registryReport(this.#serving);
-    return {
-      udp: ports.udp ?? 0,
-      tcp: ports.tcp ?? 0,
-      "sctp-udp": ports.sctpUdp ?? 0,
-      "sctp-raw": ports.sctpRaw,
-      interfaces: interfaces.join(","),
-      realm: realm ?? "",
-    };
+  #statusText(): string {
+    return statusText(registryReport(this.#serving), this.#options.clock.now() - this.#startedAt);
   }
 
   // The way down
@@ -318,8 +313,9 @@ export class Daemon implements RegistryControl {
     const { log, manager, clock } = this.#options;
     const serving = this.#serving;
     this.#phase = { state: "stopping" };
+    this.#watchers.changed();
     this.#supervision.end();
-    clearTimeout(this.#levelTimer);
+    this.#level.end();
     removePidFile(this.#options.places.runtimeDirectory);
     const limit = setTimeout(() => process.exit(EXIT.ok), STOP_MILLIS);
     const told = manager.stopping();
@@ -333,11 +329,6 @@ export class Daemon implements RegistryControl {
     this.#history.end();
     clearTimeout(limit);
   }
-}
-
-async function letGo({ shell, state }: Serving, farewell: Farewell): Promise<void> {
-  await shell.close(farewell);
-  state.close();
 }
 
 function exitCode(error: unknown): ExitCode {

@@ -2,6 +2,7 @@ import type { Clock, Millis, Random, UnixMillis } from "../base/clock.ts";
 import { errorText } from "../base/errors.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
 import type { Attention } from "../chat/alerts.ts";
+import type { Transfer, TransferAction } from "../chat/files/transfer.ts";
 import type { ChatSnapshot, ReceivedMessage } from "../chat/notices.ts";
 import type { PinSubject, Pins } from "../chat/pins.ts";
 import type { Restricted, RestrictionLevel } from "../chat/restrictions.ts";
@@ -92,6 +93,8 @@ export class Presence implements HeldSession {
   #former: Former | undefined;
   /** From a takeover on until we are registered, what is sent waits here: before that nobody is known. */
   #deferred: Map<MessageId, () => void> | undefined;
+  /** Files that the holder has not been heard of yet. */
+  readonly #offering = new Map<MessageId, { readonly to: string; readonly path: string }>();
   /** Of other programs, under way: what comes again from one that was cut off is not sent again. */
   readonly #foreign = new Set<MessageId>();
   #wasOnline = false;
@@ -233,6 +236,23 @@ export class Presence implements HeldSession {
     if (this.#place.type === "holding") return this.#place.shell.part(room);
     void this.#ask("part", { room });
     return this.snapshot.rooms.includes(room);
+  }
+
+  get files(): readonly Transfer[] {
+    if (this.#place.type === "holding") return this.#place.shell.files;
+    return this.#place.type === "attached" ? this.#place.link.files : [];
+  }
+
+  sendFile(to: string, path: string, id = drawMessageId(this.#options.random)): MessageId {
+    this.#offering.set(id, { to, path });
+    // Until we are registered after a takeover nobody is known.
+    if (this.#deferred === undefined) this.#submitFile(id, to, path);
+    return id;
+  }
+
+  changeFile(id: MessageId, action: TransferAction): void {
+    if (this.#place.type === "holding") this.#place.shell.changeFile(id, action);
+    else void this.#ask("change-file", { id, action });
   }
 
   markRead(from: string, ids: readonly MessageId[]): void {
@@ -438,6 +458,12 @@ export class Presence implements HeldSession {
       this.#submit(messageId, to, text, { ...options, ...left });
     }
     for (const [, submit] of deferred) submit();
+    for (const [id, { to, path }] of this.#offering) this.#submitFile(id, to, path);
+  }
+
+  #submitFile(id: MessageId, to: string, path: string): void {
+    if (this.#place.type === "holding") this.#place.shell.sendFile(to, path, id);
+    else void this.#ask("send-file", { id, to, path });
   }
 
   #submit(messageId: MessageId, to: string, text: string, options: SendOptions): void {
@@ -469,6 +495,7 @@ export class Presence implements HeldSession {
     else if (shown.type === "undelivered") this.#settle(shown.message.messageId);
     // From here on it is kept by the holder, and by whoever holds after it.
     else if (shown.type === "waiting") this.#settle(shown.messageId);
+    else if (shown.type === "file") this.#offering.delete(shown.transfer.id);
     else if (shown.type === "online") this.#wasOnline = true;
     if (this.#place.type === "holding") {
       this.#place.server.tell(shown);

@@ -1,9 +1,10 @@
 import type { Clock } from "../base/clock.ts";
+import { durationText } from "../base/text.ts";
 import type { ClientReport, StatusReport, StoreReport } from "../control/reports.ts";
 import type { RegistryShell } from "../io/registry-shell.ts";
 import type { ClientView } from "../registry/settings.ts";
 import type { Ledger } from "../roster/ledger.ts";
-import type { Serving } from "./administration.ts";
+import type { Serving } from "./serving.ts";
 
 /** The registry as `multiprotoctl clients` shows it. */
 export function clientReports(shell: RegistryShell, clock: Clock): readonly ClientReport[] {
@@ -46,6 +47,7 @@ const NOT_SERVING: FromRegistry = {
   store: null,
   online: 0,
   offline: 0,
+  returning: 0,
   pendingRegistrations: 0,
   counters: {},
 };
@@ -63,7 +65,7 @@ export function registryReport(serving: Serving | undefined): FromRegistry {
   const sctp = Object.entries(shell.sctpCounters).map(([reason, count]) => [`sctp-${reason}`, count]);
   return {
     ports: { udp: port, tcp: port, sctpUdp: encapsulationPort, sctpRaw: shell.servesRawIp },
-    interfaces: shell.interfaces,
+    interfaces: shell.links.map(({ name }) => name),
     legacy,
     realm,
     fingerprint: state.identity.fingerprint,
@@ -72,6 +74,7 @@ export function registryReport(serving: Serving | undefined): FromRegistry {
     store: storeReport(state.ledger),
     online,
     offline,
+    returning: shell.registry.returning,
     pendingRegistrations: pending,
     counters: Object.fromEntries([...ignored, ["presence-faults", shell.registry.faults], ...sctp]),
   };
@@ -79,4 +82,27 @@ export function registryReport(serving: Serving | undefined): FromRegistry {
 
 function storeReport({ trouble, counts }: Ledger): StoreReport {
   return { state: trouble === undefined ? "ok" : "failing", trouble: trouble?.message ?? null, ...counts };
+}
+
+/** The line that `systemctl status` shows. */
+export function statusText({ online, offline, returning, store }: FromRegistry, upMillis: number): string {
+  const trouble = store?.state === "failing" ? ", cannot write its state (see the journal)" : "";
+  const missed = returning === 0 ? "" : `${returning} not back yet, `;
+  return `${online} online, ${missed}${offline} offline, up ${durationText(upMillis)}${trouble}`;
+}
+
+/** Fields of the line that tells that it is ready. */
+export function readyFields({
+  ports,
+  interfaces,
+  realm,
+}: FromRegistry): Record<string, string | number | boolean> {
+  return {
+    udp: ports.udp ?? 0,
+    tcp: ports.tcp ?? 0,
+    "sctp-udp": ports.sctpUdp ?? 0,
+    "sctp-raw": ports.sctpRaw,
+    interfaces: interfaces.join(","),
+    realm: realm ?? "",
+  };
 }

@@ -31,7 +31,7 @@ export function isRestartOf(unit: string, jobs: string): boolean {
 }
 
 /** The service whose control group this process is in (systemd.service(5)); cgroups(7) for the file. */
-function ownUnit(): string | undefined {
+export function ownUnit(): string | undefined {
   try {
     return /\/([\w:.\\@-]+\.service)$/m.exec(readFileSync("/proc/self/cgroup", "utf8"))?.[1];
   } catch {

@@ -19,8 +19,16 @@ export function sctpSettings({ presence, network }: Configuration): SctpSettings
   };
 }
 
+const RESTART_KEYS = [
+  "network.interfaces",
+  "network.port",
+  "network.encapsulation-port",
+  "log.format",
+  "metrics.listen",
+];
+
 /** Whether a changed key takes effect only when the sockets are opened anew. */
 export function isRestartKey(key: string, configuration: Configuration, servesRawIp: boolean): boolean {
   if (key === "network.legacy") return configuration.network.legacy && !servesRawIp;
-  return ["network.interfaces", "network.port", "network.encapsulation-port", "log.format"].includes(key);
+  return RESTART_KEYS.includes(key);
 }

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock, Random } from "../base/clock.ts";
 import { errorText, SystemError } from "../base/errors.ts";
@@ -6,9 +7,11 @@ import type { Log } from "../base/log.ts";
 import type { Identity } from "../io/identity.ts";
 import { openIdentity, readIdentity } from "../io/identity-file.ts";
 import type { RegistryState } from "../io/registry-shell.ts";
+import { RosterKeeper } from "../roster/keeper.ts";
 import { Ledger } from "../roster/ledger.ts";
 import { StoreError, type StoreFault } from "../roster/store.ts";
 import { openSqliteStore } from "../store/sqlite.ts";
+import { SqliteRosterStore } from "../store/sqlite-roster.ts";
 
 /** In the state directory: who the registry is. */
 const IDENTITY_NAME = "identity.pem";
@@ -45,12 +48,21 @@ export async function openState(options: StateOptions): Promise<OpenState> {
   try {
     const { store, log: told } = openSqliteStore({ stateDirectory, clock });
     for (const entry of told) log.write(entry);
-    const ledger = new Ledger(store, random, clock.now());
+    const roster = new SqliteRosterStore({
+      stateDirectory,
+      bootId: bootId(),
+      log: (entry) => log.write(entry),
+    });
+    const left = roster.load();
+    const ledger = new Ledger(store, random, clock.now(), left);
     return {
       identity,
       ledger,
+      keeper: new RosterKeeper({ store: roster, ledger, left }),
       close: () => {
         ledger.flushAll(clock.now());
+        roster.end(clock.wall());
+        roster.close();
         store.close();
       },
     };
@@ -77,5 +89,14 @@ async function ownIdentity({ stateDirectory, log }: StateOptions): Promise<Ident
   } catch (error) {
     if (error instanceof SystemError) throw new StateFault(error);
     throw new Error(`Cannot make an identity: ${errorText(error)}`, { cause: error });
+  }
+}
+
+/** Of this run of the kernel (random(4)): what was not written to a disk lives as long as that does. */
+function bootId(): string | undefined {
+  try {
+    return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+  } catch {
+    return undefined;
   }
 }

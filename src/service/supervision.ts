@@ -16,6 +16,8 @@ export interface SupervisionOptions {
   readonly statusText: () => string;
   /** Whether a datagram goes through each socket, the event loop and its handler. */
   readonly answers: () => Promise<boolean>;
+  /** What else is looked at now and then; at the beginning as well. */
+  readonly look: () => void;
 }
 
 /**
@@ -33,10 +35,12 @@ export class Supervision {
   }
 
   begin(): void {
-    const { log, watchdogMillis } = this.#options;
+    const { log, watchdogMillis, look } = this.#options;
     this.#running = true;
+    look();
     const refresh = setInterval(() => {
       log.flushCounts();
+      look();
       this.statusSoon();
     }, REFRESH_MILLIS);
     this.#intervals.push(refresh);

@@ -15,6 +15,7 @@ import {
   type KeptState,
   type PostMember,
 } from "../chat/archive.ts";
+import type { TransferRecord } from "../chat/files/transfer.ts";
 import type { MessageId, RoomName } from "../wire/mp2-values.ts";
 import { parseWords } from "./archive-words.ts";
 
@@ -40,8 +41,11 @@ export class MemoryArchive implements ArchiveStore {
   readonly #wall: () => UnixMillis;
   readonly #titles = new Map<ConversationKey, string>();
   readonly #messages = new Map<number, Entry>();
+  readonly #transfers = new Map<MessageId, TransferRecord>();
   /** Of `sender id`, when it came. */
   readonly #known = new Map<string, UnixMillis>();
+  /** Where in `#messages` ours are that wait. */
+  readonly #waiting = new Map<MessageId, number>();
   readonly #rooms = new Set<RoomName>();
   #seq = 0;
   #failure: string | undefined;
@@ -86,6 +90,7 @@ export class MemoryArchive implements ArchiveStore {
           ? [{ fingerprint, messageId }]
           : [],
       ),
+      transfers: [...this.#transfers.values()],
       names: new Set(
         [...this.#titles.keys()].filter((key) => key.startsWith("@")).map((key) => key.slice(1)),
       ),
@@ -98,6 +103,7 @@ export class MemoryArchive implements ArchiveStore {
     for (const [index, change] of changes.entries()) if (!this.#make(change)) known.push(index);
     forgetOldest(this.#messages, MAX_MESSAGES);
     forgetOldest(this.#known, MAX_IDS);
+    forgetOldest(this.#waiting, MAX_MESSAGES);
     return { type: "stored", known };
   }
 
@@ -170,6 +176,7 @@ export class MemoryArchive implements ArchiveStore {
         const { conversation } = record;
         const fresh = { direction: "out", state: "waiting", fingerprint: undefined, why: undefined } as const;
         this.#add({ ...record, ...fresh, conversation, peer, at });
+        this.#waiting.set(record.messageId, this.#seq);
         return true;
       }
       case "received":
@@ -197,6 +204,12 @@ export class MemoryArchive implements ArchiveStore {
         return true;
       case "parted":
         this.#rooms.delete(change.room);
+        return true;
+      case "transfer":
+        this.#transfers.set(change.record.id, change.record);
+        return true;
+      case "transfer-forgotten":
+        this.#transfers.delete(change.id);
         return true;
       case "prune":
         this.#prune(change.textsBefore ?? 0, change.idsBefore);
@@ -245,10 +258,12 @@ export class MemoryArchive implements ArchiveStore {
   }
 
   #ours(id: MessageId, change: (message: Entry & ArchivedOutgoing) => Entry): void {
-    for (const [seq, message] of this.#messages) {
-      if (message.direction !== "out" || message.messageId !== id || message.state !== "waiting") continue;
-      this.#messages.set(seq, change(message));
-    }
+    const seq = this.#waiting.get(id);
+    const message = seq === undefined ? undefined : this.#messages.get(seq);
+    if (seq === undefined || message?.direction !== "out") return;
+    const changed = change(message);
+    this.#messages.set(seq, changed);
+    if (changed.state !== "waiting") this.#waiting.delete(id);
   }
 
   #add(

@@ -5,6 +5,7 @@ import type { KeptMessage, KeptPost, KeptState, PostMember } from "../chat/archi
 import { MAX_ROOMS, type MessageId, parseRoomName } from "../wire/mp2-values.ts";
 import { parseNickname } from "../wire/nickname.ts";
 import { parseHex, parseKept, type Row } from "./sqlite-archive-rows.ts";
+import { loadTransfers } from "./sqlite-archive-transfers.ts";
 import { asStoreError } from "./sqlite-faults.ts";
 
 /** Delivered messages of which it can still be told that they were read. */
@@ -39,6 +40,7 @@ export function loadKept(database: DatabaseSync, path: string): KeptState {
       waiting: waiting.filter(({ to }) => !to.startsWith("#")),
       ...loadRooms(all, waiting),
       ...{ unread: unread.toReversed(), untold: untold.toReversed(), names: new Set(names) },
+      transfers: loadTransfers(database),
     };
   } catch (error) {
     throw asStoreError("read", path, error);

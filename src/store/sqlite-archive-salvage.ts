@@ -1,5 +1,6 @@
 import { DatabaseSync, type SQLOutputValue } from "node:sqlite";
 import { foldNickname } from "../wire/nickname.ts";
+import { TRANSFER_COLUMNS } from "./sqlite-archive-transfers.ts";
 
 /** Columns of `message` but its conversation. */
 const COLUMNS =
@@ -23,6 +24,7 @@ export function salvageArchive(damaged: string, draft: string): number {
     target.exec("BEGIN IMMEDIATE");
     copyIds(source, target);
     copyRooms(source, target);
+    copyTransfers(source, target);
     const count = copyMessages(source, target);
     target.exec("COMMIT");
     return count;
@@ -56,6 +58,14 @@ function copyRooms(source: DatabaseSync, target: DatabaseSync): void {
   );
   for (const row of rows(source, "message_id, fingerprint, nickname, reached", "part", "message_id"))
     attempt(() => add.run({ ...row }));
+}
+
+/** None in an archive of the first version. */
+function copyTransfers(source: DatabaseSync, target: DatabaseSync): void {
+  const columns = TRANSFER_COLUMNS.join(", ");
+  const values = TRANSFER_COLUMNS.map((column) => `:${column}`).join(", ");
+  const add = target.prepare(`INSERT OR IGNORE INTO transfer (${columns}) VALUES (${values})`);
+  for (const row of rows(source, columns, "transfer", "id")) attempt(() => add.run({ ...row }));
 }
 
 function copyMessages(source: DatabaseSync, target: DatabaseSync): number {

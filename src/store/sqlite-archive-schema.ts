@@ -78,8 +78,30 @@ const VERSION_2 = `
     PRIMARY KEY (message_id, fingerprint)
   ) STRICT, WITHOUT ROWID;`;
 
+/**
+ * Files, `direction` as above. What is over stays, so that what comes again is known. `path`, `stamp`: see
+ * `TransferRecord`.
+ */
+const VERSION_3 = `
+  CREATE TABLE transfer (
+    id BLOB PRIMARY KEY,
+    direction INTEGER NOT NULL,
+    fingerprint BLOB NOT NULL,
+    peer TEXT NOT NULL,
+    name TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    time INTEGER NOT NULL,
+    path TEXT NOT NULL,
+    stamp TEXT NOT NULL,
+    state TEXT NOT NULL,
+    why TEXT
+  ) STRICT, WITHOUT ROWID;`;
+
 /** "mp2c". What was released is never edited: append. */
-export const ARCHIVE_SCHEMA: Schema = { applicationId: 0x6d703263, migrations: [VERSION_1, VERSION_2] };
+export const ARCHIVE_SCHEMA: Schema = {
+  applicationId: 0x6d703263,
+  migrations: [VERSION_1, VERSION_2, VERSION_3],
+};
 
 /**
  * Locking as it comes: other programs of the user read, and `history forget` writes, while the holder of the presence is

@@ -13,6 +13,7 @@ import { loadKept } from "./sqlite-archive-kept.ts";
 import { SqliteArchiveReader } from "./sqlite-archive-reader.ts";
 import { hexBytes, incomingRow, OURSELVES, outgoingRow } from "./sqlite-archive-rows.ts";
 import { ARCHIVE_SCHEMA, BUSY_MILLIS, configureArchive } from "./sqlite-archive-schema.ts";
+import { transferRow } from "./sqlite-archive-transfers.ts";
 import { PRUNED_AT_ONCE, prepareWrites } from "./sqlite-archive-writes.ts";
 import { asStoreError, storeError } from "./sqlite-faults.ts";
 import { checkWritable, createEmpty } from "./sqlite-file.ts";
@@ -28,6 +29,7 @@ const DURABLE: ReadonlySet<ArchiveChange["type"]> = new Set([
   "trying",
   "joined",
   "parted",
+  "transfer",
 ] as const);
 
 export interface ArchiveOptions {
@@ -161,6 +163,12 @@ export class SqliteArchiveSession {
       case "read-told":
         for (const id of change.messageIds)
           statements.told.run({ id: hexBytes(id), fingerprint: hexBytes(change.fingerprint) });
+        return true;
+      case "transfer":
+        statements.putTransfer.run(transferRow(change.record));
+        return true;
+      case "transfer-forgotten":
+        statements.forgetTransfer.run(hexBytes(change.id));
         return true;
       case "prune":
         if (change.textsBefore !== undefined) statements.pruneTexts.run(change.textsBefore);

@@ -1,5 +1,6 @@
 /** The statements that change an archive. */
 import type { DatabaseSync } from "node:sqlite";
+import { prepareTransfers } from "./sqlite-archive-transfers.ts";
 
 /** Bounds what one change can make the core wait. */
 export const PRUNED_AT_ONCE = 2_000;
@@ -8,6 +9,7 @@ const KEPT_IDS = 100_000;
 
 export function prepareWrites(database: DatabaseSync) {
   return {
+    ...prepareTransfers(database),
     begin: database.prepare("BEGIN IMMEDIATE"),
     commit: database.prepare("COMMIT"),
     rollBack: database.prepare("ROLLBACK"),

@@ -5,6 +5,7 @@ import type { Peer } from "../chat/notices.ts";
 import type { ChatSession } from "../chat/session.ts";
 import { MAX_UNIX_MILLIS, parseStatusText, type RoomName } from "../wire/mp2-values.ts";
 import { foldNickname, parseNickname } from "../wire/nickname.ts";
+import { FileAnswers, type FilesSession } from "./file-answers.ts";
 import { bad, type Line, messageText, nameText, plain, quiet } from "./lines.ts";
 import { liftChange, restrictChange } from "./restriction-changes.ts";
 import { timeOfDayAt } from "./time.ts";
@@ -33,18 +34,22 @@ export type AnswersSession = Pick<
   | "forget"
   | "restrict"
   | "setQuiet"
->;
+> &
+  FilesSession;
 
 export class Answers {
   readonly #session: AnswersSession;
   readonly #clock: Clock;
+  readonly files: FileAnswers;
 
   constructor(options: { session: AnswersSession; clock: Clock }) {
     this.#session = options.session;
     this.#clock = options.clock;
+    this.files = new FileAnswers(options.session);
   }
 
-  to(command: AnsweredCommand): readonly Line[] {
+  /** `partner`: whom one talks to. */
+  to(command: AnsweredCommand, partner: string | undefined): readonly Line[] {
     switch (command.type) {
       case "list":
         return this.roster();
@@ -70,6 +75,10 @@ export class Answers {
       case "trust-accept":
       case "trust-forget":
         return this.#trust(command);
+      case "send-file":
+      case "files":
+      case "file":
+        return this.files.to(command, partner);
       case "restrict":
       case "lift":
         return this.#restrict(command);

@@ -9,6 +9,7 @@ import { Answers, type AnswersSession } from "./answers.ts";
 import { bad, type Line, messageText, nameText, quiet } from "./lines.ts";
 import { timeOfDay } from "./time.ts";
 import { noticeLines, type SearchContext } from "./wording.ts";
+import { fileLines } from "./wording-files.ts";
 import { firstContactLines, senderText } from "./wording-peers.ts";
 import { roomText } from "./wording-rooms.ts";
 
@@ -85,7 +86,7 @@ export class Conversation {
       case "part":
         return this.#part(command.room);
       default:
-        return { type: "lines", lines: this.#answers.to(command) };
+        return { type: "lines", lines: this.#answers.to(command, this.partner) };
     }
   }
 
@@ -95,8 +96,12 @@ export class Conversation {
       case "online":
         return [
           ...noticeLines(notice, this.#context),
-          ...(notice.again ? [] : [...this.#answers.roster(), this.#invitation()]),
+          ...(notice.again
+            ? []
+            : [...this.#answers.roster(), ...this.#answers.files.open(), this.#invitation()]),
         ];
+      case "file":
+        return fileLines(notice.transfer, notice.change, this.#answers.files.numberOf(notice.transfer.id));
       case "received":
         return this.#received(notice.message);
       case "delivered":

@@ -9,9 +9,16 @@ export interface Completion {
 }
 
 /** Completes a command at the start of the line, a name after those that take one. Names in the order given. */
-export function complete(before: string, names: readonly string[]): Completion {
+export function complete(
+  before: string,
+  names: readonly string[],
+  paths: (typed: string) => readonly string[] = () => [],
+): Completion {
+  const file = /^(\s*\/send-file\s+(?:[^\s"'/~.]\S*\s+)?)(["']?)([^\s"'][^"']*)$/u.exec(before);
+  if (file?.[3] !== undefined && (/^[~/.]/.test(file[3]) || /\S\s+\S+\s/u.test(file[1] ?? "")))
+    return completedPath(`${file[1]}${file[2]}`, file[3], paths(file[3]));
   const message =
-    /^(\s*(?:\/?msg|\/part|\/fingerprint|\/talk|\/verify|\/trust\s+(?:accept|forget))\s+)(\S*)$/u.exec(
+    /^(\s*(?:\/?msg|\/part|\/fingerprint|\/talk|\/verify|\/send-file|\/trust\s+(?:accept|forget))\s+)(\S*)$/u.exec(
       before,
     );
   if (message !== null) {
@@ -25,6 +32,14 @@ export function complete(before: string, names: readonly string[]): Completion {
   }
   if (/\s/u.test(before)) return { before, candidates: [] };
   return completed("", before, before === "" ? [] : COMMAND_NAMES.filter((name) => name.startsWith(before)));
+}
+
+/** Nothing is put behind a path: a folder may go on. */
+function completedPath(head: string, typed: string, paths: readonly string[]): Completion {
+  const [first] = paths;
+  if (first === undefined) return { before: head + typed, candidates: [] };
+  const common = paths.reduce(commonStart);
+  return { before: head + common, candidates: paths.length === 1 ? [] : paths };
 }
 
 function completed(head: string, word: string, matches: readonly string[]): Completion {

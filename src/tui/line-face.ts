@@ -14,6 +14,7 @@ import { type EditorEffect, type Key, LineEditor, MAX_LINE } from "./line-editor
 import { HistoryFile } from "./line-history.ts";
 import { LineScreen } from "./line-screen.ts";
 import { messageText } from "./lines.ts";
+import { pathsFrom } from "./path-complete.ts";
 import { endCode } from "./scripts.ts";
 import { TypingSigns } from "./typing.ts";
 import type { SearchContext } from "./wording.ts";
@@ -196,7 +197,7 @@ export class LineFace {
 
   #complete(): void {
     if (this.#naming !== undefined) return;
-    const { before, candidates } = complete(this.#editor.before, this.#conversation.names);
+    const { before, candidates } = complete(this.#editor.before, this.#conversation.names, pathsFrom);
     const isChanged = before !== this.#editor.before;
     this.#editor.replaceBefore(before);
     if (isChanged || candidates.length === 0) return;

@@ -37,7 +37,8 @@ export async function runPlain(options: {
     session.leave();
   };
   const leaveWhenDone = (): void => {
-    if (state.hasInputEnded && state.isOnline && session.pending === 0) session.leave();
+    const isSending = session.files.some((file) => file.state === "running");
+    if (state.hasInputEnded && state.isOnline && session.pending === 0 && !isSending) session.leave();
   };
   return new Promise((resolve) => {
     session.onNotice((notice: SessionNotice) => {

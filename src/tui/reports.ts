@@ -1,4 +1,5 @@
 import type { UnixMillis } from "../base/clock.ts";
+import type { Transfer } from "../chat/files/transfer.ts";
 import type { ChatSnapshot, Peer, ReceivedMessage, Trust } from "../chat/notices.ts";
 import type { MessageId } from "../wire/mp2-values.ts";
 import { isoTime } from "./time.ts";
@@ -70,6 +71,26 @@ export interface SendOutcome {
 
 export function sendReport({ why, ...outcome }: SendOutcome): object {
   return { type: "sent", ...outcome, why: why ?? null };
+}
+
+/** A file as `files`, `send-file` and `files accept` print it. */
+export function fileReport(file: Transfer): object {
+  const { id, direction, peer, fingerprint, name, size, bytes, bytesPerSecond, state, why, path, time } =
+    file;
+  return {
+    ...{
+      type: "file",
+      id,
+      direction,
+      peer,
+      fingerprint: fingerprint ?? null,
+      name,
+      size,
+      bytes,
+      bytesPerSecond,
+    },
+    ...{ state, why: why ?? null, path: path === "" ? null : path, time: isoTime(time) },
+  };
 }
 
 export function messageReport(message: ReceivedMessage, wall: UnixMillis): object {

@@ -1,6 +1,6 @@
 import { type parseCommand, parseRoom } from "../chat/commands.ts";
 import type { RoomName } from "../wire/mp2-values.ts";
-import { Answers } from "./answers.ts";
+import type { Answers } from "./answers.ts";
 import { bad, messageText } from "./lines.ts";
 import { keyOf } from "./screen-conversations.ts";
 import type { ScreenDesk } from "./screen-desk.ts";
@@ -14,7 +14,7 @@ export class ScreenCommands {
 
   constructor(desk: ScreenDesk) {
     this.#desk = desk;
-    this.#answers = new Answers(desk);
+    this.#answers = desk.answers;
   }
 
   carryOut(command: ReturnType<typeof parseCommand>, partner: string | undefined): void {
@@ -49,7 +49,7 @@ export class ScreenCommands {
         this.#desk.flash = bad(messageText(command.text));
         return;
       default:
-        this.#desk.answer(this.#answers.to(command), command.type);
+        this.#desk.answer(this.#answers.to(command, partner), command.type);
     }
   }
 

@@ -2,6 +2,7 @@ import type { Clock } from "../base/clock.ts";
 import type { ArchiveReader } from "../chat/archive.ts";
 import type { ChatSession } from "../chat/session.ts";
 import type { MessageId } from "../wire/mp2-values.ts";
+import { Answers } from "./answers.ts";
 import { LineEditor } from "./line-editor.ts";
 import { type Line, messageText, quiet } from "./lines.ts";
 import { Conversations } from "./screen-conversations.ts";
@@ -37,6 +38,7 @@ export class ScreenDesk {
   readonly conversations: Conversations;
   readonly board: NoticeBoard;
   readonly typing: TypingSigns;
+  readonly answers: Answers;
   size: Size;
   emoji: EmojiSupport = NO_EMOJI_SEQUENCES;
   editor: LineEditor;
@@ -64,7 +66,9 @@ export class ScreenDesk {
     const newKey = (): number => (this.#keys += 1);
     this.conversations = new Conversations({ archive: options.archive, newKey });
     this.typing = new TypingSigns({ ...options, faded: options.changed });
-    this.board = new NoticeBoard({ ...options, conversations: this.conversations, typing: this.typing });
+    this.answers = new Answers(options);
+    const { conversations, typing, answers } = this;
+    this.board = new NoticeBoard({ ...options, conversations, typing, files: answers.files });
   }
 
   /** Whom bare text goes to. */

@@ -1,12 +1,13 @@
 import type { UnixMillis } from "../base/clock.ts";
 import type { ArchivedMessage } from "../chat/archive.ts";
+import type { Transfer } from "../chat/files/transfer.ts";
 import type { ReceivedMessage } from "../chat/notices.ts";
 import type { MessageId } from "../wire/mp2-values.ts";
 import { type Line, nameText } from "./lines.ts";
 import { undeliveredText } from "./wording-delivery.ts";
 
 /** What stands in a transcript. */
-export type Entry = MessageEntry | NoteEntry;
+export type Entry = MessageEntry | NoteEntry | FileEntry;
 
 /** Of a message to us, or how far one of ours has come. */
 export type EntryState =
@@ -50,6 +51,16 @@ export interface NoteEntry {
   readonly key: number;
   readonly at: UnixMillis;
   readonly lines: readonly Line[];
+}
+
+/** A file, as it is now. */
+export interface FileEntry {
+  readonly kind: "file";
+  readonly key: number;
+  readonly at: UnixMillis;
+  readonly transfer: Transfer;
+  /** By which commands call it. */
+  readonly number: number;
 }
 
 /** What took longer than this on its way is shown with the time at which it was written. */

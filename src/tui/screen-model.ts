@@ -7,6 +7,7 @@ import type { Input } from "./key-decoder.ts";
 import { complete } from "./line-complete.ts";
 import { LineEditor, MAX_LINE } from "./line-editor.ts";
 import { bad, messageText, plain, quiet } from "./lines.ts";
+import { pathsFrom } from "./path-complete.ts";
 import { ScreenCommands } from "./screen-commands.ts";
 import { keyOf } from "./screen-conversations.ts";
 import { ScreenDesk, type ScreenDeskOptions } from "./screen-desk.ts";
@@ -245,7 +246,7 @@ export class ScreenModel {
     if (this.#desk.panel !== undefined || this.#desk.naming !== undefined) return;
     const { roster, rooms } = this.#desk.session.snapshot;
     const names = [...roster.map(({ nickname }) => nickname), ...rooms.map((room) => `#${room}`)];
-    const { before, candidates } = complete(this.#desk.editor.before, names);
+    const { before, candidates } = complete(this.#desk.editor.before, names, pathsFrom);
     const isChanged = before !== this.#desk.editor.before;
     this.#desk.editor.replaceBefore(before);
     if (!isChanged && candidates.length > 0)

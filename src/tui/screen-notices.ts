@@ -1,11 +1,14 @@
 import type { Clock } from "../base/clock.ts";
+import { isOver, type Transfer, type TransferChange } from "../chat/files/transfer.ts";
 import type { ChatSession, SessionNotice } from "../chat/session.ts";
 import { foldNickname } from "../wire/nickname.ts";
+import type { FileAnswers } from "./file-answers.ts";
 import { type Line, nameText, quiet } from "./lines.ts";
 import { type Conversations, keyOf } from "./screen-conversations.ts";
 import type { TypingSigns } from "./typing.ts";
 import { noticeLines, type SearchContext } from "./wording.ts";
 import { undeliveredText, waitingText } from "./wording-delivery.ts";
+import { fileLines } from "./wording-files.ts";
 import { firstContactLines } from "./wording-peers.ts";
 import { roomLines, unpostedText } from "./wording-rooms.ts";
 
@@ -18,9 +21,10 @@ const MAX_ALARMS = 50;
 export class NoticeBoard {
   readonly #conversations: Conversations;
   readonly #typing: TypingSigns;
+  readonly #files: FileAnswers;
   readonly #clock: Clock;
   readonly #context: SearchContext;
-  readonly #session: Pick<ChatSession, "pins">;
+  readonly #session: Pick<ChatSession, "pins" | "files">;
   #alarms: readonly (readonly Line[])[] = [];
   #log: readonly Line[] = [];
   #flash: Line | undefined;
@@ -28,12 +32,14 @@ export class NoticeBoard {
   constructor(options: {
     conversations: Conversations;
     typing: TypingSigns;
+    files: FileAnswers;
     clock: Clock;
     context: SearchContext;
-    session: Pick<ChatSession, "pins">;
+    session: Pick<ChatSession, "pins" | "files">;
   }) {
     this.#conversations = options.conversations;
     this.#typing = options.typing;
+    this.#files = options.files;
     this.#clock = options.clock;
     this.#context = options.context;
     this.#session = options.session;
@@ -90,6 +96,12 @@ export class NoticeBoard {
       case "room":
         this.#room(notice);
         return undefined;
+      case "file":
+        return this.#file(notice);
+      case "online":
+        if (!notice.again) this.#showOpen();
+        this.#say(notice);
+        return undefined;
       case "typing":
         this.#typing.heard(notice.from, notice.active);
         return undefined;
@@ -123,6 +135,42 @@ export class NoticeBoard {
       transcript.note(contact, at);
     }
     return title;
+  }
+
+  /** In the conversation with whoever has it, in its place there. Returns who offers one. */
+  #file({ transfer, change }: Extract<SessionNotice, { type: "file" }>): string | undefined {
+    const { peer, direction, fingerprint } = transfer;
+    const isOffer = change === "offered" && direction === "in";
+    // There is no conversation with a name that nobody has.
+    const key = fingerprint === undefined ? keyOf(peer) : this.#conversations.add(peer).key;
+    if (isOffer) this.#conversations.received(key);
+    this.#show(transfer, change !== "progress");
+    const [line] = fileLines(transfer, change, this.#files.numberOf(transfer.id));
+    const isShown = this.#conversations.current?.key === key;
+    if (!isShown && line !== undefined && LOUD.has(change)) {
+      // Whoever offers one is opened where nobody is.
+      if (!isOffer || this.#conversations.current !== undefined) this.#flash = line;
+      this.#keep([line]);
+    }
+    return isOffer ? peer : undefined;
+  }
+
+  /** `isNews`: also where the conversation would have to be read for it. */
+  #show(transfer: Transfer, isNews: boolean): void {
+    const key = keyOf(transfer.peer);
+    if (!this.#conversations.list.some((entry) => entry.key === key)) return;
+    if (!isNews && !this.#conversations.isLoaded(key)) return;
+    const number = this.#files.numberOf(transfer.id);
+    this.#conversations.transcriptOf(key).file(transfer, number, this.#clock.wall());
+  }
+
+  /** Files that were under way before this face began. */
+  #showOpen(): void {
+    for (const transfer of this.#session.files) {
+      if (isOver(transfer.state)) continue;
+      this.#conversations.add(transfer.peer);
+      this.#show(transfer, true);
+    }
   }
 
   #room({ change }: Extract<SessionNotice, { type: "room" }>): void {
@@ -177,6 +225,9 @@ export class NoticeBoard {
     this.#log = [...this.#log, ...lines].slice(-MAX_LOG);
   }
 }
+
+/** What is said in passing wherever one is. */
+const LOUD: ReadonlySet<TransferChange> = new Set(["offered", "not-accepted", "done", "refused", "failed"]);
 
 function textOf(lines: readonly Line[]): string {
   return lines.map(({ text }) => text).join("\n");

@@ -1,12 +1,13 @@
 import type { UnixMillis } from "../base/clock.ts";
 import { type Line, nameText, type Tone } from "./lines.ts";
-import type { Entry, MessageEntry, NoteEntry } from "./screen-entries.ts";
+import type { Entry, FileEntry, MessageEntry, NoteEntry } from "./screen-entries.ts";
 import type { RowSource } from "./screen-scroll.ts";
 import { type Row, type Span, type Style, span } from "./screen-style.ts";
 import { displayLine, displayLines, type EmojiSupport } from "./screen-text.ts";
 import { cutToWidth, padToWidth, wrapToWidth } from "./screen-wrap.ts";
 import { dayOf, timeOfDay } from "./time.ts";
 import { textWidth } from "./width.ts";
+import { fileText, percent, sizeText, stateText, whyText } from "./wording-files.ts";
 
 /** How a transcript is to be shown. */
 export interface TranscriptLook {
@@ -74,7 +75,11 @@ export class TranscriptRows implements RowSource {
     if (day !== "") rows.push(ruleRow(day, columns, "quiet"));
     if (isNew) rows.push(ruleRow("new", columns, "strong"));
     rows.push(
-      ...(entry.kind === "note" ? noteRows(entry, columns) : messageRows(entry, this.#look, isMarked)),
+      ...(entry.kind === "note"
+        ? noteRows(entry, columns)
+        : entry.kind === "file"
+          ? fileRows(entry, columns)
+          : messageRows(entry, this.#look, isMarked)),
     );
     this.#cache.set(entry, { look, rows });
     return rows;
@@ -91,6 +96,30 @@ function ruleRow(words: string, columns: number, style: Style): Row {
 
 function noteRows({ lines }: NoteEntry, columns: number): readonly Row[] {
   return lines.flatMap((line) => lineRows(line, columns));
+}
+
+const BAR_COLUMNS = 20;
+
+/** "12:03 file 1 from ola: photo.jpg, 2.9 MiB", a bar while it is under way, and below it what can be done. */
+function fileRows({ transfer, number, at }: FileEntry, columns: number): readonly Row[] {
+  const { direction, peer, state } = transfer;
+  const with_ = `${direction === "out" ? "to" : "from"} ${nameText(peer)}`;
+  const head = `file ${number} ${with_}: ${fileText(transfer.name)}, ${sizeText(transfer.size)}`;
+  const room = Math.max(2, columns - 1 - TIME_COLUMNS);
+  const rows: Row[] = wrapToWidth(head, room).map((row, index) => [
+    span(index === 0 ? ` ${timeOfDay(at)} ` : " ".repeat(1 + TIME_COLUMNS), "quiet"),
+    span(row, "strong"),
+  ]);
+  const isUnderWay = ["running", "paused", "waiting"].includes(state);
+  const filled = Math.round((percent(transfer) / 100) * BAR_COLUMNS);
+  const bar = isUnderWay ? `[${"#".repeat(filled)}${"-".repeat(BAR_COLUMNS - filled)}] ` : "";
+  const isAsking = direction === "in" && state === "offered";
+  const asks = `to take it: /accept ${number}, else: /refuse ${number}`;
+  const style: Style = state === "failed" ? "bad" : state === "done" ? "good" : "plain";
+  const why = transfer.why === undefined ? "" : `${whyText(transfer)}; `;
+  for (const row of wrapToWidth(isAsking ? `${why}${asks}` : `${bar}${stateText(transfer)}`, room))
+    rows.push([span(" ".repeat(1 + TIME_COLUMNS)), span(row, style)]);
+  return rows;
 }
 
 /** What the program says, indented a little. */

@@ -1,5 +1,6 @@
 import type { UnixMillis } from "../base/clock.ts";
 import type { ArchivedMessage, ArchiveReader, ConversationKey } from "../chat/archive.ts";
+import type { Transfer } from "../chat/files/transfer.ts";
 import type { ReceivedMessage } from "../chat/notices.ts";
 import type { MessageId } from "../wire/mp2-values.ts";
 import type { Line } from "./lines.ts";
@@ -139,6 +140,16 @@ export class Transcript {
 
   note(lines: readonly Line[], at: UnixMillis): void {
     if (lines.length > 0) this.#append({ kind: "note", key: this.#newKey(), at, lines });
+  }
+
+  /** A file stands where it was offered, or where it was first heard of here, and changes there. */
+  file(transfer: Transfer, number: number, at: UnixMillis): void {
+    const index = this.#entries.findLastIndex(
+      (entry) => entry.kind === "file" && entry.transfer.id === transfer.id,
+    );
+    const there = this.#entries[index];
+    if (there?.kind === "file") this.#entries[index] = { ...there, transfer };
+    else this.#append({ kind: "file", key: this.#newKey(), at, transfer, number });
   }
 
   /** False: that message is not in the window. */

@@ -179,7 +179,7 @@ function findPeer(session: ChatSession, name: string): Peer | undefined {
 const SILENT: Pick<Writable, "write"> = { write: () => true };
 
 /** Runs until `onNotice` finishes it, the registry is not found in time, or the registry does not take or keep us. */
-function runScript(
+export function runScript(
   context: ScriptContext,
   registryLimit: Millis | undefined,
   onNotice: (notice: SessionNotice, finish: (code: number) => void) => void,

@@ -5,10 +5,10 @@ import { encodeUtf8 } from "../base/text.ts";
 import { encodeCbor } from "./mp2-cbor.ts";
 import { byteString, type Codec, type Decoded, openChoice } from "./mp2-codec.ts";
 import { DATAGRAM_BYTES, DATAGRAM_PREFIX } from "./mp2-discovery.ts";
-import { epoch, millis, realm, seq, unixMillis } from "./mp2-fields.ts";
+import { epoch, millis, realm, run, seq, unixMillis } from "./mp2-fields.ts";
 import { decodeWhole, family, message, optional, record, required, union } from "./mp2-schema.ts";
 import { MESSAGE_TYPES } from "./mp2-types.ts";
-import type { Epoch, Fingerprint, Realm, Seq } from "./mp2-values.ts";
+import type { Epoch, Fingerprint, Realm, RunId, Seq } from "./mp2-values.ts";
 
 /**
  * What a registry tells the whole group, signed: beacon at start and every 10 s, bye when it goes away.
@@ -29,6 +29,8 @@ export interface Beacon {
   readonly epoch: Epoch;
   readonly seq: Seq;
   readonly realm: Realm;
+  /** Which life of the registry this is: whoever is attached to another one is so no more. */
+  readonly run?: RunId;
   /** Strictly growing over all announcements of this key. */
   readonly sent: UnixMillis;
 }
@@ -89,6 +91,7 @@ export const BEACON_BODY = record<Omit<Beacon, "type">>({
   seq: required(2, seq),
   sent: required(3, unixMillis),
   realm: required(4, realm),
+  run: optional(5, run),
 });
 
 export const BYE_BODY = record<Omit<Bye, "type">>({

@@ -9,6 +9,15 @@ import {
   roomName,
   unixMillis,
 } from "./mp2-fields.ts";
+import {
+  FILE_ACCEPT,
+  FILE_CANCEL,
+  FILE_DONE,
+  FILE_OFFER,
+  FILE_PAUSE,
+  FILE_PENDING,
+  FILE_REFUSE,
+} from "./mp2-files.ts";
 import { family, message, optional, required, union } from "./mp2-schema.ts";
 import { MESSAGE_TYPES } from "./mp2-types.ts";
 import type { Capability, MessageId, MessageText, Notice, RoomName } from "./mp2-values.ts";
@@ -135,8 +144,18 @@ export const CLOSE = message<Close>("close", MESSAGE_TYPES.close, {
   text: optional(2, notice),
 });
 
-/** The most bytes of a frame. Files will need it; this version's messages have 16,500 at most. */
+/** The most bytes of a frame; this version's messages have 16,500 at most. */
 export const CHAT_FRAME_BYTES = 65_536;
 
-/** What either side sends. */
-export const CHAT = family(union(GREETING, MSG, ACK, TYPING, PING, PONG, CLOSE), CHAT_FRAME_BYTES);
+const FILES = [
+  FILE_OFFER,
+  FILE_PENDING,
+  FILE_ACCEPT,
+  FILE_REFUSE,
+  FILE_PAUSE,
+  FILE_CANCEL,
+  FILE_DONE,
+] as const;
+
+/** What either side sends; about files only to those with that capability. */
+export const CHAT = family(union(GREETING, MSG, ACK, TYPING, PING, PONG, CLOSE, ...FILES), CHAT_FRAME_BYTES);

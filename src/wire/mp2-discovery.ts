@@ -1,6 +1,18 @@
-import { byteString, type Decoded, openChoice } from "./mp2-codec.ts";
-import { clientPort, fingerprint, nonce } from "./mp2-fields.ts";
-import { type Family, family, message, required, union } from "./mp2-schema.ts";
+import { X25519_BYTES } from "../base/x25519.ts";
+import { encodeCbor } from "./mp2-cbor.ts";
+import { boolean, byteString, type Decoded, openChoice } from "./mp2-codec.ts";
+import { anyPort, clientPort, fingerprint, nonce, run, unixMillis } from "./mp2-fields.ts";
+import { liveness, oneWay, type Registered } from "./mp2-registration.ts";
+import {
+  decodeWhole,
+  type Family,
+  family,
+  message,
+  optional,
+  record,
+  required,
+  union,
+} from "./mp2-schema.ts";
 import { MESSAGE_TYPES } from "./mp2-types.ts";
 import type { Fingerprint, Nonce } from "./mp2-values.ts";
 
@@ -48,7 +60,35 @@ export interface Join {
   /** The cookie's. A registry of another key ignores the join. */
   readonly fingerprint: Fingerprint;
   readonly cookie: Uint8Array;
+  /** "… or let me go on without": of a client that has a ticket. A registry that cannot or will not dials back. */
+  readonly resume?: Resume;
 }
+
+/** mp2-resumption.ts says what is made of it. */
+export interface Resume {
+  /** As `attached` brought it. */
+  readonly ticket: Uint8Array;
+  /** A fresh X25519 public key. */
+  readonly share: Uint8Array;
+  /** The proof that the client has the ticket's secret, over all of the join. */
+  readonly mac: Uint8Array;
+}
+
+/** "Go on": in place of the dial-back. The client's association follows, and `attach` with the new keys. */
+export interface Resumed {
+  readonly type: "resumed";
+  /** The join's. */
+  readonly cookie: Uint8Array;
+  /** The registry's X25519 public key. */
+  readonly share: Uint8Array;
+  /** {@link ResumedFacts} as they are sent, so that nobody encodes anew to verify. */
+  readonly facts: Uint8Array;
+  /** The proof that the registry has the ticket's secret, over all that both have said. */
+  readonly mac: Uint8Array;
+}
+
+/** What may be otherwise than when the client registered. */
+export type ResumedFacts = Omit<Registered, "type" | "session" | "epoch" | "seq">;
 
 export type BlockedReason =
   /** The port answered with a reset: nobody listens, or a firewall rejects. */
@@ -89,11 +129,51 @@ export const COOKIE = message<Cookie>("cookie", MESSAGE_TYPES.cookie, {
   cookie: required(3, cookieBytes),
 });
 
+const shareBytes = byteString(X25519_BYTES, X25519_BYTES);
+const macBytes = byteString(32, 32);
+/** A ticket is the registry's own business. */
+export const ticketBytes = byteString(16, 192);
+
+export const RESUME = record<Resume>({
+  ticket: required(1, ticketBytes),
+  share: required(2, shareBytes),
+  mac: required(3, macBytes),
+});
+
 export const JOIN = message<Join>("join", MESSAGE_TYPES.join, {
   nonce: required(1, nonce),
   fingerprint: required(2, fingerprint),
   cookie: required(3, cookieBytes),
+  resume: optional(4, RESUME),
 });
+
+export const RESUMED = message<Resumed>("resumed", MESSAGE_TYPES.resumed, {
+  cookie: required(1, cookieBytes),
+  share: required(2, shareBytes),
+  facts: required(3, byteString(1, 128)),
+  mac: required(4, macBytes),
+});
+
+export const RESUMED_FACTS = record<ResumedFacts>(
+  {
+    time: required(1, unixMillis),
+    sctpPort: required(2, anyPort),
+    encapsulationPort: optional(3, anyPort),
+    rawIp: required(4, boolean),
+    heartbeat: required(5, liveness),
+    lostAfter: required(6, liveness),
+    run: optional(7, run),
+  },
+  oneWay,
+);
+
+export function encodeFacts(facts: ResumedFacts): Uint8Array {
+  return encodeCbor(RESUMED_FACTS.encode(facts));
+}
+
+export function decodeFacts(bytes: Uint8Array): Decoded<ResumedFacts> {
+  return decodeWhole(RESUMED_FACTS, bytes);
+}
 
 export const BLOCKED = message<Blocked>("blocked", MESSAGE_TYPES.blocked, {
   cookie: required(1, cookieBytes),
@@ -117,8 +197,8 @@ export const DISCOVERY_TO_REGISTRY: Family<Hello | Join> = {
 };
 
 /** What a registry answers. Its announcements, which are signed, are in mp2-announcement.ts. */
-export const DISCOVERY_TO_CLIENT: Family<Cookie | Blocked> = family(
-  union(COOKIE, BLOCKED),
+export const DISCOVERY_TO_CLIENT: Family<Cookie | Blocked | Resumed> = family(
+  union(COOKIE, BLOCKED, RESUMED),
   DATAGRAM_BYTES,
   DATAGRAM_PREFIX,
 );

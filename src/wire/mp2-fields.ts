@@ -22,6 +22,8 @@ import {
   parseStatusText,
   type Realm,
   type RoomName,
+  RUN_BYTES,
+  type RunId,
   SESSION_BYTES,
   type SessionId,
   type StatusText,
@@ -32,6 +34,7 @@ import { type Nickname, parseNickname } from "./nickname.ts";
 
 export const fingerprint: Codec<Fingerprint> = hexString(FINGERPRINT_BYTES);
 export const epoch: Codec<Epoch> = hexString(EPOCH_BYTES);
+export const run: Codec<RunId> = hexString(RUN_BYTES);
 export const messageId: Codec<MessageId> = hexString(MESSAGE_ID_BYTES);
 export const session: Codec<SessionId> = hexString(SESSION_BYTES);
 export const nonce: Codec<Nonce> = byteString(NONCE_BYTES, NONCE_BYTES);
@@ -66,7 +69,7 @@ export const roomNames: Codec<readonly RoomName[]> = converted(
   (rooms) => (rooms.some((room, at) => room <= (rooms[at - 1] ?? "")) ? undefined : rooms),
 );
 
-const CAPABILITIES: Readonly<Record<Capability, number>> = { rooms: 1 };
+const CAPABILITIES: Readonly<Record<Capability, number>> = { rooms: 1, files: 2 };
 const NAMES = new Map(Object.entries(CAPABILITIES).map(([name, number]) => [number, name as Capability]));
 
 /** Ascending numbers. Those without a name here are left out: they are a later version's. */

@@ -1,9 +1,10 @@
 import type { UnixMillis } from "../base/clock.ts";
 import { boolean, openChoice } from "./mp2-codec.ts";
+import { ticketBytes } from "./mp2-discovery.ts";
 import { epoch, millis, notice, roomNames, seq, session, statusText, unixMillis } from "./mp2-fields.ts";
 import type { Availability } from "./mp2-registration.ts";
 import { CHANGES, DELTA, PAGE, PAGES, ROSTER } from "./mp2-roster.ts";
-import { family, message, optional, required, union } from "./mp2-schema.ts";
+import { family, message, optional, record, required, union } from "./mp2-schema.ts";
 import { MESSAGE_TYPES } from "./mp2-types.ts";
 import type { Epoch, Notice, Seq, SessionId } from "./mp2-values.ts";
 
@@ -40,6 +41,15 @@ export interface Attached {
   readonly seq: Seq;
   /** As in `registered`. */
   readonly time: UnixMillis;
+  /** With it the client may go on in its session without a handshake, if the association or the registry goes away. */
+  readonly ticket?: Ticket;
+}
+
+export interface Ticket {
+  /** Opaque. */
+  readonly bytes: Uint8Array;
+  /** For how long it is good, milliseconds. */
+  readonly life: number;
 }
 
 /** "I am away", "I am back", "this is what I do", "I am in these rooms": all of it, each time. */
@@ -80,10 +90,16 @@ export const ATTACH = message<Attach>("attach", MESSAGE_TYPES.attach, {
   seq: required(3, seq),
 });
 
+export const TICKET = record<Ticket>({
+  bytes: required(1, ticketBytes),
+  life: required(2, millis),
+});
+
 export const ATTACHED = message<Attached>("attached", MESSAGE_TYPES.attached, {
   epoch: required(1, epoch),
   seq: required(2, seq),
   time: required(3, unixMillis),
+  ticket: optional(4, TICKET),
 });
 
 export const STATUS = message<Status>("status", MESSAGE_TYPES.status, {

@@ -12,6 +12,7 @@ import {
   notice,
   realm,
   roomNames,
+  run,
   seq,
   session,
   statusText,
@@ -29,6 +30,7 @@ import type {
   Notice,
   Realm,
   RoomName,
+  RunId,
   Seq,
   SessionId,
   StatusText,
@@ -88,6 +90,8 @@ export interface Registered {
   readonly heartbeat: number;
   /** Silence after which it takes a client for lost, milliseconds. */
   readonly lostAfter: number;
+  /** Which life of the registry this is; its beacons tell when there is another. */
+  readonly run?: RunId;
 }
 
 export type RefusalCode =
@@ -141,7 +145,7 @@ export const REGISTER = message<Register>("register", MESSAGE_TYPES.register, {
   rooms: optional(5, roomNames),
 });
 
-const liveness = uint(100, 3_600_000);
+export const liveness = uint(100, 3_600_000);
 
 export const REGISTERED = message<Registered>(
   "registered",
@@ -156,10 +160,18 @@ export const REGISTERED = message<Registered>(
     rawIp: required(7, boolean),
     heartbeat: required(8, liveness),
     lostAfter: required(9, liveness),
+    run: optional(10, run),
   },
-  // One way to the registry there must be.
-  ({ encapsulationPort, rawIp }) => (encapsulationPort === undefined && !rawIp ? "rawIp" : undefined),
+  oneWay,
 );
+
+/** One way to the registry there must be. */
+export function oneWay({
+  encapsulationPort,
+  rawIp,
+}: Pick<Registered, "encapsulationPort" | "rawIp">): string | undefined {
+  return encapsulationPort === undefined && !rawIp ? "rawIp" : undefined;
+}
 
 export const HOLDER = record<Holder>({
   fingerprint: optional(1, fingerprint),

@@ -1,5 +1,6 @@
 import type { UnixMillis } from "../base/clock.ts";
-import { type Codec, choice, list, openChoice, uint } from "./mp2-codec.ts";
+import { encodeCbor } from "./mp2-cbor.ts";
+import { type Codec, choice, type Decoded, list, openChoice, uint } from "./mp2-codec.ts";
 import {
   address,
   clientPort,
@@ -12,7 +13,7 @@ import {
   statusText,
   unixMillis,
 } from "./mp2-fields.ts";
-import { message, nullable, optional, record, required, union } from "./mp2-schema.ts";
+import { decodeWhole, message, nullable, optional, record, required, union } from "./mp2-schema.ts";
 import { MESSAGE_TYPES } from "./mp2-types.ts";
 import type {
   Address,
@@ -143,6 +144,17 @@ export const CHANGE_TYPES = { put: 1, remove: 2 } as const;
 
 export const PUT = message<Put>("put", CHANGE_TYPES.put, { entry: required(1, ENTRY) });
 export const REMOVE = message<Remove>("remove", CHANGE_TYPES.remove, { nick: required(1, nickname) });
+const CHANGE: Codec<Change> = union(PUT, REMOVE);
+
+/** A change by itself, as a registry keeps it. */
+export function encodeChange(change: Change): Uint8Array {
+  return encodeCbor(CHANGE.encode(change));
+}
+
+/** The caller has bounded `bytes`. */
+export function decodeChange(bytes: Uint8Array): Decoded<Change> {
+  return decodeWhole(CHANGE, bytes);
+}
 
 /**
  * n consecutive changes, the last of which has the number `seq`: it leads from any state s with seq - n ≤ s < seq to
@@ -161,7 +173,7 @@ export const DELTA = message<Delta>(
   {
     epoch: required(1, epoch),
     seq: required(2, seq),
-    changes: required(3, list(union(PUT, REMOVE), 1, MAX_ITEMS)),
+    changes: required(3, list(CHANGE, 1, MAX_ITEMS)),
   },
   ({ seq: last, changes }) => (changes.length <= last ? undefined : "changes"),
 );

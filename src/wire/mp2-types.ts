@@ -2,8 +2,8 @@
  * The numbers of all mp2 message types, key 0 of each message. A number means the same on every channel, so a message
  * of one cannot be taken for one of another. Never given twice: what is dropped stays reserved.
  *
- * 1–15 discovery, 16–23 registration, 24–31 rosters, 32–47 presence, 48–63 chat. Free: 64–79, meant for files, and
- * 80–95, meant for rooms.
+ * 1–15 discovery, 16–23 registration, 24–31 rosters, 32–47 presence, 48–63 chat, 64–79 files. Free: 80–95, meant for
+ * rooms.
  */
 export const MESSAGE_TYPES = {
   hello: 1,
@@ -12,6 +12,7 @@ export const MESSAGE_TYPES = {
   blocked: 4,
   beacon: 5,
   bye: 6,
+  resumed: 7,
 
   challenge: 16,
   register: 17,
@@ -37,4 +38,14 @@ export const MESSAGE_TYPES = {
   ping: 52,
   pong: 53,
   close: 54,
+
+  fileOffer: 64,
+  filePending: 65,
+  fileAccept: 66,
+  fileRefuse: 67,
+  filePause: 68,
+  fileCancel: 69,
+  fileDone: 70,
+  fileData: 72,
+  fileEnd: 73,
 } as const;

@@ -10,9 +10,10 @@ export const MP2_GROUP_IPV4 = "239.255.77.80";
 /** IPv6 group of discovery (link-local scope, RFC 4291 §2.7). */
 export const MP2_GROUP_IPV6 = "ff02::4d50:1";
 
-/** ALPN (RFC 7301) of the registry's dial-back, and of chat. Another version of either is another name. */
+/** ALPN (RFC 7301) of the registry's dial-back, of chat, of a file's bytes. Another version of each is another name. */
 export const ALPN_REGISTRY = "mp2-registry";
 export const ALPN_CHAT = "mp2-chat";
+export const ALPN_FILE = "mp2-file";
 
 export type { Fingerprint };
 
@@ -24,6 +25,9 @@ export type SessionId = string & { readonly __sessionId: unique symbol };
 
 /** The lineage of a registry's state: 64 random bits, 16 lower-case hexadecimal digits. Under another, no seq counts. */
 export type Epoch = string & { readonly __epoch: unique symbol };
+
+/** One life of a registry's process: 64 random bits, 16 lower-case hexadecimal digits. Another: its associations are gone. */
+export type RunId = string & { readonly __runId: unique symbol };
 
 /** Roster changes so far in this epoch: a non-negative safe integer. */
 export type Seq = number;
@@ -56,7 +60,7 @@ export type MessageText = string & { readonly __messageText: unique symbol };
 export type Address = string & { readonly __address: unique symbol };
 
 /** What a peer can do beyond this version's minimum. */
-export type Capability = "rooms";
+export type Capability = "rooms" | "files";
 
 export type EntryKind = "mp2" | "mp1-own" | "mp1-original";
 export type PresenceState = "online" | "away" | "suspect" | "offline";
@@ -65,6 +69,7 @@ export type OfflineReason = "left" | "lost" | "superseded" | "kicked" | "registr
 export const FINGERPRINT_BYTES = 32;
 export const SESSION_BYTES = 16;
 export const EPOCH_BYTES = 8;
+export const RUN_BYTES = 8;
 export const NONCE_BYTES = 16;
 export const MESSAGE_ID_BYTES = 16;
 export const MAX_REALM_CHARACTERS = 64;

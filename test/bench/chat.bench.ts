@@ -1,12 +1,16 @@
 /**
- * Messages between two real clients, over their one TLS connection, until they are confirmed as delivered; in turn with
- * an echo of as many bytes on a bare TLS connection with the same parameters. All in one process.
+ * Messages between two real clients, over their one TLS connection, until they are confirmed as delivered, stored by both
+ * in archives on disk as in the product, and in memory; in turn with an echo of as many bytes on a bare TLS connection with
+ * the same parameters. All in one process.
  */
 import { once } from "node:events";
+import { join } from "node:path";
 import { connect, createServer, type TLSSocket } from "node:tls";
 import type { SessionNotice } from "../../src/chat/session.ts";
 import { generateIdentity } from "../../src/io/certificate.ts";
+import { systemClock } from "../../src/io/clock.ts";
 import { tlsParameters } from "../../src/io/tls-settings.ts";
+import { openArchive } from "../../src/store/sqlite-archive.ts";
 import type { MessageId } from "../../src/wire/mp2-values.ts";
 import { TestShell } from "../support/chat-shell.ts";
 import { Multiprotod, makePlace, type Place } from "../support/multiprotod.ts";
@@ -26,17 +30,21 @@ const FRAME_BYTES = TEXT.length + 4 + 40;
 /** Does one thing and resolves when it is confirmed; many may be under way. */
 type Way = () => Promise<void>;
 
-async function openChat(owner: Owner, place: Place, nickname: string): Promise<TestShell> {
-  const chat = await TestShell.open(owner, { ...place, nickname });
+async function openChat(owner: Owner, place: Place, nickname: string, isOnDisk: boolean): Promise<TestShell> {
+  const path = join(place.directory, `${nickname}.sqlite`);
+  const disk = isOnDisk ? { archive: openArchive({ path, clock: systemClock }).archive } : {};
+  const chat = await TestShell.open(owner, { ...place, nickname, ...disk });
   await chat.online();
   return chat;
 }
 
-async function chatWay(owner: Owner, place: Place): Promise<Way> {
-  const ola = await openChat(owner, place, "ola");
-  const eva = await openChat(owner, place, "eva");
-  await ola.sees("eva", ({ online }) => online);
-  await eva.sees("ola", ({ online }) => online);
+async function chatWay(owner: Owner, place: Place, isOnDisk: boolean): Promise<Way> {
+  const names = isOnDisk ? (["ola", "eva"] as const) : (["bob", "kim"] as const);
+  const [from, to] = names;
+  const ola = await openChat(owner, place, from, isOnDisk);
+  const eva = await openChat(owner, place, to, isOnDisk);
+  await ola.sees(to, ({ online }) => online);
+  await eva.sees(from, ({ online }) => online);
   const waiting = new Map<MessageId, (notice: SessionNotice) => void>();
   ola.shell.onNotice((notice) => {
     if (notice.type === "delivered") waiting.get(notice.messageId)?.(notice);
@@ -44,7 +52,7 @@ async function chatWay(owner: Owner, place: Place): Promise<Way> {
   });
   return async () => {
     const outcome = Promise.withResolvers<SessionNotice>();
-    const id = ola.shell.send("eva", TEXT);
+    const id = ola.shell.send(to, TEXT);
     waiting.set(id, outcome.resolve);
     const notice = await outcome.promise;
     waiting.delete(id);
@@ -120,33 +128,41 @@ try {
   );
   const place = await makePlace(scope);
   await Multiprotod.start(scope, place);
-  const [chat, echo] = [await chatWay(scope, place), await echoWay(scope, throwBack)];
+  const [chat, echo] = [await chatWay(scope, place, true), await echoWay(scope, throwBack)];
+  const inMemory = await chatWay(scope, place, false);
   const confirm = await echoWay(scope, confirmEach);
   const first = await timed(chat);
-  const [bare, messages]: [number[], number[]] = [[], []];
+  await inMemory();
+  const [bare, messages, unstored]: [number[], number[], number[]] = [[], [], []];
   for (let round = 0; round < ROUNDS; round += 1) {
     bare.push(await timed(echo));
     messages.push(await timed(chat));
+    unstored.push(await timed(inMemory));
   }
   const baseline = sampleLine("bare TLS echo", bare.slice(WARM_UP), "baseline");
   const { median } = summary(messages.slice(WARM_UP));
   const remark = `${ratio(median, baseline.median)} bare TLS; aim: median under 1 ms`;
   sampleLine("message sent to confirmed", messages.slice(WARM_UP), remark);
+  const memoryRemark = ratio(summary(unstored.slice(WARM_UP)).median, baseline.median);
+  sampleLine("the same, archives in memory", unstored.slice(WARM_UP), `${memoryRemark} bare TLS`);
   line("the first message, which connects", millis(first));
 
-  const [bareBursts, eachBursts, chatBursts]: [number[], number[], number[]] = [[], [], []];
+  const ways = { echo, confirm, chat, inMemory };
+  const bursts: Record<keyof typeof ways, number[]> = { echo: [], confirm: [], chat: [], inMemory: [] };
   for (let turn = 0; turn <= TURNS; turn += 1) {
-    bareBursts.push(await burst(echo));
-    eachBursts.push(await burst(confirm));
-    chatBursts.push(await burst(chat));
+    for (const name of Object.keys(ways) as (keyof typeof ways)[]) bursts[name].push(await burst(ways[name]));
   }
-  const rate = (bursts: readonly number[]): number => (BURST / summary(bursts.slice(1)).median) * 1_000;
-  const [bareRate, eachRate, chatRate] = [rate(bareBursts), rate(eachBursts), rate(chatBursts)];
-  line("bare TLS echoes a second", bareRate.toFixed(0), `${UNDER_WAY} under way, baseline`);
-  line("bare TLS, each frame confirmed by its own", eachRate.toFixed(0), `${UNDER_WAY} under way, baseline`);
-  const percent = (of: number): string => `${Math.round((chatRate / of) * 100)} %`;
-  const share = `${percent(bareRate)} and ${percent(eachRate)} of them; aim: at least half`;
-  line("confirmed messages a second", chatRate.toFixed(0), `${UNDER_WAY} under way; ${share}`);
+  const rate = (name: keyof typeof ways): number => (BURST / summary(bursts[name].slice(1)).median) * 1_000;
+  const share = (name: keyof typeof ways): string => {
+    const percents = [rate("echo"), rate("confirm")].map((of) => `${Math.round((rate(name) / of) * 100)} %`);
+    return `${UNDER_WAY} under way; ${percents.join(" and ")} of them`;
+  };
+  const print = (text: string, name: keyof typeof ways, remark: string): void =>
+    line(text, rate(name).toFixed(0), remark);
+  print("bare TLS echoes a second", "echo", `${UNDER_WAY} under way, baseline`);
+  print("bare TLS, each frame confirmed by its own", "confirm", `${UNDER_WAY} under way, baseline`);
+  print("confirmed messages a second", "chat", `${share("chat")}; aim: at least half`);
+  print("the same, archives in memory", "inMemory", share("inMemory"));
 } finally {
   await scope.end();
 }

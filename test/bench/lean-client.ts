@@ -1,12 +1,14 @@
 /**
  * One of the many mp2 clients of a benchmark: all that the registry sees of a client and as little as possible besides.
  * It finds the registry, is dialled back, registers, attaches, answers heartbeats, and comes back as `src/chat` does.
- * It keeps no roster: pages are taken off the wire, deltas are opened only while somebody waits for one.
+ * It keeps no roster: pages are taken off the wire, deltas are opened only while somebody waits for one, and the last one.
  */
 import type { Socket as UdpSocket } from "node:dgram";
 import type { Socket } from "node:net";
-import { Seals } from "../../src/base/seal.ts";
+import { type SealKeys, Seals } from "../../src/base/seal.ts";
 import { PRESENCE_TIMES } from "../../src/chat/mp2-presence.ts";
+import type { Registration } from "../../src/chat/mp2-registration.ts";
+import type { Resumable } from "../../src/chat/mp2-resumption.ts";
 import { jittered, PATIENT_MILLIS, RETURN_SPREAD_MILLIS } from "../../src/chat/pauses.ts";
 import { systemClock } from "../../src/io/clock.ts";
 import type { Identity } from "../../src/io/identity.ts";
@@ -26,7 +28,8 @@ import {
   REGISTRY_FRAME_BYTES,
   type Registered,
 } from "../../src/wire/mp2-registration.ts";
-import { ALPN_REGISTRY } from "../../src/wire/mp2-values.ts";
+import { registrationSecret } from "../../src/wire/mp2-resumption.ts";
+import { ALPN_REGISTRY, type Realm } from "../../src/wire/mp2-values.ts";
 import type { Nickname } from "../../src/wire/nickname.ts";
 import type { RegistryPlace } from "../support/mp1-client.ts";
 import { LeanSearch } from "./lean-search.ts";
@@ -77,7 +80,11 @@ export class LeanClient {
   readonly #sctp: SctpDriver;
   /** A dial-back is under way. */
   #isAsked = false;
-  #registered: Registered | undefined;
+  #registration: Registration | undefined;
+  #resumable: Resumable | undefined;
+  /** The roster that it would have. */
+  #at: Pick<Registered, "epoch" | "seq"> | undefined;
+  #lastDelta: Uint8Array | undefined;
   #seals: Seals | undefined;
   #association: number | undefined;
   #patience: NodeJS.Timeout | undefined;
@@ -85,9 +92,11 @@ export class LeanClient {
   private constructor(options: LeanClientOptions, udp: UdpSocket) {
     this.#options = options;
     this.#udp = udp;
-    this.#search = new LeanSearch(options.registry, (bytes) =>
-      udp.send(bytes, options.registry.port, "127.0.0.1"),
-    );
+    this.#search = new LeanSearch(options.registry, {
+      say: (bytes) => udp.send(bytes, options.registry.port, "127.0.0.1"),
+      resumable: () => this.#resumable,
+      resumed: (registration) => this.#begin(registration),
+    });
     const settings = { ...WATCHED_SCTP_SETTINGS };
     const now = systemClock.now();
     this.#sctp = new SctpDriver({
@@ -159,14 +168,10 @@ export class LeanClient {
     if (association !== undefined) this.#sctp.shutdown(association);
   }
 
-  /** A registry has started: who still believes in its session asks for what it lacks, others look for it. */
+  /** A registry has started, so the session is of another run: who is attached comes back, who looks for it hurries. */
   heardBeacon(): void {
-    if (this.#association === undefined) {
-      this.#search.hurry();
-      return;
-    }
-    const { epoch, seq } = this.#registered ?? { epoch: "", seq: 0 };
-    if (this.isAttached) this.#tell({ type: "changes", epoch: epoch as Registered["epoch"], seq });
+    if (this.#association === undefined) this.#search.hurry();
+    else if (this.isAttached) this.#giveUp();
   }
 
   /** Opens deltas until one says so. */
@@ -197,7 +202,7 @@ export class LeanClient {
       },
       ended: () => {
         channel.end();
-        if (isRegistered) this.#associate();
+        if (isRegistered && this.#registration !== undefined) this.#begin(this.#registration);
       },
       closed: () => {
         this.#isAsked = false;
@@ -217,17 +222,35 @@ export class LeanClient {
       channel.send(encodeFrame(REGISTRATION_TO_REGISTRY.encode(register)));
     } else if (message.type === "registered") {
       const { sending, receiving } = channel.exportKeys("presence");
-      this.#registered = message;
-      this.#seals = new Seals("client", { toClient: receiving, toRegistry: sending });
-      this.#search.stop();
+      this.#registration = this.#registrationOf(message, { toClient: receiving, toRegistry: sending });
       return true;
     } else if (message.type === "refused") this.#setbacks += 1;
     return false;
   }
 
-  #associate(): void {
+  #registrationOf(registered: Registered, keys: SealKeys): Registration {
+    const joined = this.#search.former;
+    if (joined === undefined) throw new Error("dialled back without a join");
+    return {
+      ...{ joined, registered, keys, secret: registrationSecret(keys), pages: "known" },
+      ...{ realm: "bench" as Realm, nick: this.#options.nickname as Nickname },
+      ...{ availability: { away: false }, address: "127.0.0.1" },
+    };
+  }
+
+  /** The session begins, or goes on. */
+  #begin(registration: Registration): void {
+    this.#registration = registration;
+    this.#resumable = undefined;
+    this.#seals = new Seals("client", registration.keys);
+    this.#search.stop();
+    const { epoch, seq } = registration.registered;
+    if (this.#at === undefined || seq > this.#at.seq) this.#at = { epoch, seq };
+    this.#associate(registration.registered);
+  }
+
+  #associate({ heartbeat, lostAfter }: Registered): void {
     const { port, encapsulationPort } = this.#options.registry;
-    const { heartbeat = 0, lostAfter = 0 } = this.#registered ?? {};
     const watched = { heartbeatMillis: heartbeat * PATIENCE, lostAfterMillis: lostAfter * PATIENCE };
     this.#sctp.configure({ ...WATCHED_SCTP_SETTINGS, ...watched });
     const path = { via: "udp", address: "127.0.0.1", outerPort: encapsulationPort, local: "" } as const;
@@ -245,9 +268,9 @@ export class LeanClient {
   #sctpEvent(event: SctpEvent): void {
     if (event.id !== this.#association) return;
     if (event.type === "up") {
-      const { session, epoch, seq } = this.#registered ?? {};
-      if (session !== undefined && epoch !== undefined && seq !== undefined)
-        this.#tell({ type: "attach", session, epoch, seq });
+      const { session } = this.#registration?.registered ?? {};
+      if (session !== undefined && this.#at !== undefined)
+        this.#tell({ type: "attach", session, ...this.#at });
     } else if (event.type === "message") this.#message(event.stream, event.bytes);
     else if (event.type === "lost" || event.type === "closed") this.#lost();
   }
@@ -260,6 +283,7 @@ export class LeanClient {
   #lost(): void {
     clearTimeout(this.#patience);
     this.#association = undefined;
+    this.#catchUp();
     const wasOnline = this.isAttached;
     this.isAttached = false;
     this.#search.start(
@@ -268,8 +292,22 @@ export class LeanClient {
     );
   }
 
+  /** How far the roster has come that a client would have: told by the last delta, which alone is opened. */
+  #catchUp(): void {
+    const bytes = this.#lastDelta;
+    this.#lastDelta = undefined;
+    const opened = bytes && this.#seals?.open(STREAMS.deltas, bytes);
+    const decoded = opened?.ok === true ? PRESENCE_TO_CLIENT.decode(opened.text) : undefined;
+    if (decoded?.ok !== true || decoded.value.type !== "delta") return;
+    const { epoch, seq } = decoded.value;
+    this.#at = { epoch, seq };
+  }
+
   #message(stream: number, bytes: Uint8Array): void {
-    if (stream !== STREAMS.control && this.#awaited === undefined) return;
+    if (stream !== STREAMS.control && this.#awaited === undefined) {
+      if (stream === STREAMS.deltas) this.#lastDelta = bytes;
+      return;
+    }
     const opened = this.#seals?.open(stream, bytes);
     const decoded = opened?.ok === true ? PRESENCE_TO_CLIENT.decode(opened.text) : undefined;
     // As a client does: the session is of no use then.
@@ -282,8 +320,14 @@ export class LeanClient {
     if (message.type === "attached") {
       clearTimeout(this.#patience);
       this.isAttached = true;
+      const { ticket } = message;
+      const registration = this.#registration;
+      if (ticket !== undefined && registration !== undefined)
+        this.#resumable = { registration, ticket: ticket.bytes, until: Infinity };
       this.#options.attached(this);
     } else if (message.type === "delta") {
+      this.#lastDelta = undefined;
+      this.#at = { epoch: message.epoch, seq: message.seq };
       const { nick, status } = this.#awaited ?? {};
       const isIt = message.changes.some(
         (change) => change.type === "put" && change.entry.nick === nick && change.entry.status === status,

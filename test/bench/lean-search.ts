@@ -1,3 +1,5 @@
+import type { Registration } from "../../src/chat/mp2-registration.ts";
+import type { Resumable } from "../../src/chat/mp2-resumption.ts";
 import { Mp2Search } from "../../src/chat/mp2-search.ts";
 import { RETURN_SPREAD_MILLIS } from "../../src/chat/pauses.ts";
 import { Alarm } from "../../src/io/alarm.ts";
@@ -16,15 +18,26 @@ export class LeanSearch {
   readonly #place: { readonly address: string; readonly port: number };
   readonly #search: Mp2Search;
   readonly #alarm: Alarm;
+  readonly #resumed: (registration: Registration) => void;
   #former: ReturnType<Mp2Search["joined"]>;
 
-  constructor({ port }: RegistryPlace, say: (bytes: Uint8Array) => void) {
+  constructor(
+    { port }: RegistryPlace,
+    how: {
+      readonly say: (bytes: Uint8Array) => void;
+      readonly resumable: () => Resumable | undefined;
+      readonly resumed: (registration: Registration) => void;
+    },
+  ) {
+    const { say, resumable } = how;
+    this.#resumed = how.resumed;
     this.#place = { address: "127.0.0.1", port };
     this.#search = new Mp2Search({
       random: systemRandom,
       hosts: [],
       isPinned: () => true,
       knowsAny: () => true,
+      resumable,
       emit: (output) => {
         if (output.type !== "hello" && output.type !== "datagram") return;
         // No join is as long as a hello.
@@ -34,6 +47,11 @@ export class LeanSearch {
       },
     });
     this.#alarm = new Alarm(systemClock, () => this.#do((now) => this.#search.advance(now)));
+  }
+
+  /** Whom it has asked to dial back. */
+  get former(): ReturnType<Mp2Search["joined"]> {
+    return this.#former;
   }
 
   get isOn(): boolean {
@@ -72,6 +90,11 @@ export class LeanSearch {
     const decoded = DISCOVERY_TO_CLIENT.decode(bytes);
     if (!decoded.ok) return;
     const message = decoded.value;
+    if (message.type === "resumed") {
+      const registration = this.#search.resumed(message);
+      if (registration !== undefined) this.#resumed(registration);
+      return;
+    }
     this.#do((now) => {
       if (message.type === "blocked") this.blocked += this.#search.blocked(message) === undefined ? 0 : 1;
       else if (this.#search.cookie(now, this.#place, message) === "joined")

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { nodeFlags } from "../support/node-flags.ts";
 import type { SubjectReport } from "../support/subject-report.ts";
 import { type Owner, Watched, within } from "../support/until.ts";
 
@@ -16,6 +17,8 @@ const LOAD_SOURCE = fileURLToPath(new URL("sctp-load.c", import.meta.url));
 /** A server that has not answered by then has hung, or drowned. */
 const ANSWER_MILLIS = 20_000;
 const KIBIBYTE = 1_024;
+/** To try others: BENCH_NODE_OPTIONS="--flag --flag". */
+const EXTRA_FLAGS = process.env.BENCH_NODE_OPTIONS?.split(" ") ?? [];
 
 /** A server in a process of its own, its processor time and memory read from outside (proc(5)). */
 export class Subject<Report extends SubjectReport> {
@@ -26,7 +29,7 @@ export class Subject<Report extends SubjectReport> {
 
   private constructor(owner: Owner, program: string, programArguments: readonly string[]) {
     this.#child = fork(program, programArguments, {
-      execArgv: ["--expose-gc", ...(process.env.BENCH_NODE_OPTIONS?.split(" ") ?? [])],
+      execArgv: ["--expose-gc", ...nodeFlags("multiprotod"), ...EXTRA_FLAGS],
       stdio: ["ignore", "inherit", "pipe", "ipc"],
     });
     owner.after(() => void this.#child.kill("SIGKILL"));

@@ -1,5 +1,8 @@
 import type { Millis, Random } from "../../src/base/clock.ts";
 import type { ChatEvent, ChatOutput } from "../../src/chat/events.ts";
+import type { FileRequest } from "../../src/chat/files/requests.ts";
+import type { Pins } from "../../src/chat/pins.ts";
+import type { ChatSettings } from "../../src/chat/settings.ts";
 import { entry, Mp2Client, type Person, seeded } from "./mp2-client.ts";
 
 interface End {
@@ -25,19 +28,22 @@ interface Task {
 /** Several chat cores on one virtual clock, joined by connections that a test may delay, cut and freeze. */
 export class ChatNet {
   readonly random: Random;
-  readonly nodes: readonly Mp2Client[];
+  readonly nodes: Mp2Client[];
   now: Millis = 0;
   /** Whether somebody may connect to somebody. */
   mayConnect: (from: Person, to: Person) => boolean = () => true;
   delay: () => Millis = () => 1;
   /** Called with each piece before it is sent. */
   onSend: (wire: Wire, bytes: Uint8Array) => void = () => undefined;
+  /** What a core asks of its disk for files; dropped where a test has none. */
+  onFile: (node: Mp2Client, request: FileRequest) => void = () => undefined;
   dials = 0;
   readonly wires: Wire[] = [];
   #tasks: Task[] = [];
   /** Dials that were given up. */
   readonly #cancelled = new Set<string>();
   #order = 0;
+  #restarts = 0;
   #accepted = 0;
 
   /** All are online and have each other in their rosters. */
@@ -93,6 +99,35 @@ export class ChatNet {
     wire.isDead = true;
   }
 
+  /** Its process is killed, and another one goes on with the archive; the roster stays as it was. */
+  restart(person: Person): Mp2Client {
+    const former = this.node(person);
+    for (const wire of this.wires)
+      for (const end of wire.ends) {
+        if (end.node !== former || end.isClosed) continue;
+        end.isClosed = true;
+        const [, other] = sides(wire, former, end.connection);
+        this.#carry(wire, other, () => this.#close(other));
+      }
+    return this.replace(person, {}, former.pins);
+  }
+
+  /** It goes on with other settings. */
+  replace(person: Person, settings: Partial<ChatSettings>, pins: Pins): Mp2Client {
+    const former = this.node(person);
+    this.#restarts += 1;
+    const random = seeded(this.#restarts * 7_919);
+    const node = new Mp2Client({ person, random, archive: former.archive, pins, ...settings });
+    node.now = this.now;
+    node.accepted = 1_000_000 * this.#restarts;
+    this.nodes[this.nodes.indexOf(former)] = node;
+    node.client.start(this.now);
+    node.pass(0);
+    const others = this.nodes.filter((other) => other !== node);
+    node.joinRegistry([entry(person), ...others.map((other) => entry(other.person))]);
+    return node;
+  }
+
   later(after: Millis, run: () => void): void {
     this.#order += 1;
     this.#tasks.push({ at: this.now + after, order: this.#order, run });
@@ -105,8 +140,11 @@ export class ChatNet {
 
   #pump(): void {
     for (const node of this.nodes) {
-      for (const out of node.drain().filter(isNetwork)) this.#perform(node, out);
-      node.keepOnly((out) => !isNetwork(out));
+      const outputs = node.drain();
+      for (const out of outputs.filter(isNetwork)) this.#perform(node, out);
+      const requests = outputs.flatMap((out) => (out.type === "file" ? [out.request] : []));
+      node.keepOnly((out) => !isNetwork(out) && out.type !== "file");
+      for (const request of requests) this.onFile(node, request);
     }
   }
 

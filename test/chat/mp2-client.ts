@@ -14,7 +14,7 @@ import { encodeFrame, FrameReader } from "../../src/wire/mp2-frames.ts";
 import { MP2_PPID, PRESENCE_TO_CLIENT, PRESENCE_TO_REGISTRY } from "../../src/wire/mp2-presence.ts";
 import { REGISTRATION_TO_CLIENT, REGISTRATION_TO_REGISTRY } from "../../src/wire/mp2-registration.ts";
 import type { Change, RosterEntry } from "../../src/wire/mp2-roster.ts";
-import type { Address, Epoch, Nonce, Notice, Realm, SessionId } from "../../src/wire/mp2-values.ts";
+import type { Address, Epoch, Nonce, Notice, Realm, RunId, SessionId } from "../../src/wire/mp2-values.ts";
 import { drainArchived } from "../support/archived.ts";
 import { nickname } from "./virtual-client.ts";
 
@@ -228,6 +228,9 @@ export class Mp2Client {
     return decoded.ok ? decoded.value : undefined;
   }
 
+  /** The life of the registry. */
+  run = "11".repeat(8) as RunId;
+
   registered(connection: number): void {
     this.registrySays(connection, {
       type: "registered",
@@ -240,6 +243,7 @@ export class Mp2Client {
       rawIp: false,
       heartbeat: 1_000,
       lostAfter: 2_800,
+      run: this.run,
     });
   }
 

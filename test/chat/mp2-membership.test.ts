@@ -9,7 +9,7 @@ import { FALLBACK_MILLIS, HINT_MILLIS } from "../../src/chat/searching.ts";
 import { type Announcement, encodeAnnouncement } from "../../src/wire/mp2-announcement.ts";
 import { DISCOVERY_TO_CLIENT, DISCOVERY_TO_REGISTRY } from "../../src/wire/mp2-discovery.ts";
 import { encodeFrame } from "../../src/wire/mp2-frames.ts";
-import type { Epoch, Nonce, Notice, StatusText } from "../../src/wire/mp2-values.ts";
+import type { Epoch, Nonce, Notice, RunId, StatusText } from "../../src/wire/mp2-values.ts";
 import {
   ADAM,
   EPOCH,
@@ -516,6 +516,22 @@ test("beacons: a higher number is asked for, a replayed or foreign one says noth
   told.tell({ type: "attached", epoch: told.epoch, seq: 0, time: UNIX + 12 });
   told.pass(1_500);
   assert.deepEqual(told.noticeTypes(), [], "the session told us itself");
+});
+
+test("a beacon of another life of the registry brings us back at once, to where it was; one of ours changes nothing", () => {
+  const bench = atSigner();
+  announce(bench, { ...BEACON, run: bench.run, sent: UNIX + 10 });
+  announce(bench, { ...BEACON, sent: UNIX + 11 });
+  bench.pass(1_000);
+  assert.deepEqual(bench.takeAll(), []);
+  announce(bench, { ...BEACON, run: "22".repeat(8) as RunId, sent: UNIX + 2_000 });
+  assert.equal(bench.take("abandon").length, 1);
+  assert.deepEqual(bench.noticeTypes(), ["registry-lost"]);
+  bench.pass(400);
+  assert.deepEqual(
+    bench.take("datagram").map(({ to }) => to),
+    [REGISTRY],
+  );
 });
 
 test("bye explains the end that follows, and a beacon ends the waiting", () => {

@@ -29,6 +29,7 @@ class Bench {
       emit: (output) => this.#note(output),
       hosts: [],
       isPinned: (fingerprint) => pinned.includes(fingerprint),
+      resumable: () => undefined,
       knowsAny: () => pinned.length > 0,
     });
   }

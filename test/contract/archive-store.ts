@@ -7,6 +7,7 @@ import {
   type ArchiveStore,
   conversationWith,
 } from "../../src/chat/archive.ts";
+import type { TransferRecord } from "../../src/chat/files/transfer.ts";
 import type { ReceivedMessage } from "../../src/chat/notices.ts";
 import type { MessageId, RoomName } from "../../src/wire/mp2-values.ts";
 import { key, nick, WALL } from "../support/stores.ts";
@@ -33,6 +34,15 @@ export function received(number: number | undefined, from: string, text: string,
   return { type: "received", message: { conversation: conversationWith(from), message, at: WALL } };
 }
 
+export function transfer(number: number, change: Partial<TransferRecord> = {}): ArchiveChange {
+  const record: TransferRecord = {
+    ...{ id: id(number), direction: "in", fingerprint: key(1), peer: "ola", name: "a \u{1f44b}.jpg" },
+    ...{ size: 2 ** 53 - 1, time: WALL + number, path: "", stamp: "", state: "offered", why: undefined },
+    ...change,
+  };
+  return { type: "transfer", record };
+}
+
 function delivered(number: number, fingerprint: Fingerprint | undefined = key(1)): ArchiveChange {
   return { type: "delivered", messageId: id(number), fingerprint };
 }
@@ -50,6 +60,20 @@ function texts(messages: readonly ArchivedMessage[]): readonly string[] {
 /** What every archive does. `open` opens the same one again. */
 export function archiveContract(name: string, make: (owner: Owner) => { open: () => ArchiveStore }): void {
   suite(`archive: ${name}`, () => {
+    test("files come back as they were last, in the order in which they began, until they are forgotten", (t) => {
+      const place = make(t);
+      const first = place.open();
+      const paused = { state: "paused", why: "disk-full", path: "/in" } as const;
+      const ours = { direction: "out", path: "/home/x", stamp: "1 2 3 4" } as const;
+      stored(first, transfer(1), transfer(2, ours), transfer(3));
+      stored(first, transfer(1, paused), { type: "transfer-forgotten", id: id(3) });
+      first.close();
+      const wanted = [transfer(1, paused), transfer(2, ours)].map(
+        (change) => "record" in change && change.record,
+      );
+      assert.deepEqual(place.open().load().transfers, wanted);
+    });
+
     test("what was said comes back as it was, in order, also to the next holder", (t) => {
       const place = make(t);
       const first = place.open();

@@ -1,7 +1,9 @@
 import type { LogEntry } from "../../src/base/log.ts";
 import type { ConcernedReport } from "../../src/control/admin-reports.ts";
+import type { ChangesReport, ChangesRequest } from "../../src/control/changes.ts";
 import type {
   AdministrationControl,
+  BackupControl,
   LogLevelRequest,
   RegistryControl,
   StopRequest,
@@ -28,6 +30,7 @@ export const STATUS: StatusReport = {
   store: { state: "ok", trouble: null, bindings: 5, bans: 1 },
   online: 3,
   offline: 1,
+  returning: 0,
   pendingRegistrations: 2,
   lastError: { at: "2026-11-22T19:00:00.000Z", text: "bad \u001b[31mthing" },
   counters: { "datagrams dropped: garbage": 17 },
@@ -52,15 +55,47 @@ export function client(nickname: string, change: Partial<ClientReport> = {}): Cl
   };
 }
 
+const HELD = { address: "10.0.0.5", port: 51_234, protocol: "mp2", fingerprint: FINGERPRINT } as const;
+export const CHANGES: ChangesReport = {
+  epoch: "0011223344556677",
+  seq: 4_711,
+  isWhole: true,
+  clients: [
+    {
+      nickname: "ola",
+      state: "online",
+      reason: null,
+      since: "2026-11-22T19:00:00.000Z",
+      ...HELD,
+      status: null,
+    },
+  ],
+};
+
 /** A registry that remembers what it was asked; each answer can be replaced. */
 export class FakeControl implements RegistryControl {
   readonly calls: string[] = [];
 
+  changes = async ({ after, waitMillis }: ChangesRequest): Promise<ChangesReport> => {
+    this.calls.push(`changes after ${after?.seq}, ${waitMillis} ms`);
+    return CHANGES;
+  };
   clients = (): readonly ClientReport[] => [client("ola"), client("eva", { path: null, rttMillis: null })];
+  metrics = async (): Promise<string> => "# HELP multiproto_clients Clients\nmultiproto_clients 1\n";
   status = (): StatusReport => STATUS;
   version = () => ({ version: "9.8.7", runtime: "node 26", pid: 4711 });
   stop = async ({ restarting }: StopRequest): Promise<void> => {
     this.calls.push(restarting ? "stop to restart" : "stop");
+  };
+  backup: BackupControl = {
+    bindings: ({ after }) => {
+      this.calls.push(`bindings after ${after}`);
+      return { bindings: after === undefined ? [BINDING] : [], isLast: after !== undefined };
+    },
+    import: async ({ bindings, bans }) => {
+      this.calls.push(`import ${bindings.map(({ nickname }) => nickname)} and ${bans.length} bans`);
+      return { added: 1, known: 0, refused: [{ what: "eva", why: "taken" }] };
+    },
   };
   administration: AdministrationControl = {
     ban: ({ target, reason }) => this.#concerning(`ban ${target} (${reason})`),
@@ -89,6 +124,13 @@ export class FakeControl implements RegistryControl {
     return CONCERNED;
   }
 }
+
+export const BINDING = {
+  nickname: "ola",
+  fingerprint: FINGERPRINT,
+  boundAt: "2026-11-01T19:00:00.000Z",
+  lastSeen: "2026-11-22T19:00:00.000Z",
+};
 
 /** Whom the fake's commands are about. */
 export const CONCERNED: ConcernedReport = {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ControlError } from "../../src/control/errors.ts";
 import { METHODS } from "../../src/control/methods.ts";
-import { CONCERNED, client, FINGERPRINT, STATUS } from "./fake-control.ts";
+import { BINDING, CHANGES, CONCERNED, client, FINGERPRINT, STATUS } from "./fake-control.ts";
 import { rig } from "./harness.ts";
 
 test("the method table is sorted by name", () => {
@@ -33,6 +33,7 @@ test("every method answers with what the registry said", async (context) => {
     applied: ["log.level"],
     needsRestart: ["network.port"],
   });
+  assert.match(await registry.request("metrics", undefined), /^multiproto_clients 1$/m);
   assert.equal(await registry.request("restart", undefined), "restarted");
   assert.equal(await registry.request("stop", { restarting: false }), null);
   assert.deepEqual(await registry.request("log-level", { level: "debug", forMillis: 60_000 }), {
@@ -41,6 +42,49 @@ test("every method answers with what the registry said", async (context) => {
     until: "2026-11-22T20:00:00.000Z",
   });
   assert.deepEqual(control.calls, ["stop", "log-level debug 60000"]);
+});
+
+test("changes: what is asked for, and what is not", async (context) => {
+  const { control, connect } = await rig(context);
+  const registry = await connect();
+  const after = { epoch: "0011223344556677", seq: 4_710 };
+  assert.deepEqual(await registry.request("changes", { after, waitMillis: 1_000 }), CHANGES);
+  assert.deepEqual(await registry.request("changes", { waitMillis: 0 }), CHANGES);
+  assert.deepEqual(control.calls, ["changes after 4710, 1000 ms", "changes after undefined, 0 ms"]);
+  for (const params of [
+    undefined,
+    {},
+    { waitMillis: -1 },
+    { waitMillis: 60_001 },
+    { waitMillis: 1, after: {} },
+    { waitMillis: 1, after: { epoch: "00112233445566zz", seq: 1 } },
+    { waitMillis: 1, after: { epoch: "0011223344556677", seq: -1 } },
+    { waitMillis: 1, after: { epoch: "0011223344556677", seq: 1e300 } },
+  ])
+    await assert.rejects(registry.request("changes", params as never), { code: "bad-request" });
+});
+
+test("bindings leave in parts, and come in parts", async (context) => {
+  const { control, connect } = await rig(context);
+  const registry = await connect();
+  assert.deepEqual(await registry.request("bindings", {}), { bindings: [BINDING], isLast: false });
+  assert.deepEqual(await registry.request("bindings", { after: "ola" }), { bindings: [], isLast: true });
+  const ban = { fingerprint: FINGERPRINT, bannedAt: BINDING.boundAt, reason: "" };
+  const report = await registry.request("import", { bindings: [BINDING], bans: [ban] });
+  assert.deepEqual(report, { added: 1, known: 0, refused: [{ what: "eva", why: "taken" }] });
+  assert.deepEqual(control.calls, [
+    "bindings after undefined",
+    "bindings after ola",
+    "import ola and 1 bans",
+  ]);
+  const many = Array.from({ length: 101 }, () => BINDING);
+  for (const params of [
+    { bindings: many, bans: [] },
+    { bindings: [{ ...BINDING, nickname: "x".repeat(257) }], bans: [] },
+    { bindings: [{ ...BINDING, lastSeen: "1969-12-31T23:59:59.999Z" }], bans: [] },
+    { bindings: [], bans: [{ ...ban, reason: "x".repeat(201) }] },
+  ])
+    await assert.rejects(registry.request("import", params), { code: "bad-request" });
 });
 
 test("methods about keys and clients carry whom they are about, and answer who it was", async (context) => {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { Fingerprint } from "../../src/base/fingerprint.ts";
 import type { Attention } from "../../src/chat/alerts.ts";
+import type { Transfer } from "../../src/chat/files/transfer.ts";
 import type { ChatSnapshot, Peer } from "../../src/chat/notices.ts";
 import { Pins } from "../../src/chat/pins.ts";
 import type { SendOptions, SessionNotice } from "../../src/chat/session.ts";
@@ -89,6 +90,10 @@ class FakeSession implements HeldSession {
   restrict = (...rest: unknown[]) => this.#called(["restrict", ...rest], undefined);
   forget = (...rest: unknown[]) => this.#called(["forget", ...rest], undefined);
   leave = () => {};
+  files: readonly Transfer[] = [];
+  sendFile = (...[to, path, id]: [string, string, MessageId?]): MessageId =>
+    this.#called(["sendFile", to, path, id], id ?? ID);
+  changeFile = (...rest: unknown[]) => this.#called(["changeFile", ...rest], undefined);
 
   #called<Value>(call: unknown, answer: Value): Value {
     this.calls.push(call);
@@ -188,6 +193,8 @@ test("every method reaches the session as it was meant", async (context) => {
   const who = { name: "eve", fingerprint: OWN };
   await link.request("restrict", { who, level: "blocked" });
   await link.request("restrict", { who, level: undefined });
+  await link.request("send-file", { id: ID, to: "ola", path: "/tmp/a b" });
+  await link.request("change-file", { id: ID, action: "accept" });
   assert.deepEqual(session.calls, [
     ["send", "ola", "hi\f\u0000", { waitMillis: 5, reply: ID }, ID],
     ["rename", "bob"],
@@ -201,9 +208,36 @@ test("every method reaches the session as it was meant", async (context) => {
     ["setQuiet", 5],
     ["restrict", who, "blocked"],
     ["restrict", who, undefined],
+    ["sendFile", "ola", "/tmp/a b", ID],
+    ["changeFile", ID, "accept"],
   ]);
   await link.request("quit", undefined);
   assert.equal(quits.length, 1);
+});
+
+test("files that there are come with the rest, and change by notices; of those that are over the last stay", async (context) => {
+  const { attach, session, server } = await rig(context);
+  const file = (number: number, state: Transfer["state"]): Transfer => ({
+    ...{
+      id: number.toString(16).padStart(32, "0") as MessageId,
+      direction: "in",
+      peer: "ola",
+      fingerprint: OWN,
+    },
+    ...{ name: "a.txt", size: 2 ** 53 - 1, time: number, path: "/in/a.txt", why: "there", state },
+    ...{ bytes: 5, bytesPerSecond: 1.5 },
+  });
+  session.files = Array.from({ length: 45 }, (_, index) => file(index, "running"));
+  const link = await attach();
+  assert.deepEqual(plain(link.files), plain(session.files));
+  server.tell({ type: "file", transfer: file(3, "paused"), change: "paused" });
+  for (let number = 100; number < 300; number += 1)
+    server.tell({ type: "file", transfer: file(number, "done"), change: "done" });
+  await settled(link);
+  assert.equal(link.files.find(({ time }) => time === 3)?.state, "paused");
+  const over = link.files.filter(({ state }) => state === "done");
+  assert.equal(over.length, 50);
+  assert.equal(over.at(-1)?.time, 299);
 });
 
 test("changes come to all who are attached, before the notice that is about them", async (context) => {

@@ -9,6 +9,14 @@ const PROGRAM = fileURLToPath(new URL("../../src/bin/multiproto-chat.ts", import
 /** A start makes a key and a registration. */
 const MILLIS = 30_000;
 
+export interface PlainChatOptions {
+  readonly place: Place;
+  readonly name: string;
+  readonly directory: string;
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly onLine?: (line: string) => void;
+}
+
 /** A real multiproto-chat without a terminal, and every line that it wrote. */
 export class PlainChat {
   readonly lines: string[] = [];
@@ -16,18 +24,19 @@ export class PlainChat {
   readonly #ended: Promise<unknown>;
   readonly #watched = new Watched();
 
-  constructor(owner: Owner, options: { place: Place; name: string; directory: string }) {
-    const { place, name, directory } = options;
+  constructor(owner: Owner, options: PlainChatOptions) {
+    const { place, name, directory, environment } = options;
     const registry = ["--registry", `127.0.0.1:${place.port}`, "--no-legacy"];
     this.#child = spawn(process.execPath, [PROGRAM, "--nick", name, "--data-dir", directory, ...registry], {
       stdio: ["pipe", "pipe", "pipe"],
-      env: { PATH: process.env.PATH },
+      env: { PATH: process.env.PATH, ...environment },
     });
     this.#ended = once(this.#child, "close");
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       if (stream === null) continue;
       createInterface(stream).on("line", (line) => {
         this.lines.push(line);
+        options.onLine?.(line);
         this.#watched.changed();
       });
     }
@@ -41,6 +50,12 @@ export class PlainChat {
   shows(pattern: RegExp): Promise<string> {
     const find = (): string | undefined => this.lines.find((line) => pattern.test(line));
     return this.#watched.until(`${pattern} in\n${this.lines.join("\n")}`, find, MILLIS);
+  }
+
+  /** By SIGKILL; resolves when it is gone. */
+  async dies(): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await within("the end of the program", this.#ended);
   }
 
   async leaves(): Promise<void> {

@@ -52,6 +52,10 @@ export class NetworkScene {
         }),
       onEvent: (event) => opened.scene?.took(event),
       received: (connection, bytes) => opened.scene?.received(connection, bytes) ?? NOTHING,
+      downloads: "/nowhere",
+      onTrouble: () => {},
+      expectsFile: () => false,
+      fileArrives: () => undefined,
     });
     const scene = new NetworkScene(() => network, identity);
     opened.scene = scene;

@@ -30,12 +30,12 @@ async function serve(interfaces: readonly string[]): Promise<void> {
       if (text.startsWith("hello")) socket.send(source, encodeUtf8(`heard ${text}`));
     },
     onChange: () => {
-      say({ interfaces: socket.interfaces });
+      say({ interfaces: socket.links.map(({ name }) => name) });
       socket.announce(encodeUtf8("beacon"));
     },
     onError: (error) => say({ error: error.message }),
   });
-  say({ serving: socket.interfaces, ipv6: socket.servesIpv6 });
+  say({ serving: socket.links.map(({ name }) => name), ipv6: socket.servesIpv6 });
   createInterface(process.stdin).on("line", () => socket.announce(encodeUtf8("beacon")));
 }
 

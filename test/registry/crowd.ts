@@ -24,7 +24,9 @@ export function crowd(size: number, entries: Iterable<Listed> = []) {
       fingerprint: index.toString(16).padStart(64, "0") as Fingerprint,
       nickname: `c${index}` as Nickname,
       port: 51_000,
+      begunAt: 0,
       seals: new Seals("registry", { toClient: key(1), toRegistry: key(2) }),
+      secret: key(3),
       key: entryKey(`10.0.${index >> 8}.${index & 255}`, 51_000),
       address: `10.0.${index >> 8}.${index & 255}`,
       state: { step: "attached", association: index, receiver },
@@ -38,6 +40,7 @@ export function crowd(size: number, entries: Iterable<Listed> = []) {
     emit: (output) => outputs.push(output),
     attached: () => sessions,
     time: () => 0,
+    ticket: () => ({ bytes: new Uint8Array(116), life: 1 }),
     turn: () => turn,
   });
   /** One advance, and what it sent. */

@@ -6,7 +6,7 @@ import type { LostReason, SctpEvent } from "../../src/sctp/api.ts";
 import { encodeHello } from "../../src/wire/mp1-discovery.ts";
 import { parseRosterAnswer, type RosterAnswer } from "../../src/wire/mp1-roster.ts";
 
-import { newRegistry } from "./new-registry.ts";
+import { type Given, newRegistry } from "./new-registry.ts";
 
 export type Client = "original" | "own";
 
@@ -17,8 +17,12 @@ export class Bench {
   readonly outputs: RegistryOutput[] = [];
   #nextAssociation = 1;
 
-  constructor(limits: Partial<RegistryLimits> = {}, legacy = true) {
-    this.registry = newRegistry(this.now, { limits, legacy });
+  constructor(
+    limits: Partial<RegistryLimits> = {},
+    legacy = true,
+    stores: Pick<Given, "store" | "rosterStore"> = {},
+  ) {
+    this.registry = newRegistry(this.now, { limits, legacy, ...stores });
   }
 
   hello(address: string, port: number, client: Client = "own"): DialId | undefined {

@@ -148,7 +148,12 @@ test("beacons: at the start, every ten seconds give or take one, with epoch, seq
   const beacons = scene.announcements();
   assert.ok(beacons.length >= 11 && beacons.length <= 14, `${beacons.length} in two minutes`);
   const { epoch, seq } = scene.registry.published;
-  assert.deepEqual({ ...beacons.at(-1), sent: 0 }, { type: "beacon", epoch, seq, sent: 0, realm: "office" });
+  const run = scene.clients[0]?.registered?.run;
+  assert.match(run ?? "", /^[0-9a-f]{16}$/);
+  assert.deepEqual(
+    { ...beacons.at(-1), sent: 0 },
+    { type: "beacon", epoch, seq, sent: 0, realm: "office", run },
+  );
   for (const [index, { sent }] of beacons.entries()) {
     const since = sent - (beacons[index - 1]?.sent ?? UNIX - 10_000);
     assert.ok(since >= 9_000 && since <= 11_100, `${since} ms`);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { Fingerprint } from "../../src/base/fingerprint.ts";
 import { sha256 } from "../../src/base/hash.ts";
 import { type SealKeys, Seals } from "../../src/base/seal.ts";
+import { type X25519Pair, x25519Pair } from "../../src/base/x25519.ts";
 import type { DialId } from "../../src/registry/output.ts";
 import { Mirror } from "../../src/roster/mirror.ts";
 import type { AssociationId } from "../../src/sctp/api.ts";
@@ -10,6 +11,9 @@ import {
   type Cookie,
   DISCOVERY_TO_CLIENT,
   DISCOVERY_TO_REGISTRY,
+  type Join,
+  type Resume,
+  type Resumed,
 } from "../../src/wire/mp2-discovery.ts";
 import { encodeFrame, FrameReader } from "../../src/wire/mp2-frames.ts";
 import {
@@ -19,6 +23,7 @@ import {
   PRESENCE_TO_CLIENT,
   PRESENCE_TO_REGISTRY,
   STREAMS,
+  type Ticket,
 } from "../../src/wire/mp2-presence.ts";
 import {
   type Challenge,
@@ -29,6 +34,12 @@ import {
   type Register,
   type Registered,
 } from "../../src/wire/mp2-registration.ts";
+import {
+  joinMac,
+  joinTranscript,
+  registrationSecret,
+  resumedSecrets,
+} from "../../src/wire/mp2-resumption.ts";
 import type { Nonce } from "../../src/wire/mp2-values.ts";
 import type { Nickname } from "../../src/wire/nickname.ts";
 import type { OutputOf, Scene } from "./mp2-scene.ts";
@@ -45,6 +56,10 @@ export class TestClient {
   readonly mirror = new Mirror();
   readonly cookies: Cookie[] = [];
   readonly blocked: Blocked[] = [];
+  readonly resumed: Resumed[] = [];
+  ticket: Ticket | undefined;
+  secret = new Uint8Array(32);
+  pair: X25519Pair | undefined;
   readonly dials: DialId[] = [];
   readonly challenges: Challenge[] = [];
   readonly farewells: Ended[] = [];
@@ -106,6 +121,59 @@ export class TestClient {
     return DISCOVERY_TO_REGISTRY.encode({ type: "join", nonce, fingerprint, cookie: cookie.cookie });
   }
 
+  /** A join that wants to go on with the ticket, as it was or as `meddle` makes it before it is proved. */
+  resumeBytes(meddle: (resume: Omit<Resume, "mac">) => Omit<Resume, "mac"> = (resume) => resume): Uint8Array {
+    return DISCOVERY_TO_REGISTRY.encode(this.resumeMessage(meddle));
+  }
+
+  resumeMessage(
+    meddle: (resume: Omit<Resume, "mac">) => Omit<Resume, "mac"> = (resume) => resume,
+  ): Join & { readonly resume: Resume } {
+    const cookie = this.cookies.at(-1);
+    assert.ok(cookie !== undefined && this.ticket !== undefined, "no cookie, or no ticket");
+    this.pair = x25519Pair(sha256(Buffer.from(`${this.fingerprint} ${this.cookies.length}`)));
+    const join = { nonce: cookie.nonce, fingerprint: cookie.fingerprint, cookie: cookie.cookie };
+    const said = meddle({ ticket: this.ticket.bytes, share: this.pair.share });
+    return {
+      type: "join",
+      ...join,
+      resume: { ...said, mac: joinMac(this.secret, joinTranscript(join, said)) },
+    };
+  }
+
+  /** hello and join with the ticket; false if the registry dials back instead. */
+  tryToResume(): boolean {
+    this.hello();
+    const join = this.resumeMessage();
+    const before = this.resumed.length;
+    this.send(DISCOVERY_TO_REGISTRY.encode(join));
+    const answer = this.resumed[before];
+    if (answer === undefined) return false;
+    this.goOn(join, answer);
+    return true;
+  }
+
+  /** The registry's proof is good, and the session goes on. */
+  goOn(join: Join & { readonly resume: Resume }, answer: Resumed): void {
+    const shared = this.pair?.agree(answer.share);
+    assert.ok(shared !== undefined);
+    const transcript = joinTranscript(join, join.resume);
+    const secrets = resumedSecrets(this.secret, shared, { transcript, mac: join.resume.mac }, answer);
+    assert.deepEqual(Buffer.from(answer.mac), Buffer.from(secrets.mac), "not the registry's proof");
+    this.keys = secrets.keys;
+    this.seals = new Seals("client", this.keys);
+    this.secret = new Uint8Array(secrets.secret);
+    this.attached = undefined;
+  }
+
+  /** A client that goes on with its ticket. */
+  comeBack(): void {
+    assert.ok(this.tryToResume(), `${this.nickname} is dialled back`);
+    this.associate();
+    this.attach();
+    assert.ok(this.attached !== undefined, `${this.nickname} is not attached`);
+  }
+
   send(bytes: Uint8Array, source = this.source): void {
     this.scene.do((registry) => registry.datagram(this.scene.now, source, bytes));
   }
@@ -114,7 +182,8 @@ export class TestClient {
     const decoded = DISCOVERY_TO_CLIENT.decode(bytes);
     assert.ok(decoded.ok);
     if (decoded.value.type === "cookie") this.cookies.push(decoded.value);
-    else this.blocked.push(decoded.value);
+    else if (decoded.value.type === "blocked") this.blocked.push(decoded.value);
+    else this.resumed.push(decoded.value);
   }
 
   // Registration
@@ -176,6 +245,7 @@ export class TestClient {
       else if (message.type === "registered") {
         this.registered = message;
         this.seals = new Seals("client", this.keys);
+        this.secret = new Uint8Array(registrationSecret(this.keys));
         this.mirror.begin(this.scene.now, message.epoch, message.seq, true);
       } else if (!this.isDeaf) this.mirror.receive(this.scene.now, message);
     }
@@ -233,6 +303,7 @@ export class TestClient {
     if (message.type === "ended") this.farewells.push(message);
     else if (message.type === "attached") {
       this.attached = message;
+      this.ticket = message.ticket ?? this.ticket;
       this.mirror.begin(this.scene.now, message.epoch, message.seq, true);
     } else this.mirror.receive(this.scene.now, message);
   }

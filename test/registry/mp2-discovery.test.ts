@@ -6,6 +6,29 @@ import type { Nonce } from "../../src/wire/mp2-values.ts";
 import { Scene } from "./mp2-scene.ts";
 import { IDENTITY } from "./new-registry.ts";
 
+test("a second join that waited while its client got in by the first is nothing: another session would end that one", () => {
+  const scene = new Scene();
+  const ola = scene.client("ola", "10.0.0.5");
+  ola.hello();
+  const first = ola.joinBytes();
+  scene.now += 5;
+  ola.hello();
+  const second = ola.joinBytes();
+  scene.now += 5;
+  ola.send(first);
+  ola.openTls();
+  ola.register();
+  scene.pass(20);
+  scene.do((registry) => registry.tlsClosed(scene.now, ola.dial));
+  assert.ok(ola.registered !== undefined);
+  ola.send(second);
+  assert.equal(ola.dials.length, 1);
+  // Of a search that began later it is not.
+  ola.hello();
+  ola.send(ola.joinBytes());
+  assert.equal(ola.dials.length, 2);
+});
+
 test("a hello is answered by one cookie to its source and nothing else: nothing is stored, nobody dialled", () => {
   const scene = new Scene();
   const ola = scene.client("ola", "10.0.0.5");

@@ -3,9 +3,19 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { Seals } from "../../src/base/seal.ts";
+import { x25519Pair } from "../../src/base/x25519.ts";
 import { DEFAULT_LIMITS } from "../../src/registry/limits.ts";
+import { Tickets } from "../../src/registry/mp2/tickets.ts";
 import { MAX_NAMES_PER_KEY } from "../../src/roster/ledger.ts";
-import { ALPN_REGISTRY } from "../../src/wire/mp2-values.ts";
+import { DISCOVERY_TO_CLIENT, DISCOVERY_TO_REGISTRY } from "../../src/wire/mp2-discovery.ts";
+import {
+  joinMac,
+  joinTranscript,
+  registrationSecret,
+  resumedSecrets,
+} from "../../src/wire/mp2-resumption.ts";
+import { ALPN_REGISTRY, type Fingerprint, type SessionId } from "../../src/wire/mp2-values.ts";
+import { seededRandom } from "../support/stores.ts";
 
 const DOCUMENT = readFileSync(new URL("../../docs/protocol-mp2.md", import.meta.url), "utf8");
 
@@ -41,6 +51,49 @@ test("the vectors of seals", () => {
     const opened = seals.client.open(Number(stream), bytes(block[at + 1]));
     assert.ok(opened.ok && Buffer.from(opened.text).toString("hex") === text);
   }
+});
+
+test("the vector of a resumption: from two private keys and the secret to all that follows", () => {
+  const [facts = "", ...rest] = (/^```resume\n([\s\S]*?)\n```/m.exec(DOCUMENT)?.[1] ?? "").split("\n");
+  const said = JSON.parse(facts) as Readonly<Record<string, string>>;
+  const bytes = (name: string) => new Uint8Array(Buffer.from(said[name] ?? "", "hex"));
+  const hex = (value: Uint8Array | undefined) => Buffer.from(value ?? []).toString("hex");
+  const secret = registrationSecret({
+    toClient: new Uint8Array(32).fill(1),
+    toRegistry: new Uint8Array(32).fill(2),
+  });
+  assert.equal(hex(secret), said.secret);
+  const join = DISCOVERY_TO_REGISTRY.decode(new Uint8Array(Buffer.from(rest.join(""), "hex")));
+  assert.ok(join.ok && join.value.type === "join" && join.value.resume !== undefined);
+  const { resume } = join.value;
+  const transcript = joinTranscript(join.value, resume);
+  assert.equal(hex(transcript), said.transcript);
+  assert.equal(hex(joinMac(secret, transcript)), hex(resume.mac));
+  const [client, registry] = [x25519Pair(bytes("clientPrivate")), x25519Pair(bytes("registryPrivate"))];
+  assert.equal(hex(client.share), hex(resume.share));
+  const answer = /"type": "resumed".*\n([0-9a-f\n]+)\n```/.exec(DOCUMENT)?.[1]?.replaceAll("\n", "") ?? "";
+  const resumed = DISCOVERY_TO_CLIENT.decode(new Uint8Array(Buffer.from(answer, "hex")));
+  assert.ok(resumed.ok && resumed.value.type === "resumed");
+  assert.equal(hex(registry.share), hex(resumed.value.share));
+  for (const shared of [client.agree(registry.share), registry.agree(client.share)]) {
+    assert.equal(hex(shared), said.shared);
+    const secrets = resumedSecrets(secret, bytes("shared"), { transcript, mac: resume.mac }, resumed.value);
+    assert.equal(hex(secrets.mac), hex(resumed.value.mac));
+    const { toClient, toRegistry } = secrets.keys;
+    assert.deepEqual([toClient, toRegistry, secrets.secret].map(hex), [
+      said.toClient,
+      said.toRegistry,
+      said.next,
+    ]);
+  }
+});
+
+test("a ticket has the length and the life that the document says", () => {
+  const tickets = new Tickets(seededRandom(1), (signed) => signed);
+  const facts = { session: "5".repeat(32) as SessionId, fingerprint: "f".repeat(64) as Fingerprint };
+  const ticket = tickets.make(0, { ...facts, secret: new Uint8Array(32) });
+  assert.ok(DOCUMENT.includes(`ours has ${ticket.bytes.length} bytes`));
+  assert.ok(DOCUMENT.includes(`| A ticket is good for | ${ticket.life.toLocaleString("en")} ms |`));
 });
 
 test("the labels of the exporter are those of the channel that makes the keys", () => {

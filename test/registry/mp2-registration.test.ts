@@ -21,7 +21,8 @@ test("the challenge names realm, epoch and the join's nonce; registered says wha
     ...{ type: "challenge", realm: "office", epoch },
     ...{ nonce: ola.nonce, capabilities: new Set() },
   });
-  const { session, time, ...facts } = ola.registered ?? {};
+  const { session, time, run, ...facts } = ola.registered ?? {};
+  assert.match(run ?? "", /^[0-9a-f]{16}$/);
   assert.match(session ?? "", /^[0-9a-f]{32}$/);
   assert.ok(time !== undefined && time >= UNIX);
   assert.deepEqual(facts, {

@@ -8,6 +8,7 @@ import type { Farewell } from "../../src/registry/settings.ts";
 import type { Mirror } from "../../src/roster/mirror.ts";
 import type { AssociationId, LostReason, SctpEvent } from "../../src/sctp/api.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
+import { MemoryRosterStore } from "../../src/store/roster-memory.ts";
 import { type Announcement, decodeAnnouncement } from "../../src/wire/mp2-announcement.ts";
 import { TestClient } from "./mp2-client.ts";
 import { type Given, newRegistry } from "./new-registry.ts";
@@ -22,19 +23,22 @@ export class Scene {
   readonly clients: TestClient[] = [];
   /** Refuses a message as a full queue would. */
   refuses: (output: OutputOf<"send">) => boolean = () => false;
+  /** The registry is killed when so many more of its outputs have left it: the rest never does. */
+  dies = Infinity;
   #byDial = new Map<DialId, TestClient>();
   #byAssociation = new Map<AssociationId, TestClient>();
   #nextAssociation = 1;
   readonly #given: Given;
 
   constructor(given: Given = {}) {
-    this.#given = { store: new MemoryStore(), ...given };
+    this.#given = { store: new MemoryStore(), rosterStore: new MemoryRosterStore(), ...given };
     this.registry = newRegistry(this.now, this.#given);
     this.collect();
   }
 
-  /** A registry that knows what the store knows, in place of the one there was. */
+  /** A registry that knows what the stores know, in place of the one there was. */
   restart(): void {
+    this.dies = Infinity;
     this.#byDial.clear();
     this.#byAssociation.clear();
     this.registry = newRegistry(this.now, this.#given);
@@ -111,7 +115,10 @@ export class Scene {
   collect(): void {
     for (let out = this.registry.takeOutputs(); out.length > 0; out = this.registry.takeOutputs()) {
       this.outputs.push(...out);
-      for (const output of out) this.#perform(output);
+      for (const output of out) {
+        this.dies -= 1;
+        if (this.dies >= 0) this.#perform(output);
+      }
     }
   }
 

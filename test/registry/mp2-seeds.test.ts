@@ -4,6 +4,7 @@ import { test } from "node:test";
 import type { Random } from "../../src/base/clock.ts";
 import { StoreError } from "../../src/roster/store.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
+import { MemoryRosterStore } from "../../src/store/roster-memory.ts";
 import type { Nickname } from "../../src/wire/nickname.ts";
 import { foldNickname } from "../../src/wire/nickname.ts";
 import { seededRandom } from "../support/stores.ts";
@@ -15,10 +16,13 @@ const ONLY = process.env.REGISTRY_SEED;
 const STEPS = 80;
 const NAMES = ["ola", "Ola", "kari", "per", "eva", "liv", "jon", "ane", "tor", "una", "ida", "bo"] as const;
 
-/** One registry, six keys that share names, addresses and ports, and a disk that may fail. */
+/** One registry, six keys that share names, addresses and ports, and disks that may fail. */
 class World {
   readonly #random: Random;
   readonly #store = new MemoryStore();
+  readonly #rosterStore = new MemoryRosterStore();
+  /** What stood at an epoch and a seq when somebody showed it first. */
+  readonly #history = new Map<string, string>();
   readonly scene: Scene;
   readonly clients: readonly TestClient[];
   readonly #full = new Set<number | undefined>();
@@ -27,7 +31,8 @@ class World {
 
   constructor(seed: number) {
     this.#random = seededRandom(seed);
-    this.scene = new Scene({ store: this.#store, random: seededRandom(seed + 1_000_000) });
+    const stores = { store: this.#store, rosterStore: this.#rosterStore };
+    this.scene = new Scene({ ...stores, random: seededRandom(seed + 1_000_000) });
     this.scene.refuses = ({ association, stream }) => stream > 0 && this.#full.has(association);
     this.clients = Array.from({ length: 6 }, (_, index) =>
       this.scene.client("ola", `10.0.0.${index >> 1}`, 51_000 + (index & 1), `key ${index}`),
@@ -49,7 +54,8 @@ class World {
     else if (roll < 80) this.#drain(client);
     else if (roll < 84) this.#attached(client)?.tell({ type: "roster" });
     else if (roll < 87) this.#store.failWith(new StoreError("Cannot write", "full"));
-    else if (roll < 92) this.#store.failWith(undefined);
+    else if (roll < 89) this.#store.failWith(undefined);
+    else if (roll < 91) this.#failToKeep();
     else if (roll < 94) this.#restart();
     else this.#startAnew(client);
     this.scene.pass(this.#pick([0, 1, 20, 60, 700, 12_000]));
@@ -59,6 +65,7 @@ class World {
   /** Faults end; after some seconds all who are here know the same, and what is so. */
   settle(): void {
     this.#store.failWith(undefined);
+    this.#rosterStore.failWith(undefined);
     for (const client of this.clients) this.#drain(client);
     // Who is joining is shown as before, until it is there or its time is up.
     this.scene.pass(15_000);
@@ -80,6 +87,7 @@ class World {
   }
 
   check(): void {
+    this.#checkHistory();
     const online = [...this.scene.registry.clients()].filter(({ association }) => association !== undefined);
     assert.equal(online.length, this.scene.registry.counts.online);
     const names = new Set(online.map(({ entry }) => foldNickname(entry.nickname)));
@@ -95,6 +103,23 @@ class World {
         `${entry.nickname} is shown of another key`,
       );
     }
+  }
+
+  /** The roster of an epoch is one sequence of states, over restarts and failures too. */
+  #checkHistory(): void {
+    for (const { mirror, nickname } of this.clients) {
+      if (mirror.seq === undefined) continue;
+      const at = `${mirror.epoch} ${mirror.seq}`;
+      const shown = JSON.stringify([...mirror.entries()].toSorted((a, b) => (a.nick < b.nick ? -1 : 1)));
+      const first = this.#history.get(at) ?? shown;
+      assert.equal(shown, first, `${nickname} sees something else at ${at}`);
+      this.#history.set(at, first);
+    }
+  }
+
+  #failToKeep(): void {
+    const failure = this.#random.below(3) === 0 ? undefined : new StoreError("Cannot write", "full");
+    this.#rosterStore.failWith(failure, this.#random.below(2) === 0);
   }
 
   #comeOnline(client: TestClient): void {
@@ -148,7 +173,14 @@ class World {
     if (client.association !== undefined) this.scene.event({ type: "writable", id: client.association });
   }
 
+  /** In good order, by a kill, or by one in the middle of telling what was published. */
   #restart(): void {
+    const how = this.#random.below(3);
+    if (how === 0) this.scene.stop({ reason: "restart" });
+    else if (how === 1) {
+      this.scene.dies = this.#random.below(4);
+      this.scene.pass(60);
+    }
     this.scene.restart();
     this.#full.clear();
     for (const client of this.clients) client.association = undefined;

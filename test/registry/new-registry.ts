@@ -5,7 +5,9 @@ import { fingerprintOfSpki } from "../../src/base/fingerprint.ts";
 import type { RegistryLimits } from "../../src/registry/limits.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import type { RegistryIdentity, RegistrySettings } from "../../src/registry/settings.ts";
+import { RosterKeeper } from "../../src/roster/keeper.ts";
 import { Ledger } from "../../src/roster/ledger.ts";
+import type { RosterStore } from "../../src/roster/roster-store.ts";
 import type { RegistryStore } from "../../src/roster/store.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import type { Realm } from "../../src/wire/mp2-values.ts";
@@ -42,6 +44,10 @@ export interface Given {
   readonly limits?: Partial<RegistryLimits>;
   readonly legacy?: boolean;
   readonly store?: RegistryStore;
+  /** Where the roster is kept over a restart; nowhere unless given. */
+  readonly rosterStore?: RosterStore | undefined;
+  /** A registry of another key than {@link IDENTITY}. */
+  readonly identity?: RegistryIdentity;
   readonly random?: Random;
   readonly unixAt?: (at: number) => number;
 }
@@ -49,14 +55,19 @@ export interface Given {
 /** A registry of its own, whose state is in memory unless a store is given. */
 export function newRegistry(now: number, given: Given = {}): Registry {
   const random = given.random ?? seededRandom(1);
+  const { rosterStore } = given;
+  const left = rosterStore?.load();
+  const ledger = new Ledger(given.store ?? new MemoryStore(), random, now, left);
+  const keeper = rosterStore && new RosterKeeper({ store: rosterStore, ledger, left });
   return new Registry({
     now,
     random,
     settings: { ...SETTINGS, legacy: given.legacy ?? true },
     limits: given.limits ?? {},
     unixAt: given.unixAt ?? ((at) => UNIX + at),
-    identity: IDENTITY,
-    ledger: new Ledger(given.store ?? new MemoryStore(), random, now),
+    identity: given.identity ?? IDENTITY,
+    ledger,
+    ...(keeper === undefined ? {} : { keeper }),
     reach: { sctpPort: 10_001, encapsulationPort: 9_899, rawIp: true },
   });
 }

@@ -10,9 +10,13 @@ function roster(state?: Presence["state"]): Roster {
   const made = new Roster(10);
   if (state === undefined) return made;
   made.add(HOLDER, 0);
-  const presence: Presence = state === "offline" ? { state, since: 0, reason: "left" } : { state, since: 0 };
-  made.setPresence(entryKey(HOLDER.address, HOLDER.port), presence);
+  made.setPresence(entryKey(HOLDER.address, HOLDER.port), presenceOf(state));
   return made;
+}
+
+function presenceOf(state: Presence["state"]): Presence {
+  if (state === "offline") return { state, since: 0, reason: "left" };
+  return state === "returning" ? { state, since: 0, as: "online" } : { state, since: 0 };
 }
 
 /** Who holds "ola", who asks for it from where, whether it is bound to a key, and the verdict with the name. */
@@ -23,6 +27,9 @@ const CASES: readonly (readonly [Presence["state"] | undefined, Entry["client"],
     ["online", "own", "10.0.0.9", false, "taken ola~2"],
     ["suspect", "original", "10.0.0.9", false, "numbered ola~2"],
     ["joining", "own", "10.0.0.9", false, "taken ola~2"],
+    ["returning", "own", "10.0.0.9", false, "taken ola~2"],
+    ["returning", "original", "10.0.0.5", false, "granted ola"],
+    ["returning", "own", "10.0.0.5", true, "taken ola~3"],
     ["online", "own", "10.0.0.5", false, "check-holder"],
     [undefined, "own", "10.0.0.9", true, "taken ola~3"],
     [undefined, "original", "10.0.0.9", true, "numbered ola~3"],

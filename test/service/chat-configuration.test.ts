@@ -9,6 +9,7 @@ import {
   parseHost,
   readChatConfiguration,
   retentionMillis,
+  sizeBytes,
 } from "../../src/service/chat-configuration.ts";
 
 const FILE = `
@@ -17,6 +18,9 @@ registry = ["10.0.0.1", "[fe80::1%eth0]:10002"]
 legacy = false
 on-message = ["logger", "-t", "chat"]
 retention = "90d"
+downloads = "~/in"
+accept-files = "verified"
+accept-files-up-to = "500M"
 
 [profile.work]
 nickname = "ola.work"
@@ -38,6 +42,8 @@ test("what the file says, and what a profile says instead", () => {
   );
   assert.equal(retentionMillis(own.retention ?? ""), 90 * 86_400_000);
   assert.deepEqual(own.onMessage, ["logger", "-t", "chat"]);
+  assert.deepEqual([own.downloads, own.acceptFiles], ["~/in", "verified"]);
+  assert.equal(sizeBytes(own.acceptFilesUpTo ?? ""), 500 * 1_048_576);
   const work = parse(FILE, "work");
   assert.deepEqual(
     [work.nickname, work.interface, work.port, work.legacy],
@@ -70,6 +76,9 @@ const WRONG: readonly (readonly [text: string, error: RegExp, profile?: string])
   ['nick = "a"', /^chat\.toml, line 1: nick: unknown setting \(there are: nickname, |did you mean/],
   ['\n\nnicknam = "a"', /^chat\.toml, line 3: nicknam: unknown setting \(did you mean nickname\?\)/],
   ['nickname = "a b"', /line 1: nickname: wants a nickname: a nickname has no white space/],
+  ['downloads = "in"', /line 1: downloads: wants a folder, as in "~\/Downloads" or "\/srv\/incoming"/],
+  ['accept-files = "all"', /line 1: accept-files: wants "ask", "verified" or "known"/],
+  ['accept-files-up-to = "5"', /line 1: accept-files-up-to: wants a size, as in "500M" or "2G"/],
   ["legacy = 1", /line 1: legacy: wants true or false/],
   ['registry = "10.0.0.1"', /line 1: registry: wants a list of at most 8 hosts/],
   ['registry = ["a:0"]', /registry: .*not a:0/],

@@ -24,6 +24,7 @@ test("every key is optional", () => {
       realm: realmOfHost(hostname()),
     },
     log: { level: "info", format: "text" },
+    metrics: { listen: undefined },
     presence: { heartbeatMillis: 1_000, lostAfterMillis: 2_800 },
   });
 });
@@ -38,6 +39,8 @@ realm = " ka\u0308fer "
 [log]
 level = "debug"
 format = "json"
+[metrics]
+listen = "[::1]:9464"
 [presence]
 heartbeat = "500ms"
 lost-after = "0.1m"`;
@@ -50,9 +53,10 @@ lost-after = "0.1m"`;
       realm: "käfer",
     },
     log: { level: "debug", format: "json" },
+    metrics: { listen: { host: "::1", port: 9_464 } },
     presence: { heartbeatMillis: 500, lostAfterMillis: 6_000 },
   });
-  assert.deepEqual(changedKeys(parse(""), parse(text)).length, 9);
+  assert.deepEqual(changedKeys(parse(""), parse(text)).length, 10);
   assert.deepEqual(changedKeys(parse(text), parse(text)), []);
 });
 
@@ -88,6 +92,22 @@ const REFUSED: readonly (readonly [string, RegExp])[] = [
   ["[network]\nrealm = ''", /line 2: network\.realm: wants a name/],
   ["[network]\nrealm = 7", /line 2: network\.realm: wants a name/],
   ["[log]\nlevel = 'wran'", /line 2: log\.level: wants one of a few words \(did you mean warn\?\)$/],
+  ...[
+    "0.0.0.0:9464",
+    "10.0.0.1:9464",
+    "127.0.0.1",
+    "127.0.0.256:1",
+    "127.0.0.1:0",
+    "127.0.0.1:70000",
+    "m.sock",
+    "/a b",
+  ].map(
+    (listen) =>
+      [
+        `[metrics]\nlisten = "${listen}"`,
+        /line 2: metrics\.listen: wants an address of this machine/,
+      ] as const,
+  ),
   ["[presence]\nheartbeat = 5", /line 2: presence\.heartbeat: wants a duration from "200ms" to "60s"/],
   ["[presence]\nheartbeat = '1h'", /line 2: presence\.heartbeat: wants a duration/],
   [

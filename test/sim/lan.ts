@@ -4,6 +4,7 @@ import type { Millis } from "../../src/base/clock.ts";
 import type { ChatNotice } from "../../src/chat/notices.ts";
 import { StoreError } from "../../src/roster/store.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
+import { MemoryRosterStore } from "../../src/store/roster-memory.ts";
 import { foldNickname } from "../../src/wire/nickname.ts";
 import { ClientNode, Profile } from "./client-node.ts";
 import { Impostor } from "./impostor.ts";
@@ -42,6 +43,7 @@ export class VirtualLan {
   readonly told = { restarts: 0, crashes: 0, partitions: 0, sent: 0, converged: 0 };
   readonly #options: LanOptions;
   readonly #store = new MemoryStore();
+  readonly #rosterStore = new MemoryRosterStore();
   readonly #owners = new Map<string, string>();
   readonly #key: NodeKey;
   readonly #users: User[] = [];
@@ -103,7 +105,8 @@ export class VirtualLan {
       return;
     }
     this.#trace("the registry starts");
-    this.#registry = new RegistryNode(this.world, { address: REGISTRY, key: this.#key, store: this.#store });
+    const [key, store, rosterStore] = [this.#key, this.#store, this.#rosterStore];
+    this.#registry = new RegistryNode(this.world, { address: REGISTRY, key, store, rosterStore });
   }
 
   #start(user: User): void {
@@ -171,8 +174,11 @@ export class VirtualLan {
     this.#former = registry ?? this.#former;
     this.#registry = undefined;
     this.#trace("the registry ends");
-    if (random.oneIn(2)) registry?.crash();
-    else registry?.stop(random.pick([{ reason: "restart", backIn: 2_000 }, { reason: "stop" }]));
+    if (random.oneIn(2)) {
+      registry?.crash();
+      // A power cut: what had not come to the disk is gone.
+      if (random.oneIn(4)) this.#rosterStore.drop();
+    } else registry?.stop(random.pick([{ reason: "restart", backIn: 2_000 }, { reason: "stop" }]));
     schedule.after(random.below(8_000), () => this.#startRegistry());
   }
 
@@ -205,8 +211,15 @@ export class VirtualLan {
 
   #diskFails(): void {
     const { random, schedule } = this.world;
-    this.#store.failWith(new StoreError("the disk is full", "full"));
-    schedule.after(random.below(10_000), () => this.#store.failWith(undefined));
+    const full = new StoreError("the disk is full", "full");
+    this.#store.failWith(full);
+    this.#rosterStore.failWith(full, random.oneIn(2));
+    schedule.after(random.below(10_000), () => this.#disksWork());
+  }
+
+  #disksWork(): void {
+    this.#store.failWith(undefined);
+    this.#rosterStore.failWith(undefined);
   }
 
   #intrude(): void {
@@ -224,7 +237,7 @@ export class VirtualLan {
     const { network } = this.world;
     network.heal();
     network.weather = FAIR;
-    this.#store.failWith(undefined);
+    this.#disksWork();
     this.#impostor.stop();
     this.#startRegistry();
     for (const user of this.#users) this.#start(user);

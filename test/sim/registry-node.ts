@@ -1,7 +1,9 @@
 import type { RegistryOutput } from "../../src/registry/output.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import type { Farewell, RegistrySettings } from "../../src/registry/settings.ts";
+import { RosterKeeper } from "../../src/roster/keeper.ts";
 import { Ledger } from "../../src/roster/ledger.ts";
+import type { RosterStore } from "../../src/roster/roster-store.ts";
 import type { RegistryStore } from "../../src/roster/store.ts";
 import { DEFAULT_SCTP_SETTINGS } from "../../src/sctp/api.ts";
 import type { Realm } from "../../src/wire/mp2-values.ts";
@@ -28,25 +30,33 @@ export class RegistryNode {
   readonly #sctp: SctpNode;
   readonly #alarm: VirtualAlarm;
   readonly #dials = new Map<number, StreamEnd>();
+  readonly #rosterStore: RosterStore;
   #isWorking = false;
   #isGone = false;
   /** Lines of warnings and errors. */
   readonly warnings: string[] = [];
 
-  constructor(world: World, options: { address: string; key: NodeKey; store: RegistryStore }) {
-    const { address, key, store } = options;
+  constructor(
+    world: World,
+    options: { address: string; key: NodeKey; store: RegistryStore; rosterStore: RosterStore },
+  ) {
+    const { address, key, store, rosterStore } = options;
     const { random, now, unixAt } = world;
     this.#world = world;
     this.address = address;
     this.#key = key;
     const { fingerprint, publicKey, sign } = key;
+    this.#rosterStore = rosterStore;
+    const left = rosterStore.load();
+    const ledger = new Ledger(store, random, now, left);
     this.core = new Registry({
       now,
       random,
       settings: SETTINGS,
       unixAt,
       identity: { fingerprint, publicKey, sign },
-      ledger: new Ledger(store, random, now),
+      ledger,
+      keeper: new RosterKeeper({ store: rosterStore, ledger, left }),
       reach: { sctpPort: SCTP_PORT, encapsulationPort: ENCAPSULATION_PORT, rawIp: false },
     });
     this.#alarm = new VirtualAlarm(world.schedule, () => this.do((core) => core.advance(world.now)));
@@ -79,7 +89,10 @@ export class RegistryNode {
   /** Ends in good order. */
   stop(farewell: Farewell): void {
     this.do((core) => core.stop(this.#world.now, farewell));
-    this.#world.schedule.after(1_000, () => this.crash());
+    this.#world.schedule.after(1_000, () => {
+      if (!this.#isGone) this.#rosterStore.end(this.#world.unixAt(this.#world.now));
+      this.crash();
+    });
   }
 
   do(input: (core: Registry) => void): void {

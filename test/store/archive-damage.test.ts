@@ -8,7 +8,7 @@ import { test } from "node:test";
 import { openArchive, openArchiveReader } from "../../src/store/sqlite-archive.ts";
 import { ARCHIVE_SCHEMA } from "../../src/store/sqlite-archive-schema.ts";
 import type { RoomName } from "../../src/wire/mp2-values.ts";
-import { id, received, sent } from "../contract/archive-store.ts";
+import { id, received, sent, transfer } from "../contract/archive-store.ts";
 import { key, memoryDirectory, nick, WALL } from "../support/stores.ts";
 import type { Owner } from "../support/until.ts";
 
@@ -138,6 +138,32 @@ test("a newer version's archive is left alone and said so, by programs that writ
       attempt,
       /its schema has version 7, this program knows \d+ \(install the newer version again/,
     );
+});
+
+test("an archive of version 2 goes on in version 3 with all that is in it, and takes files", (t) => {
+  const path = place(t);
+  fill(path, 3);
+  const database = new DatabaseSync(path);
+  // What version 3 added.
+  database.exec("DROP TABLE transfer; PRAGMA user_version = 2");
+  database.close();
+  const { archive, troubles } = openArchive({ path, clock });
+  assert.deepEqual(troubles, []);
+  assert.equal(archive.load().waiting.length, 3);
+  archive.commit([transfer(9)]);
+  assert.equal(archive.load().transfers.length, 1);
+});
+
+test("files are carried over from a damaged archive", async (t) => {
+  const path = place(t);
+  const first = openArchive({ path, clock }).archive;
+  first.commit([transfer(1), transfer(2, { state: "done" })]);
+  first.close();
+  fill(path, 400);
+  await smash(path, statSync(path).size - 3 * 4_096, 3 * 4_096);
+  const { archive, troubles } = openArchive({ path, clock });
+  assert.match(troubles.join(), /damaged/);
+  assert.deepEqual(new Set(archive.load().transfers.map(({ state }) => state)), new Set(["offered", "done"]));
 });
 
 test("a full archive says so; what is removed makes room", (t) => {

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Clock } from "../../src/base/clock.ts";
 import type { ArchiveStore } from "../../src/chat/archive.ts";
+import type { FilesSettings } from "../../src/chat/files/files.ts";
 import type { Peer } from "../../src/chat/notices.ts";
 import type { SessionNotice } from "../../src/chat/session.ts";
 import type { WhenTaken } from "../../src/chat/settings.ts";
@@ -26,16 +27,20 @@ export interface ShellPlace {
   /** Kept from one shell to the next of that nickname: the same key and pins. */
   readonly directory?: string;
   readonly archive?: ArchiveStore;
+  readonly files?: FilesSettings;
 }
 
 /** A real client shell on loopback, and what it has told so far. */
 export class TestShell {
   readonly shell: ChatShell;
   readonly profile: Profile;
+  /** Where files go that come. */
+  readonly downloads: string;
   readonly notices: SessionNotice[] = [];
   readonly watched: Watched;
 
-  private constructor(shell: ChatShell, profile: Profile, watched: Watched) {
+  private constructor(shell: ChatShell, profile: Profile, watched: Watched, downloads: string) {
+    this.downloads = downloads;
     this.shell = shell;
     this.profile = profile;
     this.watched = watched;
@@ -49,17 +54,21 @@ export class TestShell {
   static async open(owner: Owner, place: ShellPlace): Promise<TestShell> {
     const parsed = parseNickname(place.nickname);
     if (!parsed.ok) throw new Error(parsed.text);
-    const profile = Profile.open(join(place.directory ?? scratchDirectory(owner), place.nickname));
+    const home = join(place.directory ?? scratchDirectory(owner), place.nickname);
+    const profile = Profile.open(home);
     const taken = await profile.takeIdentity();
     if (taken === undefined) throw new Error(`another shell holds ${profile.directory}`);
     const { identity, slot } = taken;
     const watched = new Watched();
+    const downloads = join(home, "downloads");
     const shell = await ChatShell.open({
+      downloads,
       settings: {
         nickname: parsed.nickname,
         whenTaken: place.whenTaken ?? "end",
         legacy: place.legacy ?? true,
         hosts: ["127.0.0.1"],
+        ...(place.files !== undefined && { files: place.files }),
       },
       registry: { type: "hosts", registries: [{ typed: "127.0.0.1", host: "127.0.0.1", port: place.port }] },
       interfaces: [],
@@ -78,7 +87,7 @@ export class TestShell {
           now: systemClock.now(),
         }),
     });
-    const made = new TestShell(shell, profile, watched);
+    const made = new TestShell(shell, profile, watched, downloads);
     owner.after(async () => {
       await shell.close();
       slot.release();

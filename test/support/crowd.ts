@@ -52,6 +52,7 @@ async function add(index: number): Promise<void> {
   const profile = Profile.open(join(directory, String(index)));
   const identity = await profile.identity();
   const shell = await ChatShell.open({
+    downloads: join(directory, String(index), "downloads"),
     settings: { nickname: parsed.nickname, whenTaken: "end", legacy: true, hosts: [] },
     registry: { type: "multicast", port: PORT, links: () => usableLinks() },
     interfaces: [],

@@ -290,7 +290,7 @@ export class Mp2Client {
     if (!decoded.ok) return;
     this.#answersFrom = from.address;
     if (decoded.value.type === "cookie") this.cookie = decoded.value;
-    else this.blocked = decoded.value;
+    else if (decoded.value.type === "blocked") this.blocked = decoded.value;
     this.watched.changed();
   }
 

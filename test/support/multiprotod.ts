@@ -6,6 +6,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { errorText } from "../../src/base/errors.ts";
 import { freePort } from "./free-ports.ts";
+import { nodeFlags } from "./node-flags.ts";
 import { type Owner, Watched, within } from "./until.ts";
 
 const PROGRAM = fileURLToPath(new URL("../../src/bin/multiprotod.ts", import.meta.url));
@@ -71,7 +72,8 @@ export class Multiprotod {
     this.place = place;
     const { configurationFile, stateDirectory, runtimeDirectory } = place;
     const places = ["--config", configurationFile, "--state-dir", stateDirectory];
-    const run = [process.execPath, program, ...places, "--runtime-dir", runtimeDirectory, ...flags];
+    places.push("--runtime-dir", runtimeDirectory);
+    const run = [process.execPath, ...nodeFlags("multiprotod"), program, ...places, ...flags];
     const [command = "", ...rest] = [...prefix, ...run];
     const child = spawn(command, rest, {
       stdio: ["ignore", "pipe", "pipe"],

@@ -42,17 +42,11 @@ describe("installation on a real systemd", () => {
     assert.match(status, /^CapBnd:\t0000000000002000$/m);
   });
 
-  test("the sandbox is what systemd calls well protected", async () => {
-    const text = await lab.must(["systemd-analyze", "security", "--no-pager", "multiproto.service"]);
-    const exposure = Number(/Overall exposure level for multiproto\.service: ([\d.]+)/.exec(text)?.[1]);
-    assert.ok(exposure <= 2, text);
-  });
-
   test("the units have no faults that systemd-analyze finds", async () => {
     const units = ["multiproto.service", "multiproto.socket"].map(
       (unit) => `/usr/lib/systemd/system/${unit}`,
     );
-    const { code, stdout, stderr } = await lab.exec(["systemd-analyze", "verify", "--man=no", ...units]);
+    const { code, stdout, stderr } = await lab.exec(["systemd-analyze", "verify", ...units]);
     assert.deepEqual([code, stdout + stderr], [0, ""]);
   });
 

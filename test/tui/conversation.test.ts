@@ -75,6 +75,12 @@ function scene(roster: readonly Peer[], pins = Pins.none) {
     markRead: (from, messageIds) => void asked.push(`read ${from} ${messageIds.length}`),
     accept: ({ kind, name }, fingerprint) =>
       void asked.push(`accept ${kind} ${name} ${fingerprintText(fingerprint)}`),
+    files: [],
+    sendFile: (to: string, path: string) => {
+      asked.push(`send-file ${to} ${path}`);
+      return "f".repeat(32) as MessageId;
+    },
+    changeFile: (id: MessageId, action: string) => void asked.push(`${action} ${id}`),
     setQuiet: (until) => void asked.push(`quiet ${until}`),
     restrict: ({ name, fingerprint }, level) =>
       void asked.push(`restrict ${name} ${fingerprint?.slice(0, 4)} ${level}`),

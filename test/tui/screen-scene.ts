@@ -1,6 +1,7 @@
 import type { Clock } from "../../src/base/clock.ts";
 import type { Fingerprint } from "../../src/base/fingerprint.ts";
 import type { ArchiveReader } from "../../src/chat/archive.ts";
+import type { Transfer } from "../../src/chat/files/transfer.ts";
 import type { Peer, ReceivedMessage } from "../../src/chat/notices.ts";
 import { Pins } from "../../src/chat/pins.ts";
 import type { ChatSession, SessionNotice } from "../../src/chat/session.ts";
@@ -57,6 +58,7 @@ export class ScreenScene {
   readonly clock: Clock & { at: number };
   roster: readonly Peer[];
   hasRegistry = true;
+  files: readonly Transfer[] = [];
   size: { columns: number; rows: number };
   readonly #decoder = new KeyDecoder();
   #sent = 0;
@@ -159,6 +161,12 @@ export class ScreenScene {
         scene.asked.push(`send ${to} ${text}${options?.reply === undefined ? "" : ` (to ${options.reply})`}`);
         return scene.#sent.toString(16).padStart(32, "e") as MessageId;
       },
+      files: scene.files,
+      sendFile: (to, path) => {
+        scene.asked.push(`send-file ${to} ${path}`);
+        return "f".repeat(32) as MessageId;
+      },
+      changeFile: (id, action) => void scene.asked.push(`${action} ${id}`),
       rename: (name) => scene.asked.push(`rename ${name}`) > 0,
       setStatus: (away) => void scene.asked.push(away ? "away" : "back"),
       join: (room) => scene.asked.push(`join ${room}`) > 0,

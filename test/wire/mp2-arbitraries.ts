@@ -2,6 +2,7 @@ import fc, { type Arbitrary } from "fast-check";
 import type { Announcement } from "../../src/wire/mp2-announcement.ts";
 import { CHAT } from "../../src/wire/mp2-chat.ts";
 import { DISCOVERY_TO_CLIENT, DISCOVERY_TO_REGISTRY } from "../../src/wire/mp2-discovery.ts";
+import { FILE_STREAM, type FileHash, type OfferedName, parseOfferedName } from "../../src/wire/mp2-files.ts";
 import { PRESENCE_TO_CLIENT, PRESENCE_TO_REGISTRY } from "../../src/wire/mp2-presence.ts";
 import { REGISTRATION_TO_CLIENT, REGISTRATION_TO_REGISTRY } from "../../src/wire/mp2-registration.ts";
 import type { Change, RosterEntry } from "../../src/wire/mp2-roster.ts";
@@ -23,6 +24,7 @@ import {
   parseStatusText,
   type Realm,
   type RoomName,
+  type RunId,
   type SessionId,
   type StatusText,
   sortedRooms,
@@ -73,6 +75,7 @@ const address: Arbitrary<Address> = fc
 
 const fingerprint = hex<Fingerprint>(32);
 const epoch = hex<Epoch>(8);
+const run = hex<RunId>(8);
 const messageId = hex<MessageId>(16);
 const session = hex<SessionId>(16);
 const nonce = bytes(16) as Arbitrary<Nonce>;
@@ -83,7 +86,7 @@ const millis = fc.integer({ min: 0, max: 86_400_000 });
 const clientPort = fc.integer({ min: 1_024, max: 65_534 });
 const port = fc.integer({ min: 1, max: 65_535 });
 const capabilities: Arbitrary<ReadonlySet<Capability>> = fc
-  .subarray<Capability>(["rooms"])
+  .subarray<Capability>(["rooms", "files"])
   .map((all) => new Set(all));
 
 /** A record whose `optional` fields may be absent. */
@@ -130,7 +133,16 @@ const change: Arbitrary<Change> = fc.oneof(
 
 const hello = shape({ type: is("hello"), nonce });
 const cookieMessage = shape({ type: is("cookie"), nonce, fingerprint, cookie });
-export const join = shape({ type: is("join"), nonce, fingerprint, cookie });
+const opaque = fc.uint8Array({ minLength: 16, maxLength: 192 });
+const resume = shape({ ticket: opaque, share: bytes(32), mac: bytes(32) });
+export const join = shape({ type: is("join"), nonce, fingerprint, cookie }, { resume });
+const resumed = shape({
+  type: is("resumed"),
+  cookie,
+  share: bytes(32),
+  facts: fc.uint8Array({ minLength: 1, maxLength: 128 }),
+  mac: bytes(32),
+});
 const blocked = shape({
   type: is("blocked"),
   cookie,
@@ -139,7 +151,7 @@ const blocked = shape({
 });
 
 export const announcement: Arbitrary<Announcement> = fc.oneof(
-  shape({ type: is("beacon"), epoch, seq, sent: time, realm }),
+  shape({ type: is("beacon"), epoch, seq, sent: time, realm }, { run }),
   shape(
     { type: is("bye"), epoch, seq, sent: time, reason: fc.constantFrom("restart", "stop", "other") },
     { backIn: millis },
@@ -163,7 +175,7 @@ const registered = shape(
     heartbeat: fc.integer({ min: 100, max: 3_600_000 }),
     lostAfter: fc.integer({ min: 100, max: 3_600_000 }),
   },
-  { encapsulationPort: port },
+  { encapsulationPort: port, run },
 );
 const refused = shape(
   {
@@ -202,7 +214,8 @@ const pages = shape({ type: is("pages"), epoch, seq, from: fc.nat(65_535) });
 const roster = shape({ type: is("roster") });
 
 const attach = shape({ type: is("attach"), session, epoch, seq });
-const attached = shape({ type: is("attached"), epoch, seq, time });
+const ticket = shape({ bytes: opaque, life: millis });
+const attached = shape({ type: is("attached"), epoch, seq, time }, { ticket });
 const statusMessage = shape({ type: is("status"), away: fc.boolean() }, { status, rooms });
 const leave = shape({ type: is("leave") });
 const ended = shape(
@@ -232,6 +245,30 @@ const close = shape(
   { text: notice },
 );
 
+const fileSize = fc.nat({ max: Number.MAX_SAFE_INTEGER });
+const offeredName = fc
+  .string({ unit: "binary", minLength: 1, maxLength: 60 })
+  .map((name) => parseOfferedName(name) ?? ("a" as OfferedName));
+const files = [
+  shape({ type: is("fileOffer"), id: messageId, name: offeredName, size: fileSize, time }),
+  shape({ type: is("filePending"), id: messageId }),
+  shape({ type: is("fileAccept"), id: messageId, offset: fileSize }),
+  shape({
+    type: is("fileRefuse"),
+    id: messageId,
+    reason: fc.constantFrom("declined", "busy", "corrupt", "storage", "other"),
+  }),
+  shape({ type: is("filePause"), id: messageId }),
+  shape({
+    type: is("fileCancel"),
+    id: messageId,
+    reason: fc.constantFrom("cancelled", "changed", "unreadable", "unknown", "other"),
+  }),
+  shape({ type: is("fileDone"), id: messageId }),
+];
+const fileData = shape({ type: is("fileData"), id: messageId, offset: fileSize });
+const fileEnd = shape({ type: is("fileEnd"), sha256: fingerprint.map((hex) => hex as string as FileHash) });
+
 export interface FamilyUnderTest {
   readonly name: string;
   readonly family: Pick<Family<unknown>, "limit" | "decode"> & { encode(value: never): Uint8Array };
@@ -240,7 +277,11 @@ export interface FamilyUnderTest {
 
 export const FAMILIES: readonly FamilyUnderTest[] = [
   { name: "discovery, to the registry", family: DISCOVERY_TO_REGISTRY, messages: [hello, join] },
-  { name: "discovery, to the client", family: DISCOVERY_TO_CLIENT, messages: [cookieMessage, blocked] },
+  {
+    name: "discovery, to the client",
+    family: DISCOVERY_TO_CLIENT,
+    messages: [cookieMessage, blocked, resumed],
+  },
   { name: "registration, to the registry", family: REGISTRATION_TO_REGISTRY, messages: [register] },
   {
     name: "registration, to the client",
@@ -257,5 +298,6 @@ export const FAMILIES: readonly FamilyUnderTest[] = [
     family: PRESENCE_TO_CLIENT,
     messages: [attached, delta, page, ended],
   },
-  { name: "chat", family: CHAT, messages: [greeting, msg, ack, typing, ping, pong, close] },
+  { name: "chat", family: CHAT, messages: [greeting, msg, ack, typing, ping, pong, close, ...files] },
+  { name: "a file's connection", family: FILE_STREAM, messages: [fileData, fileEnd] },
 ];

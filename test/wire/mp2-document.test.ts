@@ -6,12 +6,19 @@ import { test } from "node:test";
 import * as announcement from "../../src/wire/mp2-announcement.ts";
 import * as chat from "../../src/wire/mp2-chat.ts";
 import * as discovery from "../../src/wire/mp2-discovery.ts";
+import * as files from "../../src/wire/mp2-files.ts";
 import * as presence from "../../src/wire/mp2-presence.ts";
 import * as registration from "../../src/wire/mp2-registration.ts";
 import * as roster from "../../src/wire/mp2-roster.ts";
 import type { FieldRow } from "../../src/wire/mp2-schema.ts";
 import { MESSAGE_TYPES } from "../../src/wire/mp2-types.ts";
-import { ALPN_CHAT, ALPN_REGISTRY, MP2_GROUP_IPV4, MP2_GROUP_IPV6 } from "../../src/wire/mp2-values.ts";
+import {
+  ALPN_CHAT,
+  ALPN_FILE,
+  ALPN_REGISTRY,
+  MP2_GROUP_IPV4,
+  MP2_GROUP_IPV6,
+} from "../../src/wire/mp2-values.ts";
 import { FAMILIES } from "./mp2-arbitraries.ts";
 
 const DOCUMENT = readFileSync(new URL("../../docs/protocol-mp2.md", import.meta.url), "utf8");
@@ -53,7 +60,7 @@ const shown = (rows: readonly FieldRow[]): readonly FieldRow[] =>
   rows.map((row) => ({ ...row, presence: row.presence === "required" ? "required" : "optional" }));
 
 const TABLES = new Map<string, readonly FieldRow[]>(
-  [discovery, registration, roster, presence, chat]
+  [discovery, registration, roster, presence, chat, files]
     .flatMap((module) => Object.values(module) as unknown[])
     .filter(
       (value): value is { name: string; rows: FieldRow[] } =>
@@ -95,6 +102,7 @@ test("names and numbers outside the tables are the code's", () => {
     MP2_GROUP_IPV6,
     `ALPN \`${ALPN_REGISTRY}\``,
     `ALPN \`${ALPN_CHAT}\``,
+    `ALPN \`${ALPN_FILE}\``,
     `${presence.STREAMS.deltas} \`delta\`, ${presence.STREAMS.pages} \`page\``,
     `${discovery.DATAGRAM_BYTES} bytes at\nmost`,
   ])

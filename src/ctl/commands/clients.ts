@@ -34,6 +34,7 @@ function byNickname(one: ClientReport, other: ClientReport): number {
 }
 
 function stateText({ state, reason, away }: ClientReport): string {
+  if (state === "returning") return "not back yet";
   if (reason !== null) return `${state} (${reason})`;
   return away && state === "online" ? "away" : state;
 }

@@ -36,6 +36,7 @@ const COLOURS: Readonly<Record<StatusReport["state"], Colour>> = {
 function describe(status: StatusReport, output: Output): string[] {
   const { state, lastError, counters } = status;
   const joining = status.pendingRegistrations > 0 ? `, ${status.pendingRegistrations} joining` : "";
+  const returning = status.returning > 0 ? `${status.returning} not back yet, ` : "";
   return [
     `multiproto registry: ${output.paint(COLOURS[state], state)}`,
     ...output.pairs([
@@ -48,7 +49,7 @@ function describe(status: StatusReport, output: Output): string[] {
       ["state", storeText(status.store)],
       ["roster", rosterText(status)],
       ["interfaces", status.interfaces.join(", ") || "none"],
-      ["clients", `${status.online} online, ${status.offline} offline${joining}`],
+      ["clients", `${status.online} online, ${returning}${status.offline} offline${joining}`],
       ["mp1", mp1Text(status)],
       ["last error", lastError === null ? "none" : `${lastError.text} (${localTime(lastError.at)})`],
       ...Object.entries(counters)

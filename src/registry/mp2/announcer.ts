@@ -1,7 +1,7 @@
 import type { Millis, Random, UnixMillis } from "../../base/clock.ts";
 import type { Publication } from "../../roster/publication.ts";
 import { type Announcement, encodeAnnouncement } from "../../wire/mp2-announcement.ts";
-import { MAX_UNIX_MILLIS } from "../../wire/mp2-values.ts";
+import { MAX_UNIX_MILLIS, type RunId } from "../../wire/mp2-values.ts";
 import type { RegistryLimits } from "../limits.ts";
 import type { Emit } from "../output.ts";
 import type { Farewell, RegistryIdentity, RegistrySettings } from "../settings.ts";
@@ -14,6 +14,7 @@ export class Announcer {
   readonly #identity: RegistryIdentity;
   readonly #publication: Publication;
   readonly #emit: Emit;
+  readonly #run: RunId;
   #realm: RegistrySettings["realm"];
   /** "beacon": the next is due. The first at once: whoever waits for us need not ask. */
   #beaconAt: Millis;
@@ -29,6 +30,7 @@ export class Announcer {
     readonly publication: Publication;
     readonly emit: Emit;
     readonly realm: RegistrySettings["realm"];
+    readonly run: RunId;
   }) {
     this.#limits = options.limits;
     this.#random = options.random;
@@ -37,6 +39,7 @@ export class Announcer {
     this.#publication = options.publication;
     this.#emit = options.emit;
     this.#realm = options.realm;
+    this.#run = options.run;
     this.#beaconAt = options.now;
   }
 
@@ -67,7 +70,7 @@ export class Announcer {
     const jitter = this.#random.below(Math.floor(beaconMillis / 5)) - beaconMillis / 10;
     this.#lastBeaconAt = now;
     this.#beaconAt = now + beaconMillis + jitter;
-    this.#announce({ ...this.#facts(now), type: "beacon", realm: this.#realm });
+    this.#announce({ ...this.#facts(now), type: "beacon", realm: this.#realm, run: this.#run });
   }
 
   bye(now: Millis, { reason, backIn }: Farewell): void {

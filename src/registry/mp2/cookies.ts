@@ -45,10 +45,15 @@ export class Cookies {
     const view = new DataView(cookie.buffer, cookie.byteOffset, COOKIE_BYTES);
     const key = this.#keys.find(view.getUint8(0), now);
     if (key === undefined) return false;
-    const age = now - (view.getUint16(1) * 2 ** 32 + view.getUint32(3));
+    const age = now - madeAt(cookie);
     const expected = seal(key, cookie.subarray(1, HEAD_BYTES), address, port, nonce);
     if (!equalInConstantTime(expected, cookie.subarray(HEAD_BYTES))) return false;
     return age <= this.#limits.cookieMillis;
+  }
+
+  /** Whether a good one was made before `at`, as far as whole milliseconds tell. */
+  isFromBefore(cookie: Uint8Array, at: Millis): boolean {
+    return madeAt(cookie) < Math.floor(at);
   }
 
   isUsed(cookie: Uint8Array): boolean {
@@ -63,6 +68,11 @@ export class Cookies {
     }
     this.#used.set(nameOf(cookie), now + this.#limits.cookieMillis);
   }
+}
+
+function madeAt(cookie: Uint8Array): Millis {
+  const view = new DataView(cookie.buffer, cookie.byteOffset, HEAD_BYTES);
+  return view.getUint16(1) * 2 ** 32 + view.getUint32(3);
 }
 
 function seal(key: Uint8Array, time: Uint8Array, address: string, port: number, nonce: Nonce): Uint8Array {

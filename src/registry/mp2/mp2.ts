@@ -1,8 +1,10 @@
 import type { Millis } from "../../base/clock.ts";
 import type { RosterFeed } from "../../roster/feed.ts";
+import { entryKey } from "../../roster/roster.ts";
 import type { AssociationId, Path, SctpEvent } from "../../sctp/api.ts";
-import { DISCOVERY_TO_CLIENT, type Hello, type Join } from "../../wire/mp2-discovery.ts";
-import type { Address } from "../../wire/mp2-values.ts";
+import { DISCOVERY_TO_CLIENT, type Hello, type Join, type ResumedFacts } from "../../wire/mp2-discovery.ts";
+import type { Ticket } from "../../wire/mp2-presence.ts";
+import { type Address, RUN_BYTES, type RunId } from "../../wire/mp2-values.ts";
 import type { IgnoredReason, Source } from "../discovery.ts";
 import type { RegistryLimits } from "../limits.ts";
 import { failedTlsLine } from "../lines.ts";
@@ -21,8 +23,10 @@ import {
 import { Durable } from "./durable.ts";
 import { Mp2Presence } from "./presence.ts";
 import { Mp2Registration } from "./registration.ts";
-import { Sessions } from "./sessions.ts";
+import { Resumptions } from "./resumptions.ts";
+import { type Session, Sessions } from "./sessions.ts";
 import { Telling } from "./telling.ts";
+import { Tickets } from "./tickets.ts";
 
 export interface Mp2Options extends RegistryOptions {
   readonly bounds: RegistryLimits;
@@ -46,6 +50,7 @@ export class Mp2 {
   readonly #cookies: Cookies;
   readonly #telling: Telling;
   readonly #registration: Mp2Registration;
+  readonly #resumptions: Resumptions;
   #settings: RegistrySettings;
 
   constructor(options: Mp2Options) {
@@ -57,14 +62,27 @@ export class Mp2 {
     this.#cookies = new Cookies(limits, random, now);
     this.durable = new Durable(ledger, emit);
     const { realm } = settings;
-    this.announcer = new Announcer({ now, limits, random, unixAt, identity, publication, emit, realm });
+    const run = Buffer.from(random.bytes(RUN_BYTES)).toString("hex") as RunId;
+    this.announcer = new Announcer({ now, limits, random, unixAt, identity, publication, emit, realm, run });
     const { turn, changed } = options;
-    this.#telling = new Telling({ limits, publication, emit, attached: () => this.#attached(), time, turn });
+    const tickets = new Tickets(random, identity.sign);
+    const ticket = (at: Millis, { id: session, fingerprint, secret }: Session): Ticket =>
+      tickets.make(time(at), { session, fingerprint, secret });
+    const attached = (): readonly Session[] => this.#attached();
+    this.#telling = new Telling({ limits, publication, emit, attached, time, turn, ticket });
     const { sessions, durable } = this;
     const telling = this.#telling;
     this.presence = new Mp2Presence({ limits, roster, ledger, sessions, telling, emit, time, changed });
+    const facts = (at: Millis): ResumedFacts => {
+      const { heartbeatMillis: heartbeat, lostAfterMillis: lostAfter } = this.#settings;
+      return { time: time(at), ...reach, heartbeat, lostAfter, run };
+    };
+    this.#resumptions = new Resumptions({
+      ...{ limits, random, roster, ledger, sessions, tickets, facts, time, emit },
+      presence: this.presence,
+    });
     this.#registration = new Mp2Registration({
-      ...{ limits, random, reach, ledger, publication, roster, sessions, durable, emit, time },
+      ...{ limits, random, ledger, publication, roster, sessions, durable, emit, time, facts },
       presence: this.presence,
       dials: () => this.dials,
       settings: () => this.#settings,
@@ -105,9 +123,12 @@ export class Mp2 {
     const join = { source, address, nonce, cookie, at: now };
     // A client repeats its join while it waits.
     if (this.dials.isUnderWay(join)) return undefined;
-    if (this.#cookies.isUsed(cookie)) return "bad-cookie";
-    const started = this.dials.start(now, join);
-    if (!started) return "too-many";
+    if (this.#cookies.isUsed(cookie)) return this.#resumptions.repeat(join) ? undefined : "bad-cookie";
+    // It waited in our queue while its client got in by another one.
+    const session = this.sessions.at(entryKey(address, source.port));
+    if (session !== undefined && this.#cookies.isFromBefore(cookie, session.begunAt)) return "bad-cookie";
+    const isAnswered = this.#resumptions.resume(now, join, message) || this.dials.start(now, join);
+    if (!isAnswered) return "too-many";
     this.#cookies.use(now, cookie);
     return undefined;
   }
@@ -157,7 +178,7 @@ export class Mp2 {
     }
   }
 
-  #attached() {
+  #attached(): readonly Session[] {
     return [...this.sessions.all()].filter(({ state }) => state.step === "attached");
   }
 

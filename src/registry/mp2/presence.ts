@@ -1,7 +1,14 @@
 import type { Millis } from "../../base/clock.ts";
 import { Deadlines } from "../../base/deadlines.ts";
 import type { Ledger } from "../../roster/ledger.ts";
-import { type EntryKey, entryKey, isOnline, type OfflineReason, type Roster } from "../../roster/roster.ts";
+import {
+  type EntryKey,
+  entryKey,
+  isOnline,
+  type OfflineReason,
+  onlineFrom,
+  type Roster,
+} from "../../roster/roster.ts";
 import type { AssociationId, Path, SctpEvent } from "../../sctp/api.ts";
 import type { Attach, Ended } from "../../wire/mp2-presence.ts";
 import { canonicalAddress } from "../../wire/mp2-values.ts";
@@ -31,8 +38,8 @@ export class Mp2Presence {
   readonly #sessions: Sessions;
   readonly #emit: Emit;
   readonly #described: Described;
-  /** "attach": the session must be attached by then. "unread": its queue must have drained. */
-  readonly #deadlines = new Deadlines<Session, "attach" | "unread">();
+  /** "attach": the session must be attached by then. "unread": its queue must have drained. "ticket": it gets another one. */
+  readonly #deadlines = new Deadlines<Session, "attach" | "unread" | "ticket">();
   /** When a registration began, for the time that the join took. */
   readonly #joins = new Map<Session, Millis>();
   #faults = 0;
@@ -58,6 +65,14 @@ export class Mp2Presence {
   registered(now: Millis, session: Session, joinedAt: Millis): void {
     this.#joins.set(session, joinedAt);
     this.#deadlines.set(session, "attach", now + this.#options.limits.sessionAttachMillis);
+  }
+
+  /** `session` goes on from a ticket, in place of what is left of it; its entry stays. Its association follows. */
+  resumed(now: Millis, session: Session): void {
+    const former = this.#sessions.of(session.fingerprint);
+    if (former !== undefined) this.#close(former);
+    this.#sessions.add(session);
+    this.registered(now, session, now);
   }
 
   /** An association has come up from where a session's client is, or has begun anew. */
@@ -117,7 +132,8 @@ export class Mp2Presence {
     this.#described.advance(now);
     for (let due = this.#deadlines.due(now); due !== undefined; due = this.#deadlines.due(now)) {
       const session = due.key;
-      if (due.name === "unread") this.#abort(now, session, "lost", "it does not read");
+      if (due.name === "ticket") this.#renewTicket(now, session);
+      else if (due.name === "unread") this.#abort(now, session, "lost", "it does not read");
       else if (session.state.step === "greeting") this.#abort(now, session, "lost", "no attach");
       else {
         this.#dropFormer(session.key);
@@ -152,22 +168,35 @@ export class Mp2Presence {
 
   /** The session is over. What is left of its association is nobody's. */
   drop(now: Millis, session: Session, reason: OfflineReason, detail = ""): void {
-    const { sessions, telling, roster, ledger, time } = this.#options;
+    const { roster, ledger, time } = this.#options;
     if (session.state.step === "ended") return;
-    if (session.state.step !== "joining") this.#disown(session.state.association);
     const wasAttached = session.state.step === "attached";
-    session.state = { step: "ended" };
-    sessions.remove(session);
-    telling.forget(session);
-    this.#deadlines.clearAll(session);
-    this.#described.forget(session);
-    this.#joins.delete(session);
+    this.#close(session);
     const entry = roster.find(session.key);
     if (entry?.profile?.session !== session.id || entry.presence.state === "offline") return;
+    // Its client has registered twice, and has not been seen to come back yet.
+    if (reason === "superseded" && entry.presence.state === "returning") return;
     if (wasAttached) ledger.seen(session.nickname, time(now), now);
     roster.setPresence(session.key, { state: "offline", since: now, reason });
     this.#emit({ type: "log", entry: offlineLine(entry, reason, detail) });
     this.#changed(now);
+  }
+
+  /** The session is nobody's any more; what becomes of its entry is another matter. */
+  #close(session: Session): void {
+    if (session.state.step === "greeting" || session.state.step === "attached")
+      this.#disown(session.state.association);
+    session.state = { step: "ended" };
+    this.#sessions.remove(session);
+    this.#options.telling.forget(session);
+    this.#deadlines.clearAll(session);
+    this.#described.forget(session);
+    this.#joins.delete(session);
+  }
+
+  #renewTicket(now: Millis, session: Session): void {
+    this.#options.telling.ticket(now, session);
+    this.#deadlines.set(session, "ticket", now + this.#options.limits.ticketMillis);
   }
 
   #disown(association: AssociationId): void {
@@ -226,18 +255,26 @@ export class Mp2Presence {
       return;
     }
     session.state = { step: "attached", association, receiver };
+    const isResumed = session.answer !== undefined;
+    session.answer = undefined;
     this.#deadlines.clear(session, "attach");
+    this.#deadlines.set(session, "ticket", now + this.#options.limits.ticketMillis);
     if (receiver.position.run !== undefined) telling.wake(now, session);
     ledger.seen(session.nickname, time(now), now);
     const former = roster.find(session.key);
-    if (former === undefined || isOnline(former.presence)) return;
-    roster.setPresence(session.key, { state: "online", since: now });
+    // A suspect of another association, or before it began anew, is heard of here.
+    if (former === undefined || former.presence.state === "online") return;
+    roster.setPresence(session.key, onlineFrom(former.presence, now));
     const millis = Math.round(now - (this.#joins.get(session) ?? now));
     this.#joins.delete(session);
     const text = `${session.nickname} online from ${session.key} (mp2, ${millis} ms)`;
     const path = this.#sessions.held(association)?.path.via;
-    this.#emit({ type: "log", entry: line("info", text, { path, fingerprint: session.fingerprint }) });
-    this.#changed(now);
+    const { fingerprint } = session;
+    const fields = { path, fingerprint, ...(isResumed ? { resumed: true } : {}) };
+    this.#emit({ type: "log", entry: line("info", text, fields) });
+    this.#emit({ type: "counts" });
+    // Of who only comes back those on mp1 see no difference.
+    if (former.presence.state !== "returning") this.#options.changed(now);
   }
 
   #suspect(now: Millis, session: Session, isSuspect: boolean): void {

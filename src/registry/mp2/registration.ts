@@ -3,18 +3,20 @@ import { Seals } from "../../base/seal.ts";
 import type { Ledger } from "../../roster/ledger.ts";
 import type { Page } from "../../roster/listed.ts";
 import type { Publication } from "../../roster/publication.ts";
-import { entryKey, type Profile, type Roster } from "../../roster/roster.ts";
+import { type EntryKey, entryKey, type Profile, type Roster } from "../../roster/roster.ts";
+import type { ResumedFacts } from "../../wire/mp2-discovery.ts";
 import { encodeFrame } from "../../wire/mp2-frames.ts";
 import {
   REGISTRATION_TO_CLIENT,
   REGISTRATION_TO_REGISTRY,
   type Refused,
 } from "../../wire/mp2-registration.ts";
+import { registrationSecret } from "../../wire/mp2-resumption.ts";
 import { type Realm, SESSION_BYTES, type SessionId } from "../../wire/mp2-values.ts";
 import type { RegistryLimits } from "../limits.ts";
 import { line } from "../lines.ts";
 import type { Emit } from "../output.ts";
-import type { Reach, RegistrySettings } from "../settings.ts";
+import type { RegistrySettings } from "../settings.ts";
 import { Admissions, type Candidate, refused } from "./admission.ts";
 import type { Mp2Dial, Mp2DialBacks, TlsPeer } from "./dial-backs.ts";
 import type { Durable } from "./durable.ts";
@@ -24,7 +26,8 @@ import type { Session, Sessions } from "./sessions.ts";
 export interface Mp2RegistrationOptions {
   readonly limits: RegistryLimits;
   readonly random: Random;
-  readonly reach: Reach;
+  /** What a client has to know of the registry. */
+  readonly facts: (now: Millis) => ResumedFacts;
   readonly ledger: Ledger;
   readonly publication: Publication;
   readonly roster: Roster;
@@ -114,8 +117,8 @@ export class Mp2Registration {
     // Somebody else's program has had this address and port; it cannot be there any more.
     const former = sessions.at(key);
     if (former !== undefined) presence.drop(now, former, "lost");
-    const id = this.#drawSession();
     const { nick: nickname, away } = register;
+    const id = this.#sessionFrom(candidate, key);
     const profile: Profile = {
       fingerprint,
       session: id,
@@ -134,7 +137,9 @@ export class Mp2Registration {
       fingerprint,
       nickname,
       port,
+      begunAt: now,
       seals,
+      secret: registrationSecret(keys),
       key,
       address,
       state: { step: "joining" },
@@ -145,9 +150,8 @@ export class Mp2Registration {
   }
 
   #welcome(now: Millis, dial: Mp2Dial, session: SessionId): void {
-    const { publication, reach, settings, time, dials } = this.#options;
+    const { publication, dials, facts } = this.#options;
     const pages = publication.answer({ type: "roster" }).filter((message) => message.type === "page");
-    const { heartbeatMillis: heartbeat, lostAfterMillis: lostAfter } = settings();
     this.#say(
       dial,
       REGISTRATION_TO_CLIENT.encode({
@@ -155,10 +159,7 @@ export class Mp2Registration {
         session,
         epoch: publication.epoch,
         seq: pages[0]?.seq ?? publication.seq,
-        time: time(now),
-        ...reach,
-        heartbeat,
-        lostAfter,
+        ...facts(now),
       }),
     );
     for (const frame of this.#framesFor(pages)) dials().send(dial, frame);
@@ -176,6 +177,14 @@ export class Mp2Registration {
     const made = this.#frames.get(page) ?? encodeFrame(REGISTRATION_TO_CLIENT.encode(page));
     this.#frames.set(page, made);
     return made;
+  }
+
+  /** Who comes back after a restart, to its place and its name, goes on in its session: others see no other one. */
+  #sessionFrom({ fingerprint, register }: Candidate, key: EntryKey): SessionId {
+    const former = this.#options.roster.withFingerprint(fingerprint);
+    const isBack = former?.presence.state === "returning" && former.key === key;
+    const session = isBack && former.nickname === register.nick ? former.profile?.session : undefined;
+    return session ?? this.#drawSession();
   }
 
   #drawSession(): SessionId {

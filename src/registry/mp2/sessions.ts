@@ -1,3 +1,4 @@
+import type { Millis } from "../../base/clock.ts";
 import type { Fingerprint } from "../../base/fingerprint.ts";
 import type { Seals } from "../../base/seal.ts";
 import { type EntryKey, entryKey } from "../../roster/roster.ts";
@@ -22,11 +23,17 @@ export interface Session {
   readonly nickname: Nickname;
   /** The client's port P, which is that of its SCTP as well. */
   readonly port: number;
+  /** When it was registered, or resumed. */
+  readonly begunAt: Millis;
   readonly seals: Seals;
+  /** What its ticket holds, by which it goes on. */
+  readonly secret: Uint8Array;
   /** Its entry in the roster; another when its address changes. */
   key: EntryKey;
   address: string;
   state: SessionState;
+  /** What a join with that cookie is answered until it is attached. */
+  answer?: { readonly cookie: Uint8Array; readonly bytes: Uint8Array } | undefined;
 }
 
 /** An association of an mp2 client. Without session: what is left of one that ended, nobody listens to it. */

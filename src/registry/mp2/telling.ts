@@ -9,6 +9,7 @@ import {
   MP2_PPID,
   PRESENCE_TO_CLIENT,
   STREAMS,
+  type Ticket,
 } from "../../wire/mp2-presence.ts";
 import type { RegistryLimits } from "../limits.ts";
 import type { Emit } from "../output.ts";
@@ -30,6 +31,8 @@ export interface TellingOptions {
   /** Those attached now. */
   readonly attached: () => readonly Session[];
   readonly time: (now: Millis) => number;
+  /** By which the client of that session may go on in it later. */
+  readonly ticket: (now: Millis, session: Session) => Ticket;
   /** Grows with each set of outputs that the shell has been given. */
   readonly turn: () => number;
 }
@@ -46,6 +49,7 @@ export class Telling {
   readonly #attached: TellingOptions["attached"];
   readonly #time: TellingOptions["time"];
   readonly #turn: TellingOptions["turn"];
+  readonly #ticket: TellingOptions["ticket"];
   readonly #encoded = new EncodedOnce(PRESENCE_TO_CLIENT.encode);
   #broadcast: Broadcast | undefined;
   /** Who lacks something that is no broadcast: pages, an answer, what was refused. The longest-waiting first. */
@@ -60,6 +64,7 @@ export class Telling {
     this.#attached = options.attached;
     this.#time = options.time;
     this.#turn = options.turn;
+    this.#ticket = options.ticket;
   }
 
   /** Says `attached`; what the client lacks follows. Undefined when its keys are used up. */
@@ -67,10 +72,15 @@ export class Telling {
     // Nobody who has a roster is at 0, so that is a client that has none.
     const ask: Ask = seq === 0 ? { type: "roster" } : { type: "changes", epoch, seq };
     const position = { epoch: this.#publication.epoch, told: this.#publication.seq };
-    if (!this.control(session, this.#attachedMessage(now))) return undefined;
+    if (!this.ticket(now, session)) return undefined;
     const messages = epoch === position.epoch && seq === position.told ? [] : this.#publication.answer(ask);
     const run = messages.length === 0 ? undefined : { messages, at: 0 };
     return new Receiver(now, { ...position, run }, this.#limits);
+  }
+
+  /** Says `attached`, with a new ticket. False when the session's keys are used up. */
+  ticket(now: Millis, session: Session): boolean {
+    return this.control(session, { ...this.#attachedMessage(now), ticket: this.#ticket(now, session) });
   }
 
   /** A client says that it lacks something. One answer at a time: it is complete, whatever is asked meanwhile. */

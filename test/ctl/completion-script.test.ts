@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { test } from "node:test";
 import { Argument, Command } from "commander";
-import { completionScript, SHELLS } from "../../src/bin/completion.ts";
+import { completionScript, SHELLS } from "../../src/ctl/completion.ts";
 
 function program(): Command {
   const made = new Command("my-chat").option("--nick <name>", "it's a name");

@@ -1,0 +1,195 @@
+import type { Gauge as GaugeOf, Registry as MetricsRegistry } from "prom-client";
+import type { Entry } from "../roster/roster.ts";
+import { registryReport } from "./reports.ts";
+import type { Serving } from "./serving.ts";
+
+export interface MetricsOptions {
+  readonly serving: () => Serving | undefined;
+  readonly version: string;
+}
+
+type Labels = Readonly<Record<string, string>>;
+/** One value for each set of labels; the sets are few and known beforehand. */
+type Values = Iterable<readonly [labels: Labels, value: number]>;
+
+interface Metric {
+  readonly name: string;
+  readonly help: string;
+  readonly type: "counter" | "gauge";
+  readonly labels?: readonly string[];
+  readonly values: (serving: Serving) => Values;
+}
+
+const QUANTILES = [0.5, 0.9, 0.99] as const;
+const NO_LABELS: Labels = {};
+
+/** All but those of Node and the process. Documented in docs/control.md, which a test holds against this. */
+export const METRICS: readonly Metric[] = [
+  {
+    name: "multiproto_clients",
+    help: "Clients by protocol and state",
+    type: "gauge",
+    labels: ["protocol", "state"],
+    values: ({ shell }) => clients(shell.registry.clients()),
+  },
+  {
+    name: "multiproto_joins_total",
+    help: "Clients that came online, by kind",
+    type: "counter",
+    labels: ["client"],
+    values: ({ shell }) => labelled("client", shell.registry.tallies.joins),
+  },
+  {
+    name: "multiproto_losses_total",
+    help: "Clients that went offline, by reason",
+    type: "counter",
+    labels: ["reason"],
+    values: ({ shell }) => labelled("reason", shell.registry.tallies.losses),
+  },
+  {
+    name: "multiproto_suspects_total",
+    help: "Clients that missed a heartbeat",
+    type: "counter",
+    values: ({ shell }) => one(shell.registry.tallies.suspects),
+  },
+  {
+    name: "multiproto_recoveries_total",
+    help: "Suspects that answered again",
+    type: "counter",
+    values: ({ shell }) => one(shell.registry.tallies.recoveries),
+  },
+  {
+    name: "multiproto_suspect_until_lost_seconds_total",
+    help: "Time from a missed heartbeat until its client was declared lost, all together",
+    type: "counter",
+    values: ({ shell }) => one(shell.registry.tallies.suspectMillis / 1_000),
+  },
+  {
+    name: "multiproto_suspects_lost_total",
+    help: "Clients that were declared lost after a missed heartbeat",
+    type: "counter",
+    values: ({ shell }) => one(shell.registry.tallies.suspectsLost),
+  },
+  {
+    name: "multiproto_round_trip_seconds",
+    help: "Smoothed round-trip time to clients, by quantile",
+    type: "gauge",
+    labels: ["quantile"],
+    values: roundTrips,
+  },
+  {
+    name: "multiproto_registrations_pending",
+    help: "Clients that are being called back",
+    type: "gauge",
+    values: ({ shell }) => one(shell.registry.counts.pending),
+  },
+  {
+    name: "multiproto_roster_seq",
+    help: "Number of the roster's last change in its epoch; starts again with an epoch",
+    type: "gauge",
+    values: ({ shell }) => one(shell.registry.published.seq),
+  },
+  {
+    name: "multiproto_input_dropped_total",
+    help: "Datagrams, packets and messages that were not taken, by reason",
+    type: "counter",
+    labels: ["reason"],
+    values: (serving) => labelled("reason", registryReport(serving).counters),
+  },
+  {
+    name: "multiproto_nicknames_bound",
+    help: "Nicknames that are bound to keys",
+    type: "gauge",
+    values: ({ state }) => one(state.ledger.counts.bindings),
+  },
+  {
+    name: "multiproto_keys_banned",
+    help: "Keys that are kept out",
+    type: "gauge",
+    values: ({ state }) => one(state.ledger.counts.bans),
+  },
+  {
+    name: "multiproto_store_failing",
+    help: "1 while the registry's state cannot be written",
+    type: "gauge",
+    values: ({ state }) => one(state.ledger.trouble === undefined ? 0 : 1),
+  },
+];
+
+/** The registry in numbers, in Prometheus' text format. The library is loaded when they are first asked for. */
+export class Metrics {
+  readonly #options: MetricsOptions;
+  #registry: Promise<MetricsRegistry> | undefined;
+
+  constructor(options: MetricsOptions) {
+    this.#options = options;
+  }
+
+  /** From then on the event loop's delay is measured. */
+  async text(): Promise<string> {
+    this.#registry ??= this.#make();
+    return (await this.#registry).metrics();
+  }
+
+  async #make(): Promise<MetricsRegistry> {
+    const { collectDefaultMetrics, Gauge, Registry } = await import("prom-client");
+    const registry = new Registry();
+    collectDefaultMetrics({ register: registry });
+    const info = { name: "multiproto_build_info", help: "Version of the registry", labelNames: ["version"] };
+    new Gauge({ ...info, registers: [registry] }).set({ version: this.#options.version }, 1);
+    for (const metric of METRICS) await this.#add(registry, metric);
+    return registry;
+  }
+
+  async #add(registry: MetricsRegistry, { name, help, type, labels = [], values }: Metric): Promise<void> {
+    const { Counter, Gauge } = await import("prom-client");
+    const { serving } = this.#options;
+    const collect = function (this: Pick<GaugeOf, "reset" | "inc">): void {
+      this.reset();
+      const now = serving();
+      if (now === undefined) return;
+      for (const [of, value] of values(now)) this.inc(of, value);
+    };
+    const configuration = { name, help, labelNames: labels, registers: [registry], collect };
+    if (type === "counter") new Counter(configuration);
+    else new Gauge(configuration);
+  }
+}
+
+function one(value: number): Values {
+  return [[NO_LABELS, value]];
+}
+
+function labelled(label: string, counts: Readonly<Record<string, number>>): Values {
+  return Object.entries(counts).map(([name, count]) => [{ [label]: name }, count] as const);
+}
+
+function clients(all: Iterable<{ readonly entry: Entry }>): Values {
+  const counts = new Map<string, number>();
+  for (const protocol of ["mp1", "mp2"])
+    for (const state of ["joining", "online", "suspect", "returning", "offline"])
+      counts.set(`${protocol} ${state}`, 0);
+  for (const { entry } of all) {
+    const key = `${entry.profile === undefined ? "mp1" : "mp2"} ${entry.presence.state}`;
+    counts.set(key, (counts.get(key) ?? 0) + 1);
+  }
+  return [...counts].map(([key, count]) => {
+    const [protocol = "", state = ""] = key.split(" ");
+    return [{ protocol, state }, count] as const;
+  });
+}
+
+/** Nothing while nobody has been measured. */
+function roundTrips({ shell }: Serving): Values {
+  const all: number[] = [];
+  for (const { association } of shell.registry.clients()) {
+    const rttMillis = association === undefined ? undefined : shell.association(association)?.rttMillis;
+    if (rttMillis !== undefined) all.push(rttMillis);
+  }
+  all.sort((left, right) => left - right);
+  if (all.length === 0) return [];
+  return QUANTILES.map((quantile) => {
+    const value = all[Math.min(all.length - 1, Math.floor(quantile * all.length))] ?? 0;
+    return [{ quantile: String(quantile) }, value / 1_000] as const;
+  });
+}

@@ -1,0 +1,81 @@
+/** A registry that serves: everything that a start opens and a stop lets go of, in order. */
+import type { Clock, Random } from "../base/clock.ts";
+import { errorText, MisuseError } from "../base/errors.ts";
+import { MetricsServer } from "../io/metrics-server.ts";
+import { RegistryShell } from "../io/registry-shell.ts";
+import type { Farewell } from "../registry/settings.ts";
+import type { Configuration } from "./configuration.ts";
+import type { ServiceLog } from "./log.ts";
+import { registrySettings, sctpSettings } from "./settings.ts";
+import { type OpenState, openState } from "./state.ts";
+
+export interface Serving {
+  readonly shell: RegistryShell;
+  readonly configuration: Configuration;
+  readonly state: OpenState;
+  /** Where the settings want one. */
+  readonly metrics: MetricsServer | undefined;
+}
+
+export interface ServingOptions {
+  readonly configuration: Configuration;
+  readonly stateDirectory: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: ServiceLog;
+  readonly version: string;
+  readonly onCounts: () => void;
+  readonly onPublished: () => void;
+  readonly metricsText: () => Promise<string>;
+}
+
+/** Binds the ports, opens the state, serves. Errors: as {@link RegistryShell.open} and {@link openState}. */
+export async function openServing(options: ServingOptions): Promise<Serving> {
+  const { configuration, stateDirectory, clock, random, log, version, onCounts, onPublished } = options;
+  let state: OpenState | undefined;
+  const shell = await RegistryShell.open({
+    network: configuration.network,
+    settings: registrySettings(configuration),
+    sctp: sctpSettings(configuration),
+    openState: async () => {
+      state = await openState({ stateDirectory, clock, random, log });
+      return state;
+    },
+    ...{ clock, random, log, version, onCounts, onPublished },
+  });
+  if (state === undefined) throw new MisuseError("a registry without its state");
+  return { shell, configuration, state, metrics: await openMetrics(options) };
+}
+
+/** A registry without its metrics is still one: that they cannot be had is said. */
+async function openMetrics({
+  configuration,
+  log,
+  metricsText,
+}: ServingOptions): Promise<MetricsServer | undefined> {
+  const { listen } = configuration.metrics;
+  if (listen === undefined) return undefined;
+  try {
+    return await MetricsServer.open(listen, metricsText);
+  } catch (error) {
+    log.write({ level: "error", text: errorText(error) });
+    return undefined;
+  }
+}
+
+/** From now on as `configuration` says. What needs a restart stays as it is, so that it shows as changed again later. */
+export function reconfigure(serving: Serving, configuration: Configuration): Serving {
+  serving.shell.configure(registrySettings(configuration), sctpSettings(configuration));
+  const { network: former, log, metrics } = serving.configuration;
+  const { interfaces, port, encapsulationPort } = former;
+  const network = { ...configuration.network, interfaces, port, encapsulationPort };
+  const running = { ...configuration, network, metrics, log: { ...configuration.log, format: log.format } };
+  return { ...serving, configuration: running };
+}
+
+/** Tells the clients, and lets go of everything. */
+export async function letGo({ shell, state, metrics }: Serving, farewell: Farewell): Promise<void> {
+  await metrics?.close();
+  await shell.close(farewell);
+  state.close();
+}

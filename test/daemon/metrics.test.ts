@@ -1,0 +1,128 @@
+/** The registry in numbers: by multiprotoctl, by HTTP on this machine, and for nobody else. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { type IncomingHttpHeaders, request } from "node:http";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { METRICS } from "../../src/service/metrics.ts";
+import { multiprotoctl } from "../ctl/spawn.ts";
+import { TestShell } from "../support/chat-shell.ts";
+import { freePort } from "../support/free-ports.ts";
+import { Multiprotod, makePlace } from "../support/multiprotod.ts";
+import { within } from "../support/until.ts";
+
+interface Answer {
+  readonly status: number | undefined;
+  readonly headers: IncomingHttpHeaders;
+  readonly text: string;
+}
+
+type Where = { readonly port: number } | { readonly socketPath: string };
+
+function fetched(where: Where, path = "/metrics", method = "GET"): Promise<Answer> {
+  const answer = new Promise<Answer>((resolve, reject) => {
+    request({ host: "127.0.0.1", ...where, path, method }, (response) => {
+      let text = "";
+      response.setEncoding("utf8").on("data", (part) => (text += part));
+      response.on("end", () => resolve({ status: response.statusCode, headers: response.headers, text }));
+    })
+      .on("error", reject)
+      .end();
+  });
+  return within("an answer", answer, 20_000);
+}
+
+function sample(text: string, metric: string): number {
+  const line = text.split("\n").find((candidate) => candidate.startsWith(`${metric} `));
+  assert.ok(line !== undefined, `${metric} in\n${text}`);
+  return Number(line.split(" ").at(-1));
+}
+
+async function served(context: TestContext) {
+  const port = await freePort();
+  const place = await makePlace(context, `[metrics]\nlisten = "127.0.0.1:${port}"`);
+  return { port, place, daemon: await Multiprotod.start(context, place) };
+}
+
+test("metrics: who is there, who left and why, of all that docs/control.md names", async (context) => {
+  const { port, place, daemon } = await served(context);
+  const ola = await TestShell.open(context, { ...place, nickname: "ola" });
+  await ola.online();
+  const { status, headers, text } = await fetched({ port });
+  assert.equal(status, 200);
+  assert.equal(headers["content-type"], "text/plain; version=0.0.4; charset=utf-8");
+  assert.equal(sample(text, 'multiproto_clients{protocol="mp2",state="online"}'), 1);
+  assert.equal(sample(text, 'multiproto_joins_total{client="mp2"}'), 1);
+  assert.equal(sample(text, "multiproto_nicknames_bound"), 1);
+  assert.ok(sample(text, "process_resident_memory_bytes") > 1_000_000);
+  sample(text, "nodejs_eventloop_lag_p99_seconds");
+  const documented = readFileSync(new URL("../../docs/control.md", import.meta.url), "utf8");
+  for (const { name } of METRICS) {
+    assert.match(text, new RegExp(`^# TYPE ${name} `, "m"));
+    assert.ok(documented.includes(`\`${name}`), `${name} in docs/control.md`);
+  }
+
+  await ola.shell.close();
+  const socket = ["--socket", daemon.socketPath];
+  await multiprotoctl(["wait", "--online", "nobody", "--timeout", "1ms", ...socket]);
+  const lost = await within(
+    "the loss",
+    countsOf(port, 'multiproto_clients{protocol="mp2",state="offline"}'),
+    30_000,
+  );
+  const reasons = lost.match(/^multiproto_losses_total\{reason="(left|lost)"\} 1$/m);
+  assert.ok(reasons, lost);
+  const printed = await multiprotoctl(["metrics", ...socket]);
+  assert.equal(printed.code, 0);
+  assert.equal(sample(printed.stdout, 'multiproto_joins_total{client="mp2"}'), 1);
+});
+
+/** The text in which that metric is 1. */
+async function countsOf(port: number, metric: string): Promise<string> {
+  for (;;) {
+    const { text } = await fetched({ port });
+    if (sample(text, metric) === 1) return text;
+  }
+}
+
+test("metrics: nothing else is served, and who is slow or greedy does not stay", async (context) => {
+  const { port, daemon } = await served(context);
+  assert.equal((await fetched({ port }, "/")).status, 404);
+  assert.equal((await fetched({ port }, "/metrics?x")).status, 404);
+  assert.equal((await fetched({ port }, "/metrics", "POST")).status, 405);
+  assert.equal((await fetched({ port }, `/${"x".repeat(20_000)}`)).status, 431);
+  const silent = Array.from({ length: 20 }, () => connect({ host: "127.0.0.1", port }));
+  for (const socket of silent) socket.on("error", () => undefined);
+  context.after(() => silent.forEach((socket) => void socket.destroy()));
+  // Those beyond the bound are closed at once, the others when their patience ends.
+  await Promise.all(
+    silent.map((socket) =>
+      within("its end", new Promise((resolve) => socket.once("close", resolve)), 30_000),
+    ),
+  );
+  assert.equal((await fetched({ port })).status, 200);
+  daemon.kill("SIGTERM");
+  await daemon.exited;
+  assert.equal(daemon.errors.length, 0, daemon.errors.join("\n"));
+});
+
+test("metrics: by a Unix socket, also one that a killed registry left; and a port that is taken is said", async (context) => {
+  const place = await makePlace(context);
+  const socketPath = join(place.directory, "metrics.sock");
+  const settings = `[metrics]\nlisten = "${socketPath}"`;
+  const own = await makePlace(context, settings);
+  const first = await Multiprotod.start(context, own);
+  assert.equal((await fetched({ socketPath })).status, 200);
+  first.kill("SIGKILL");
+  await first.exited;
+  await Multiprotod.start(context, own);
+  assert.equal((await fetched({ socketPath })).status, 200);
+
+  const { port } = await served(context);
+  const other = await makePlace(context, `[metrics]\nlisten = "127.0.0.1:${port}"`);
+  const without = await Multiprotod.start(context, other);
+  await without.line(
+    /Cannot serve metrics at 127\.0\.0\.1:\d+: .*EADDRINUSE.*choose another by metrics\.listen/,
+  );
+});

@@ -44,6 +44,9 @@ main() {
   rm -f /usr/share/bash-completion/completions/multiproto{ctl,-chat}
   rm -f /usr/share/fish/vendor_completions.d/multiproto{ctl,-chat}.fish
   rm -f /usr/share/zsh/vendor-completions/_multiproto{ctl,-chat}
+  # Directories of shells that are not installed, if they are empty now.
+  (cd /usr/share && rmdir --ignore-fail-on-non-empty --parents \
+    fish/vendor_completions.d zsh/vendor-completions bash-completion/completions 2>/dev/null) || true
   if [ -d /run/systemd/system ]; then
     systemctl daemon-reload
     systemctl reset-failed multiproto.service multiproto.socket 2>/dev/null || true

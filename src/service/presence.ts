@@ -8,22 +8,15 @@ import type { PinSubject, Pins } from "../chat/pins.ts";
 import type { Restricted, RestrictionLevel } from "../chat/restrictions.ts";
 import type { SendOptions, SessionNotice } from "../chat/session.ts";
 import type { PresenceSettings } from "../chat/settings.ts";
-import type { ChatMethodName, ChatRequestOf } from "../control/chat-methods.ts";
 import type { HeldSession } from "../control/chat-server.ts";
-import { MAX_TEXT_LENGTH } from "../control/chat-values.ts";
-import { ConnectionError } from "../control/request-client.ts";
 import type { ServedClient } from "../control/request-server.ts";
 import type { Profile } from "../io/profile.ts";
-import {
-  drawMessageId,
-  MAX_ROOMS,
-  type MessageId,
-  type RoomName,
-  type StatusText,
-} from "../wire/mp2-values.ts";
+import type { MessageId, RoomName, StatusText } from "../wire/mp2-values.ts";
 import type { Nickname } from "../wire/nickname.ts";
 import { Alerts } from "./alerts.ts";
 import { closeFound, type Found, type OpenShell, PlaceFinder } from "./presence-place.ts";
+import { type PresenceCommands, RemoteCommands } from "./remote-commands.ts";
+import { Sending } from "./sending.ts";
 
 /** Before others take over: the confirmation of what came just now goes out, and whoever leaves for the same reason leaves. */
 const HANDOVER_MILLIS: Millis = 100;
@@ -58,22 +51,11 @@ export interface PresenceOptions {
  */
 type Place = Found | { readonly type: "seeking" } | { readonly type: "ended" };
 
-/** Sent, and neither delivered nor given up: a new holder is told again. */
-interface Unsettled {
-  readonly to: string;
-  readonly text: string;
-  readonly options: SendOptions;
-  readonly at: Millis;
-}
-
 /** What the user had before the holder ended. */
 interface Former {
   readonly snapshot: ChatSnapshot;
   readonly pins: Pins;
 }
-
-/** Messages of other programs that wait until we are registered after a takeover; beyond that they go at once. */
-const MAX_DEFERRED = 10_000;
 
 /**
  * The user's presence, held by this program or by another one. Which of them does changes nothing for whoever uses it.
@@ -81,22 +63,18 @@ const MAX_DEFERRED = 10_000;
 export class Presence implements HeldSession {
   readonly #options: PresenceOptions;
   readonly #listeners = new Set<(notice: SessionNotice) => void>();
-  readonly #unsettled = new Map<MessageId, Unsettled>();
+  readonly #sending: Sending;
   readonly #finder: PlaceFinder;
   readonly #alerts: Alerts<ServedClient>;
   /** As the holder was told last. */
   #attention: (Attention & { readonly at: Millis }) | undefined;
   #place: Place = { type: "seeking" };
+  /** Of whoever holds the presence; undefined while nobody does. */
+  #commands: PresenceCommands | undefined;
   #settings: PresenceSettings;
   #fingerprint: Fingerprint;
   /** Shown for a while after a takeover. */
   #former: Former | undefined;
-  /** From a takeover on until we are registered, what is sent waits here: before that nobody is known. */
-  #deferred: Map<MessageId, () => void> | undefined;
-  /** Files that the holder has not been heard of yet. */
-  readonly #offering = new Map<MessageId, { readonly to: string; readonly path: string }>();
-  /** Of other programs, under way: what comes again from one that was cut off is not sent again. */
-  readonly #foreign = new Set<MessageId>();
   #wasOnline = false;
   #isLeaving = false;
   #closing: Promise<void> | undefined;
@@ -105,6 +83,10 @@ export class Presence implements HeldSession {
     this.#options = options;
     this.#settings = options.settings;
     this.#fingerprint = "" as Fingerprint;
+    this.#sending = new Sending({
+      ...{ clock: options.clock, random: options.random, commands: () => this.#commands },
+      hear: (notice) => this.#hear(notice),
+    });
     this.#alerts = new Alerts({
       clock: options.clock,
       settings: () => this.#settings.alerts,
@@ -165,7 +147,7 @@ export class Presence implements HeldSession {
 
   /** Of this program. */
   get pending(): number {
-    return this.#unsettled.size;
+    return this.#sending.pending;
   }
 
   onNotice(listener: (notice: SessionNotice) => void): () => void {
@@ -194,48 +176,47 @@ export class Presence implements HeldSession {
   }
 
   send(to: string, text: string, options: SendOptions = {}, id?: MessageId): MessageId {
-    const messageId = id ?? drawMessageId(this.#options.random);
-    // Another program's message is that program's to send again.
-    if (id !== undefined) {
-      if (this.#foreign.has(id)) return id;
-      this.#foreign.add(id);
-    } else this.#unsettled.set(messageId, { to, text, options, at: this.#options.clock.now() });
-    if (text.length > MAX_TEXT_LENGTH || to.length > MAX_TEXT_LENGTH) {
-      queueMicrotask(() => this.#hear(tooLong(messageId, to, text)));
-      return messageId;
-    }
-    const submit = () => this.#submit(messageId, to, text, options);
-    if (this.#deferred !== undefined && this.#deferred.size < MAX_DEFERRED)
-      this.#deferred.set(messageId, submit);
-    else submit();
-    return messageId;
+    return this.#sending.send(to, text, options, id);
   }
 
   rename(nickname: Nickname): boolean {
-    if (this.#place.type === "holding") return this.#place.shell.rename(nickname);
-    if (this.snapshot.registry?.protocol === "mp1") return false;
-    void this.#ask("rename", { nickname }).then((can) => {
-      if (can === false) this.#tell({ type: "trouble", text: "the name cannot be changed now" });
-    });
-    return true;
+    return this.#commands?.rename(nickname) ?? false;
   }
 
   setStatus(away: boolean, status: StatusText | undefined): void {
-    if (this.#place.type === "holding") this.#place.shell.setStatus(away, status);
-    else void this.#ask("set-status", { away, status });
+    this.#commands?.setStatus(away, status);
+  }
+
+  setQuiet(until: UnixMillis | undefined): void {
+    this.#commands?.setQuiet(until);
   }
 
   join(room: RoomName): boolean {
-    if (this.#place.type === "holding") return this.#place.shell.join(room);
-    void this.#ask("join", { room });
-    const { rooms } = this.snapshot;
-    return rooms.includes(room) || rooms.length < MAX_ROOMS;
+    return this.#commands?.join(room) ?? true;
   }
 
   part(room: RoomName): boolean {
-    if (this.#place.type === "holding") return this.#place.shell.part(room);
-    void this.#ask("part", { room });
-    return this.snapshot.rooms.includes(room);
+    return this.#commands?.part(room) ?? this.snapshot.rooms.includes(room);
+  }
+
+  markRead(from: string, ids: readonly MessageId[]): void {
+    this.#commands?.markRead(from, ids);
+  }
+
+  typing(to: string, active: boolean): void {
+    this.#commands?.typing(to, active);
+  }
+
+  accept(subject: PinSubject, fingerprint: Fingerprint): void {
+    this.#commands?.accept(subject, fingerprint);
+  }
+
+  forget(subject: PinSubject): void {
+    this.#commands?.forget(subject);
+  }
+
+  restrict(who: Restricted, level: RestrictionLevel | undefined): void {
+    this.#commands?.restrict(who, level);
   }
 
   get files(): readonly Transfer[] {
@@ -243,21 +224,12 @@ export class Presence implements HeldSession {
     return this.#place.type === "attached" ? this.#place.link.files : [];
   }
 
-  sendFile(to: string, path: string, id = drawMessageId(this.#options.random)): MessageId {
-    this.#offering.set(id, { to, path });
-    // Until we are registered after a takeover nobody is known.
-    if (this.#deferred === undefined) this.#submitFile(id, to, path);
-    return id;
+  sendFile(to: string, path: string, id?: MessageId): MessageId {
+    return this.#sending.sendFile(to, path, id);
   }
 
   changeFile(id: MessageId, action: TransferAction): void {
-    if (this.#place.type === "holding") this.#place.shell.changeFile(id, action);
-    else void this.#ask("change-file", { id, action });
-  }
-
-  markRead(from: string, ids: readonly MessageId[]): void {
-    if (this.#place.type === "holding") this.#place.shell.markRead(from, ids);
-    else void this.#ask("mark-read", { from, ids });
+    this.#commands?.changeFile(id, action);
   }
 
   attend(attention: Attention): void {
@@ -270,7 +242,7 @@ export class Presence implements HeldSession {
     if (isSame && (!attention.isActive || (isRecent && !this.snapshot.isIdle))) return;
     this.#attention = { ...attention, at: attention.isActive ? now : (before?.at ?? now) };
     if (this.#place.type === "holding") this.#attended("here", attention);
-    else void this.#ask("attend", attention);
+    else this.#commands?.attend(attention);
   }
 
   #attended(face: ServedClient | "here", attention: Attention | undefined): void {
@@ -284,31 +256,6 @@ export class Presence implements HeldSession {
   #ring(face: ServedClient | "here", notice: SessionNotice): void {
     if (face === "here") this.#tell(notice);
     else if (this.#place.type === "holding") this.#place.server.tellOne(face, notice);
-  }
-
-  setQuiet(until: UnixMillis | undefined): void {
-    if (this.#place.type === "holding") this.#place.shell.setQuiet(until);
-    else void this.#ask("set-quiet", { until });
-  }
-
-  typing(to: string, active: boolean): void {
-    if (this.#place.type === "holding") this.#place.shell.typing(to, active);
-    else void this.#ask("typing", { to, active });
-  }
-
-  accept(subject: PinSubject, fingerprint: Fingerprint): void {
-    if (this.#place.type === "holding") this.#place.shell.accept(subject, fingerprint);
-    else void this.#ask("accept", { subject, fingerprint });
-  }
-
-  forget(subject: PinSubject): void {
-    if (this.#place.type === "holding") this.#place.shell.forget(subject);
-    else void this.#ask("forget", { subject });
-  }
-
-  restrict(who: Restricted, level: RestrictionLevel | undefined): void {
-    if (this.#place.type === "holding") this.#place.shell.restrict(who, level);
-    else void this.#ask("restrict", { who, level });
   }
 
   /** What a person has to know of this program's surroundings. */
@@ -335,20 +282,14 @@ export class Presence implements HeldSession {
       place.shell.leave();
       return;
     }
-    for (const [messageId, { to, text, options }] of [...this.#unsettled]) {
-      const isKept = options.waitMillis === undefined;
-      const left = { type: "waiting", messageId, to, text, why: "left", destination: undefined } as const;
-      this.#tell(isKept ? left : undelivered(messageId, to, text, "left"));
-    }
-    this.#unsettled.clear();
+    for (const notice of this.#sending.leave()) this.#tell(notice);
     void this.close();
     queueMicrotask(() => this.#tell({ type: "ended", reason: "left", text: undefined }));
   }
 
   /** Ends the presence for all programs; "ended" follows. */
   quit(): void {
-    if (this.#place.type === "holding") this.#place.shell.leave();
-    else void this.#ask("quit", undefined);
+    this.#commands?.leave();
   }
 
   /** Closes everything at once; {@link leave} first. Whoever is attached takes the presence over. */
@@ -361,13 +302,17 @@ export class Presence implements HeldSession {
     const place = this.#place;
     this.#former ??= this.#formerOf(place);
     this.#place = { type: "ended" };
+    this.#commands = undefined;
     if (place.type === "attached" || place.type === "holding") await closeFound(place);
   }
 
   #arrive(found: Found): void {
     this.#place = found;
-    if (found.type === "holding") this.#fingerprint = found.shell.fingerprint;
-    else {
+    if (found.type === "holding") {
+      this.#commands = found.shell;
+      this.#fingerprint = found.shell.fingerprint;
+    } else {
+      this.#commands = new RemoteCommands(found.link, (text) => this.trouble(text));
       this.#settings = found.link.report.settings;
       this.#fingerprint = found.link.report.fingerprint;
     }
@@ -383,10 +328,11 @@ export class Presence implements HeldSession {
   /** The holder has ended: one of those who were attached goes on in its place. */
   async #takeOver(): Promise<void> {
     this.#former ??= this.#formerOf(this.#place);
-    this.#deferred ??= new Map();
+    this.#sending.defer();
     const nickname = this.#former?.snapshot.nickname ?? this.#settings.nickname;
     this.#settings = { ...this.#settings, nickname, whenTaken: "suggestion" };
     this.#place = { type: "seeking" };
+    this.#commands = undefined;
     try {
       const found = await this.#finder.find();
       if (this.#isSeeking()) this.#resume(found);
@@ -414,7 +360,7 @@ export class Presence implements HeldSession {
     this.#tell({ type: "presence-moved", here: found.type === "holding" });
     if (found.type === "attached") {
       this.#former = undefined;
-      this.#sendAgain();
+      this.#sending.again();
       this.#lookAtLink();
       return;
     }
@@ -447,56 +393,12 @@ export class Presence implements HeldSession {
     return { snapshot: this.snapshot, pins: this.pins };
   }
 
-  /** All that is not settled, to the new holder. */
-  #sendAgain(): void {
-    const deferred = [...(this.#deferred ?? [])].filter(([id]) => !this.#unsettled.has(id));
-    this.#deferred = undefined;
-    for (const [messageId, { to, text, options, at }] of this.#unsettled) {
-      const { waitMillis } = options;
-      const passed = this.#options.clock.now() - at;
-      const left = waitMillis === undefined ? {} : { waitMillis: Math.max(1, waitMillis - passed) };
-      this.#submit(messageId, to, text, { ...options, ...left });
-    }
-    for (const [, submit] of deferred) submit();
-    for (const [id, { to, path }] of this.#offering) this.#submitFile(id, to, path);
-  }
-
-  #submitFile(id: MessageId, to: string, path: string): void {
-    if (this.#place.type === "holding") this.#place.shell.sendFile(to, path, id);
-    else void this.#ask("send-file", { id, to, path });
-  }
-
-  #submit(messageId: MessageId, to: string, text: string, options: SendOptions): void {
-    if (this.#place.type === "holding") this.#place.shell.send(to, text, options, messageId);
-    else {
-      const { waitMillis, reply } = options;
-      void this.#ask("send", { messageId, to, text, waitMillis, reply });
-    }
-  }
-
-  /** A request to the holder. One that ends before it answers is followed by another holder; nothing else fails. */
-  async #ask<Name extends ChatMethodName>(name: Name, params: ChatRequestOf<Name>) {
-    if (this.#place.type !== "attached") return undefined;
-    try {
-      return await this.#place.link.request(name, params);
-    } catch (error) {
-      if (!(error instanceof ConnectionError && error.reason === "closed"))
-        this.#tell({ type: "trouble", text: errorText(error) });
-      return undefined;
-    }
-  }
-
   /** A notice of the core or of the holder. */
   #hear(notice: SessionNotice): void {
     const shown = this.#resuming(notice);
     if (shown === undefined) return;
-    if (shown.type === "delivered" || shown.type === "room-delivered" || shown.type === "room-undelivered")
-      this.#settle(shown.messageId);
-    else if (shown.type === "undelivered") this.#settle(shown.message.messageId);
-    // From here on it is kept by the holder, and by whoever holds after it.
-    else if (shown.type === "waiting") this.#settle(shown.messageId);
-    else if (shown.type === "file") this.#offering.delete(shown.transfer.id);
-    else if (shown.type === "online") this.#wasOnline = true;
+    this.#sending.heard(shown);
+    if (shown.type === "online") this.#wasOnline = true;
     if (this.#place.type === "holding") {
       this.#place.server.tell(shown);
       if (shown.type === "received") {
@@ -508,43 +410,18 @@ export class Presence implements HeldSession {
     this.#tell(shown);
   }
 
-  #settle(messageId: MessageId): void {
-    this.#unsettled.delete(messageId);
-    this.#foreign.delete(messageId);
-  }
-
   /** After a takeover nobody has to hear that we search and are online: they have been told before. */
   #resuming(notice: SessionNotice): SessionNotice | undefined {
-    if (this.#deferred === undefined || this.#place.type !== "holding") return notice;
+    if (!this.#sending.isDeferring || this.#place.type !== "holding") return notice;
     if (notice.type === "searching") return undefined;
     if (notice.type !== "online") return notice;
     const isNews = !this.#wasOnline || this.#former?.snapshot.nickname !== notice.nickname;
     this.#forgetFormer();
-    queueMicrotask(() => this.#sendAgain());
+    queueMicrotask(() => this.#sending.again());
     return isNews ? { ...notice, again: this.#wasOnline } : undefined;
   }
 
   #tell(notice: SessionNotice): void {
     for (const listener of [...this.#listeners]) listener(notice);
   }
-}
-
-function tooLong(messageId: MessageId, to: string, text: string): SessionNotice {
-  return undelivered(messageId, to.slice(0, MAX_TEXT_LENGTH), text.slice(0, MAX_TEXT_LENGTH), "too-long");
-}
-
-function undelivered(
-  messageId: MessageId,
-  to: string,
-  text: string,
-  why: "too-long" | "left",
-): SessionNotice {
-  const tried = {
-    destination: undefined,
-    partsDelivered: 0,
-    parts: 0,
-    uncertain: why === "left",
-    waited: false,
-  };
-  return { type: "undelivered", message: { messageId, to, text, why, ...tried } };
 }

@@ -74,9 +74,18 @@ export class Terminal {
 
   /** Waits until the screen shows it: a pattern as it stands there, a text however it is broken into rows. */
   async shows(what: RegExp | string, timeoutMillis = 30_000): Promise<string> {
+    return this.#seen(what, () => this.screen(), timeoutMillis);
+  }
+
+  /** The same, of what has scrolled out above as well. */
+  async hasShown(what: RegExp | string, timeoutMillis = 30_000): Promise<string> {
+    return this.#seen(what, () => this.everything(), timeoutMillis);
+  }
+
+  async #seen(what: RegExp | string, see: () => Promise<string>, timeoutMillis: number): Promise<string> {
     let last = "";
     const look = async (): Promise<string | undefined> => {
-      last = await this.screen();
+      last = await see();
       const isThere = typeof what === "string" ? squeezed(last).includes(squeezed(what)) : what.test(last);
       return isThere ? last : undefined;
     };

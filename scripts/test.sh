@@ -72,7 +72,7 @@ run_node_tests() {
     return
   fi
   case $tier in
-    unit | attack) parallel=2 ;;
+    unit | attack | chat) parallel=2 ;;
     install) minutes=60 ;;
     fuzz)
       parallel=2

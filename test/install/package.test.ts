@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import { before, describe, test } from "node:test";
 import { must, Running, until } from "../lab/command.ts";
 import { type DebianRelease, debianTree } from "../lab/debian.ts";
-import { buildPackage, inLab, packageDirectory } from "../lab/debian-package.ts";
+import { buildPackage, hashOf, inLab, packageDirectory } from "../lab/debian-package.ts";
 import { CHECKOUT, SystemdLab } from "../lab/systemd-lab.ts";
 import { freePort } from "../support/free-ports.ts";
 
@@ -20,6 +20,14 @@ describe("the Debian package", () => {
   let deb: string;
   before(async () => {
     deb = await buildPackage(directory, "deb");
+  });
+
+  test("the same sources give the same bytes", async () => {
+    const [one, other] = [
+      await buildPackage(packageDirectory(), "deb", "--fast"),
+      await buildPackage(packageDirectory(), "deb", "--fast"),
+    ];
+    assert.equal(hashOf(one), hashOf(other));
   });
 
   test("lintian finds no errors", async () => {

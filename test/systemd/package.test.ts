@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { must, type Running, until } from "../lab/command.ts";
-import { buildPackage, hashOf, inLab, packageDirectory, underVersion } from "../lab/debian-package.ts";
+import { buildPackage, inLab, packageDirectory, underVersion } from "../lab/debian-package.ts";
 import { Lan } from "../lab/netns.ts";
 import { CHECKOUT, SystemdLab } from "../lab/systemd-lab.ts";
 import type { CrowdReport } from "../support/crowd.ts";
@@ -67,12 +67,6 @@ describe("the Debian package", () => {
       60_000,
       500,
     );
-
-  test("the same sources give the same bytes", async () => {
-    const first = hashOf(deb);
-    const again = await buildPackage(packageDirectory(), "deb", "--fast");
-    assert.equal(hashOf(again), first);
-  });
 
   test("it has what runs and what is read, of root, and nothing of development", async () => {
     const lines = (await must(["dpkg-deb", "--contents", deb])).trim().split("\n");

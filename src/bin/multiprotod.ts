@@ -5,7 +5,7 @@ import { errorText } from "../base/errors.ts";
 import { systemClock } from "../io/clock.ts";
 import { systemRandom } from "../io/random.ts";
 import { Daemon } from "../service/daemon.ts";
-import { inheritedSocket, places, watchdogInterval } from "../service/environment.ts";
+import { givenBootId, inheritedSocket, places, watchdogInterval } from "../service/environment.ts";
 import { EXIT, type ExitCode } from "../service/exit-codes.ts";
 import { isJournal, type LogFormat, ServiceLog, standardOutput } from "../service/log.ts";
 import { ServiceManager } from "../service/notify.ts";
@@ -70,6 +70,7 @@ async function main(): Promise<ExitCode> {
   const manager = new ServiceManager({ notifySocket: env.NOTIFY_SOCKET, log });
   daemon = new Daemon({
     places: places(flags, env),
+    bootId: givenBootId(env),
     version: version(),
     clock: systemClock,
     random: systemRandom,

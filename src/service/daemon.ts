@@ -40,6 +40,8 @@ import { Watchers } from "./watchers.ts";
 
 export interface DaemonOptions {
   readonly places: Places;
+  /** As the unit tells it. */
+  readonly bootId: string | undefined;
   readonly version: string;
   readonly clock: Clock;
   readonly random: Random;
@@ -271,12 +273,12 @@ export class Daemon implements RegistryControl {
   }
 
   async #start(): Promise<void> {
-    const { clock, random, log, version, places } = this.#options;
+    const { clock, random, log, version, places, bootId } = this.#options;
     const configuration = this.#readConfiguration();
     this.#level.reset(configuration.log.level);
     this.#options.onFormat(configuration.log.format);
     const serving = await openServing({
-      ...{ configuration, stateDirectory: places.stateDirectory, clock, random, log, version },
+      ...{ configuration, stateDirectory: places.stateDirectory, bootId, clock, random, log, version },
       onCounts: () => this.#supervision.statusSoon(),
       onPublished: () => this.#watchers.changed(),
       metricsText: () => this.#metrics.text(),

@@ -38,6 +38,12 @@ export function inheritedSocket(environment: Environment, pid: number): number |
   return Number(environment.LISTEN_FDS) >= 1 ? 3 : undefined;
 }
 
+/** The unit's word for this run of the kernel (%b of systemd.unit(5)): its sandbox does not show /proc/sys. */
+export function givenBootId(environment: Environment): string | undefined {
+  const given = environment.MULTIPROTO_BOOT_ID ?? "";
+  return /^[0-9a-f]{32}$/.test(given) ? given : undefined;
+}
+
 /** sd_watchdog_enabled(3): how often the watchdog wants to be fed, a third of its limit; undefined without one. */
 export function watchdogInterval(environment: Environment, pid: number): number | undefined {
   const wanted = environment.WATCHDOG_PID;

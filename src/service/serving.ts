@@ -20,6 +20,7 @@ export interface Serving {
 export interface ServingOptions {
   readonly configuration: Configuration;
   readonly stateDirectory: string;
+  readonly bootId: string | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: ServiceLog;
@@ -31,14 +32,15 @@ export interface ServingOptions {
 
 /** Binds the ports, opens the state, serves. Errors: as {@link RegistryShell.open} and {@link openState}. */
 export async function openServing(options: ServingOptions): Promise<Serving> {
-  const { configuration, stateDirectory, clock, random, log, version, onCounts, onPublished } = options;
+  const { configuration, stateDirectory, bootId, clock, random, log, version, onCounts, onPublished } =
+    options;
   let state: OpenState | undefined;
   const shell = await RegistryShell.open({
     network: configuration.network,
     settings: registrySettings(configuration),
     sctp: sctpSettings(configuration),
     openState: async () => {
-      state = await openState({ stateDirectory, clock, random, log });
+      state = await openState({ stateDirectory, bootId, clock, random, log });
       return state;
     },
     ...{ clock, random, log, version, onCounts, onPublished },

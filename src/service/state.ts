@@ -33,6 +33,8 @@ export interface OpenState extends RegistryState {
 
 export interface StateOptions {
   readonly stateDirectory: string;
+  /** Of this run of the kernel, where the kernel need not be asked; 32 hexadecimal digits. */
+  readonly bootId: string | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -50,7 +52,7 @@ export async function openState(options: StateOptions): Promise<OpenState> {
     for (const entry of told) log.write(entry);
     const roster = new SqliteRosterStore({
       stateDirectory,
-      bootId: bootId(),
+      bootId: options.bootId ?? bootId(),
       log: (entry) => log.write(entry),
     });
     const left = roster.load();
@@ -95,7 +97,7 @@ async function ownIdentity({ stateDirectory, log }: StateOptions): Promise<Ident
 /** Of this run of the kernel (random(4)): what was not written to a disk lives as long as that does. */
 function bootId(): string | undefined {
   try {
-    return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+    return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim().replaceAll("-", "");
   } catch {
     return undefined;
   }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { inheritedSocket, places, watchdogInterval } from "../../src/service/environment.ts";
+import { givenBootId, inheritedSocket, places, watchdogInterval } from "../../src/service/environment.ts";
 
 test("places come from options, then systemd, then the user's directories", () => {
   const systemd = { CONFIGURATION_DIRECTORY: "/c", STATE_DIRECTORY: "/s:/t", RUNTIME_DIRECTORY: "/r" };
@@ -35,4 +35,11 @@ test("a passed socket or a watchdog of another process is not ours", () => {
   assert.equal(watchdogInterval({ WATCHDOG_USEC: "15000000", WATCHDOG_PID: "8" }, 7), undefined);
   assert.equal(watchdogInterval({ WATCHDOG_USEC: "x" }, 7), undefined);
   assert.equal(watchdogInterval({}, 7), undefined);
+});
+
+test("the unit's word for this run of the kernel: 32 digits, or it is not believed", () => {
+  const id = "0123456789abcdef".repeat(2);
+  assert.equal(givenBootId({ MULTIPROTO_BOOT_ID: id }), id);
+  for (const wrong of [undefined, "", "%b", id.toUpperCase(), `${id}0`, `${id.slice(1)}\n`])
+    assert.equal(givenBootId({ MULTIPROTO_BOOT_ID: wrong }), undefined);
 });

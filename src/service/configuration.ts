@@ -2,7 +2,7 @@ import { isIP } from "node:net";
 import { hostname } from "node:os";
 import { errorText } from "../base/errors.ts";
 import type { LogLevel } from "../base/log.ts";
-import type { MetricsPlace } from "../io/metrics-server.ts";
+import type { MetricsPlace } from "../control/metrics-server.ts";
 import type { RegistryNetwork } from "../io/registry-sockets.ts";
 import { DEFAULT_ENCAPSULATION_PORT, DEFAULT_PORT } from "../wire/mp1-discovery.ts";
 import { MAX_REALM_CHARACTERS, parseRealm, type Realm } from "../wire/mp2-values.ts";

@@ -128,7 +128,13 @@ export class Metrics {
   /** From then on the event loop's delay is measured. */
   async text(): Promise<string> {
     this.#registry ??= this.#make();
-    return (await this.#registry).metrics();
+    try {
+      return await (await this.#registry).metrics();
+    } catch (error) {
+      // Not for ever: what failed once may be better the next time.
+      this.#registry = undefined;
+      throw error;
+    }
   }
 
   async #make(): Promise<MetricsRegistry> {

@@ -1,7 +1,7 @@
 /** A registry that serves: everything that a start opens and a stop lets go of, in order. */
 import type { Clock, Random } from "../base/clock.ts";
 import { errorText, MisuseError } from "../base/errors.ts";
-import { MetricsServer } from "../io/metrics-server.ts";
+import { MetricsServer } from "../control/metrics-server.ts";
 import { RegistryShell } from "../io/registry-shell.ts";
 import type { Farewell } from "../registry/settings.ts";
 import type { Configuration } from "./configuration.ts";

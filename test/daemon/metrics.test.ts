@@ -1,6 +1,6 @@
 /** The registry in numbers: by multiprotoctl, by HTTP on this machine, and for nobody else. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { type IncomingHttpHeaders, request } from "node:http";
 import { connect } from "node:net";
 import { join } from "node:path";
@@ -112,17 +112,27 @@ test("metrics: by a Unix socket, also one that a killed registry left; and a por
   const socketPath = join(place.directory, "metrics.sock");
   const settings = `[metrics]\nlisten = "${socketPath}"`;
   const own = await makePlace(context, settings);
-  const first = await Multiprotod.start(context, own);
+  const first = await Multiprotod.start(context, own, { prefix: ["sh", "-c", 'umask 077; exec "$@"', "sh"] });
   assert.equal((await fetched({ socketPath })).status, 200);
+  assert.equal(statSync(socketPath).mode & 0o777, 0o660, "Prometheus is another user, of the group");
   first.kill("SIGKILL");
   await first.exited;
   await Multiprotod.start(context, own);
   assert.equal((await fetched({ socketPath })).status, 200);
 
+  // What is no socket is somebody's file, and stays.
+  const file = join(place.directory, "notes");
+  writeFileSync(file, "mine");
+  const astray = await makePlace(context, `[metrics]\nlisten = "${file}"`);
+  await (await Multiprotod.start(context, astray)).line(
+    /Cannot serve metrics: .*notes: a file that is not a socket/,
+  );
+  assert.equal(readFileSync(file, "utf8"), "mine");
+
   const { port } = await served(context);
   const other = await makePlace(context, `[metrics]\nlisten = "127.0.0.1:${port}"`);
   const without = await Multiprotod.start(context, other);
   await without.line(
-    /Cannot serve metrics at 127\.0\.0\.1:\d+: .*EADDRINUSE.*choose another by metrics\.listen/,
+    /Cannot serve metrics: Cannot listen on 127\.0\.0\.1:\d+: .*EADDRINUSE.*choose another by metrics\.listen/,
   );
 });

@@ -1,25 +1,29 @@
 import { once } from "node:events";
-import { rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { errorText, SystemError } from "../base/errors.ts";
+import { errorCode, errorText, SystemError } from "../base/errors.ts";
+import { type ListenWords, listen } from "./listen.ts";
 
-/** Where metrics can be had: a port of this machine alone, or a Unix socket. */
+/** Where metrics can be had: a port of this machine alone, or a Unix socket, 0660 as the control socket is. */
 export type MetricsPlace = { readonly host: string; readonly port: number } | { readonly path: string };
 
 /** Prometheus keeps one connection; beyond these nobody is served. */
 const MAX_CONNECTIONS = 8;
 /** For a request's head, and for a client that does not read. */
 const PATIENCE_MILLIS = 5_000;
+const WORDS: ListenWords = {
+  taken: "another program serves at it",
+  look: "see: ss -lxp",
+  elsewhere: "choose another by metrics.listen",
+  denied: "may the registry write to the directory?",
+};
 const CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
 /** Serves `GET /metrics` and nothing else. */
 export class MetricsServer {
   readonly #server: Server;
-  readonly #place: MetricsPlace;
 
-  private constructor(server: Server, place: MetricsPlace) {
+  private constructor(server: Server) {
     this.#server = server;
-    this.#place = place;
   }
 
   /** `text` makes them, in Prometheus' text format. Errors: {@link SystemError}. */
@@ -35,34 +39,32 @@ export class MetricsServer {
     server.maxConnections = MAX_CONNECTIONS;
     server.setTimeout(PATIENCE_MILLIS * 2);
     server.on("request", (request, response) => void answer(request, response, text));
-    // One that a killed registry has left behind.
-    if ("path" in place) rmSync(place.path, { force: true });
-    server.listen("path" in place ? { path: place.path } : { host: place.host, port: place.port });
     try {
-      await once(server, "listening");
+      if ("path" in place) await listen(server, place, WORDS);
+      else await listenAt(server, place);
     } catch (error) {
-      const where = "path" in place ? place.path : `${place.host}:${place.port}`;
-      throw new SystemError(
-        `Cannot serve metrics at ${where}: ${errorText(error)} (choose another by metrics.listen)`,
-        "EMETRICS",
-      );
+      throw new SystemError(`Cannot serve metrics: ${errorText(error)}`, "EMETRICS", { cause: error });
     }
     server.on("error", () => undefined);
-    return new MetricsServer(server, place);
+    return new MetricsServer(server);
   }
 
-  /** As bound. */
-  get port(): number | undefined {
-    const address = this.#server.address();
-    return typeof address === "object" ? address?.port : undefined;
-  }
-
+  /** A socket's path goes with it. */
   async close(): Promise<void> {
     const closed = once(this.#server, "close");
     this.#server.close();
     this.#server.closeAllConnections();
     await closed;
-    if ("path" in this.#place) rmSync(this.#place.path, { force: true });
+  }
+}
+
+async function listenAt(server: Server, { host, port }: { readonly host: string; readonly port: number }) {
+  server.listen({ host, port });
+  try {
+    await once(server, "listening");
+  } catch (error) {
+    const text = `Cannot listen on ${host}:${port}: ${errorText(error)} (${WORDS.elsewhere})`;
+    throw new SystemError(text, errorCode(error), { cause: error });
   }
 }
 
@@ -83,8 +85,8 @@ async function answer(
     const body = await text();
     response.writeHead(200, { "Content-Type": CONTENT_TYPE });
     response.end(body);
-  } catch {
+  } catch (error) {
     response.writeHead(503, { Connection: "close" });
-    response.end("the registry is not ready\n");
+    response.end(`${errorText(error)}\n`);
   }
 }

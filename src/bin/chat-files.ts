@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { TransferAction } from "../chat/files/transfer.ts";
 import { type FileChoices, runChangeFile, runFiles, runSendFile } from "../tui/file-scripts.ts";
 import { duration } from "./chat-arguments.ts";
-import { type ChatOptions, runWith, type Typed } from "./chat-run.ts";
+import { type Around, scriptRunner } from "./chat-run.ts";
 
 interface FileFlags {
   readonly wait?: number;
@@ -20,16 +20,8 @@ const ACTIONS: readonly (readonly [TransferAction, string])[] = [
 ];
 
 /** Adds `send-file` and `files`; `ended` takes the exit code. */
-export function addFileCommands(
-  program: Command,
-  how: {
-    readonly options: () => ChatOptions;
-    readonly isTyped: Typed;
-    readonly ended: (code: number) => void;
-  },
-): void {
-  const run = async (script: Parameters<typeof runWith>[2]): Promise<void> =>
-    how.ended(await runWith(how.options(), how.isTyped, script));
+export function addFileCommands(program: Command, around: Around): void {
+  const run = scriptRunner(around);
   program
     .command("send-file")
     .description("send one file; ends with 0 only when the other machine has it whole")

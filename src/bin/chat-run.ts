@@ -94,15 +94,25 @@ export async function converse(options: ChatOptions, isTyped: Typed): Promise<nu
   });
 }
 
-/** Scripts: one thing to do. */
-export function runWith(
-  options: ChatOptions,
-  isTyped: Typed,
-  run: (context: ScriptContext) => Promise<number>,
-): Promise<number> {
+/** What commands need of the program around them. */
+export interface Around {
+  readonly options: () => ChatOptions;
+  readonly isTyped: Typed;
+  /** Takes the exit code. */
+  readonly ended: (code: number) => void;
+}
+
+/** Runs scripts, each one thing to do with the presence. */
+export function scriptRunner({ options, isTyped, ended }: Around) {
+  return async (script: Script): Promise<void> => ended(await runWith(options(), isTyped, script));
+}
+
+type Script = (context: ScriptContext) => Promise<number>;
+
+function runWith(options: ChatOptions, isTyped: Typed, script: Script): Promise<number> {
   const streams = { output: process.stdout, errors: process.stderr };
   return withPresence(options, { taken: whenTaken(options), isTyped }, (session, search) =>
-    run({ session, clock: systemClock, search, ...streams }),
+    script({ session, clock: systemClock, search, ...streams }),
   );
 }
 

@@ -2,7 +2,7 @@ import { text as readAll } from "node:stream/consumers";
 import type { Command } from "commander";
 import { runList, runListen, runSend, runWait } from "../tui/scripts.ts";
 import { count, duration } from "./chat-arguments.ts";
-import { type ChatOptions, runWith, type Typed } from "./chat-run.ts";
+import { type Around, scriptRunner } from "./chat-run.ts";
 
 interface SendFlags {
   readonly wait: number;
@@ -12,16 +12,8 @@ interface SendFlags {
 }
 
 /** Adds the commands for scripts; `ended` takes the exit code. */
-export function addScriptCommands(
-  program: Command,
-  how: {
-    readonly options: () => ChatOptions;
-    readonly isTyped: Typed;
-    readonly ended: (code: number) => void;
-  },
-): void {
-  const run = async (script: Parameters<typeof runWith>[2]): Promise<void> =>
-    how.ended(await runWith(how.options(), how.isTyped, script));
+export function addScriptCommands(program: Command, around: Around): void {
+  const run = scriptRunner(around);
   program
     .command("list")
     .description("print who is there")

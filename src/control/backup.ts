@@ -1,17 +1,7 @@
 /** How nicknames and bans leave a registry and come into another: shapes and parsers, as in reports.ts. */
 
 import { parseFingerprintText } from "./admin-reports.ts";
-import {
-  boolean,
-  field,
-  integer,
-  list,
-  optional,
-  type Parse,
-  parseObject,
-  ShapeError,
-  text,
-} from "./parse.ts";
+import { boolean, integer, list, optional, type Parse, ShapeError, shape, text } from "./parse.ts";
 
 /** A nickname and whose it is. */
 export interface BindingReport {
@@ -84,57 +74,38 @@ const parseTime: Parse<string> = (value, where) => {
   return found;
 };
 
-export const parseBinding: Parse<BindingReport> = (value, where) => {
-  const object = parseObject(value, where);
-  return {
-    nickname: field(object, "nickname", parseName, where),
-    fingerprint: field(object, "fingerprint", parseFingerprintText, where),
-    boundAt: field(object, "boundAt", parseTime, where),
-    lastSeen: field(object, "lastSeen", parseTime, where),
-  };
-};
+export const parseBinding: Parse<BindingReport> = shape<BindingReport>({
+  nickname: parseName,
+  fingerprint: parseFingerprintText,
+  boundAt: parseTime,
+  lastSeen: parseTime,
+});
 
-export const parseBannedKey: Parse<BannedKey> = (value, where) => {
-  const object = parseObject(value, where);
-  return {
-    fingerprint: field(object, "fingerprint", parseFingerprintText, where),
-    bannedAt: field(object, "bannedAt", parseTime, where),
-    reason: field(object, "reason", text(200), where),
-  };
-};
+export const parseBannedKey: Parse<BannedKey> = shape<BannedKey>({
+  fingerprint: parseFingerprintText,
+  bannedAt: parseTime,
+  reason: text(200),
+});
 
-export const parseBindingsRequest: Parse<BindingsRequest> = (value, where) => {
-  const after = field(parseObject(value, where), "after", optional(parseName), where);
-  return after === undefined ? {} : { after };
-};
+export const parseBindingsRequest: Parse<BindingsRequest> = shape<BindingsRequest>({
+  after: optional(parseName),
+});
 
-export const parseBindings: Parse<BindingsReport> = (value, where) => {
-  const object = parseObject(value, where);
-  return {
-    bindings: field(object, "bindings", list(BINDINGS_AT_ONCE, parseBinding), where),
-    isLast: field(object, "isLast", boolean, where),
-  };
-};
+export const parseBindings: Parse<BindingsReport> = shape<BindingsReport>({
+  bindings: list(BINDINGS_AT_ONCE, parseBinding),
+  isLast: boolean,
+});
 
-export const parseImportRequest: Parse<ImportRequest> = (value, where) => {
-  const object = parseObject(value, where);
-  return {
-    bindings: field(object, "bindings", list(IMPORTED_AT_ONCE, parseBinding), where),
-    bans: field(object, "bans", list(IMPORTED_AT_ONCE, parseBannedKey), where),
-  };
-};
+export const parseImportRequest: Parse<ImportRequest> = shape<ImportRequest>({
+  bindings: list(IMPORTED_AT_ONCE, parseBinding),
+  bans: list(IMPORTED_AT_ONCE, parseBannedKey),
+});
 
-const parseRefused: Parse<RefusedReport> = (value, where) => {
-  const object = parseObject(value, where);
-  return { what: field(object, "what", name, where), why: field(object, "why", text(1_024), where) };
-};
+const parseRefused = shape<RefusedReport>({ what: name, why: text(1_024) });
+const count = integer(0, 2 * IMPORTED_AT_ONCE);
 
-export const parseImport: Parse<ImportReport> = (value, where) => {
-  const object = parseObject(value, where);
-  const count = integer(0, 2 * IMPORTED_AT_ONCE);
-  return {
-    added: field(object, "added", count, where),
-    known: field(object, "known", count, where),
-    refused: field(object, "refused", list(2 * IMPORTED_AT_ONCE, parseRefused), where),
-  };
-};
+export const parseImport: Parse<ImportReport> = shape<ImportReport>({
+  added: count,
+  known: count,
+  refused: list(2 * IMPORTED_AT_ONCE, parseRefused),
+});

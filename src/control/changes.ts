@@ -2,15 +2,14 @@
 import { foldNickname } from "../wire/nickname.ts";
 import {
   boolean,
-  field,
   integer,
   list,
   nullable,
   oneOf,
   optional,
   type Parse,
-  parseObject,
   ShapeError,
+  shape,
   text,
 } from "./parse.ts";
 
@@ -48,9 +47,9 @@ export interface ChangedClient {
   readonly status: string | null;
 }
 
-/** Whether that is who is meant by `nickname`, however it is written. */
-export function isNamed({ nickname }: ChangedClient, wanted: string): boolean {
-  return foldNickname(nickname) === foldNickname(wanted);
+/** The same for whoever has the nickname, however it is written: a nickname is unique by that. */
+export function nameKey(nickname: string): string {
+  return foldNickname(nickname);
 }
 
 /** Who asks again is not taken for dead, nor kept for ever. */
@@ -61,41 +60,32 @@ const name = text(256);
 const parseEpoch = text(16);
 const seq = integer(0, Number.MAX_SAFE_INTEGER);
 
-export const parseChangesRequest: Parse<ChangesRequest> = (value, where) => {
-  const object = parseObject(value, where);
-  const waitMillis = field(object, "waitMillis", integer(0, MAX_WAIT_MILLIS), where);
-  const after = field(object, "after", optional(parseAfter), where);
-  return after === undefined ? { waitMillis } : { after, waitMillis };
+const parseEpochDigits: Parse<string> = (value, where) => {
+  const epoch = parseEpoch(value, where);
+  if (!/^[0-9a-f]{16}$/.test(epoch)) throw new ShapeError(`${where} must be 16 hexadecimal digits`);
+  return epoch;
 };
 
-const parseAfter: Parse<NonNullable<ChangesRequest["after"]>> = (value, where) => {
-  const object = parseObject(value, where);
-  const epoch = field(object, "epoch", parseEpoch, where);
-  if (!/^[0-9a-f]{16}$/.test(epoch)) throw new ShapeError(`${where}.epoch must be 16 hexadecimal digits`);
-  return { epoch, seq: field(object, "seq", seq, where) };
-};
+export const parseChangesRequest: Parse<ChangesRequest> = shape<ChangesRequest>({
+  after: optional(shape<NonNullable<ChangesRequest["after"]>>({ epoch: parseEpochDigits, seq })),
+  waitMillis: integer(0, MAX_WAIT_MILLIS),
+});
 
-const parseClient: Parse<ChangedClient> = (value, where) => {
-  const object = parseObject(value, where);
-  return {
-    nickname: field(object, "nickname", name, where),
-    state: field(object, "state", oneOf(["online", "away", "suspect", "offline", "gone"]), where),
-    reason: field(object, "reason", nullable(name), where),
-    since: field(object, "since", nullable(text(64)), where),
-    address: field(object, "address", nullable(name), where),
-    port: field(object, "port", nullable(integer(0, 65_535)), where),
-    protocol: field(object, "protocol", nullable(oneOf(["mp1", "mp2"])), where),
-    fingerprint: field(object, "fingerprint", nullable(text(64)), where),
-    status: field(object, "status", nullable(text(1_024)), where),
-  };
-};
+const parseClient = shape<ChangedClient>({
+  nickname: name,
+  state: oneOf(["online", "away", "suspect", "offline", "gone"]),
+  reason: nullable(name),
+  since: nullable(text(64)),
+  address: nullable(name),
+  port: nullable(integer(0, 65_535)),
+  protocol: nullable(oneOf(["mp1", "mp2"])),
+  fingerprint: nullable(text(64)),
+  status: nullable(text(1_024)),
+});
 
-export const parseChanges: Parse<ChangesReport> = (value, where) => {
-  const object = parseObject(value, where);
-  return {
-    epoch: field(object, "epoch", parseEpoch, where),
-    seq: field(object, "seq", seq, where),
-    isWhole: field(object, "isWhole", boolean, where),
-    clients: field(object, "clients", list(MAX_CLIENTS, parseClient), where),
-  };
-};
+export const parseChanges: Parse<ChangesReport> = shape<ChangesReport>({
+  epoch: parseEpoch,
+  seq,
+  isWhole: boolean,
+  clients: list(MAX_CLIENTS, parseClient),
+});

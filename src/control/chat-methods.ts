@@ -37,6 +37,22 @@ import {
 import { type Method, methodsOf, nothing, nothingBack } from "./method.ts";
 import { boolean } from "./parse.ts";
 
+/** What the user may tell the session to do, here or over the socket. */
+export type SessionCommands = Pick<
+  ChatSession,
+  | "rename"
+  | "setStatus"
+  | "setQuiet"
+  | "join"
+  | "part"
+  | "markRead"
+  | "typing"
+  | "accept"
+  | "forget"
+  | "restrict"
+  | "changeFile"
+>;
+
 /** The holder as one connected program sees it. */
 export interface Holder {
   /** From now on it is told everything. Throws ControlError "other-version". */
@@ -45,20 +61,7 @@ export interface Holder {
   /** The presence ends, for everybody who is attached. */
   quit(): void;
   /** Throws ControlError unless the program has attached. */
-  readonly session: Pick<
-    ChatSession,
-    | "rename"
-    | "setStatus"
-    | "setQuiet"
-    | "join"
-    | "part"
-    | "markRead"
-    | "typing"
-    | "accept"
-    | "forget"
-    | "restrict"
-    | "changeFile"
-  >;
+  readonly session: SessionCommands;
   send(request: SendRequest): void;
   sendFile(request: SendFileRequest): void;
   /** What is on its screen. */

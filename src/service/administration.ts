@@ -11,7 +11,7 @@ import type {
 import { ControlError, type ControlErrorCode } from "../control/errors.ts";
 import type { AdministrationControl } from "../control/methods.ts";
 import type { AdminFailure, AdminResult, ConcerningCommand } from "../registry/admin.ts";
-import type { Serving } from "./serving.ts";
+import { mustServe, type Serving } from "./serving.ts";
 
 const CODES: Readonly<Record<Exclude<AdminFailure, "is-so-already">, ControlErrorCode>> = {
   unknown: "not-found",
@@ -81,9 +81,7 @@ export class Administration implements AdministrationControl {
   }
 
   #ready(): Serving {
-    const serving = this.#serving();
-    if (serving === undefined) throw new ControlError("failed", "the registry is not ready");
-    return serving;
+    return mustServe(this.#serving());
   }
 }
 

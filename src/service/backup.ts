@@ -9,13 +9,12 @@ import {
   type ImportRequest,
   type RefusedReport,
 } from "../control/backup.ts";
-import { ControlError } from "../control/errors.ts";
 import type { BackupControl } from "../control/methods.ts";
 import type { AdminCommand, AdminResult } from "../registry/admin.ts";
 import type { Binding } from "../roster/store.ts";
 import type { Fingerprint } from "../wire/mp2-values.ts";
 import { foldNickname, parseNickname } from "../wire/nickname.ts";
-import type { Serving } from "./serving.ts";
+import { mustServe, type Serving } from "./serving.ts";
 
 /** Nicknames and bans that go to another registry, or come from one. */
 export class Backup implements BackupControl {
@@ -57,9 +56,7 @@ export class Backup implements BackupControl {
   }
 
   #ready(): Serving {
-    const serving = this.#serving();
-    if (serving === undefined) throw new ControlError("failed", "the registry is not ready");
-    return serving;
+    return mustServe(this.#serving());
   }
 }
 

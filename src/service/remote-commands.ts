@@ -1,26 +1,13 @@
 import { errorText } from "../base/errors.ts";
 import type { Attention } from "../chat/alerts.ts";
-import type { ChatSession, SendOptions } from "../chat/session.ts";
+import type { SendOptions } from "../chat/session.ts";
 import type { PresenceLink } from "../control/chat-client.ts";
-import type { ChatMethodName, ChatRequestOf } from "../control/chat-methods.ts";
+import type { ChatMethodName, ChatRequestOf, SessionCommands } from "../control/chat-methods.ts";
 import { ConnectionError } from "../control/request-client.ts";
 import { MAX_ROOMS, type MessageId } from "../wire/mp2-values.ts";
 
 /** What whoever holds the presence does when it is told to. */
-export type PresenceCommands = Pick<
-  ChatSession,
-  | "rename"
-  | "setStatus"
-  | "setQuiet"
-  | "join"
-  | "part"
-  | "markRead"
-  | "typing"
-  | "accept"
-  | "forget"
-  | "restrict"
-  | "changeFile"
-> & {
+export type PresenceCommands = SessionCommands & {
   send(to: string, text: string, options: SendOptions, id: MessageId): void;
   sendFile(to: string, path: string, id: MessageId): void;
   /** Of this program's screen. */

@@ -1,6 +1,7 @@
 /** A registry that serves: everything that a start opens and a stop lets go of, in order. */
 import type { Clock, Random } from "../base/clock.ts";
 import { errorText, MisuseError } from "../base/errors.ts";
+import { ControlError } from "../control/errors.ts";
 import { MetricsServer } from "../control/metrics-server.ts";
 import { RegistryShell } from "../io/registry-shell.ts";
 import type { Farewell } from "../registry/settings.ts";
@@ -15,6 +16,12 @@ export interface Serving {
   readonly state: OpenState;
   /** Where the settings want one. */
   readonly metrics: MetricsServer | undefined;
+}
+
+/** What serves; ControlError "failed" where nothing does. */
+export function mustServe<Value>(serving: Value | undefined): Value {
+  if (serving === undefined) throw new ControlError("failed", "the registry is not ready");
+  return serving;
 }
 
 export interface ServingOptions {

@@ -1,8 +1,8 @@
-import type { ChangedClient, ChangesReport, ChangesRequest } from "../control/changes.ts";
-import { ControlError } from "../control/errors.ts";
+import { type ChangedClient, type ChangesReport, type ChangesRequest, nameKey } from "../control/changes.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { Ask, Change, Listed } from "../roster/listed.ts";
 import type { Epoch } from "../wire/mp2-values.ts";
+import { mustServe } from "./serving.ts";
 
 export interface WatchersOptions {
   /** The registry that serves. */
@@ -26,19 +26,13 @@ export class Watchers {
 
   /** Throws ControlError "failed" or "stopping" when there is no registry to ask, also of who waits when it ends. */
   async changes({ after, waitMillis }: ChangesRequest): Promise<ChangesReport> {
-    const registry = this.#serving();
+    const registry = mustServe(this.#options.registry());
     const isNew = (): boolean => {
       const { epoch, seq } = registry.published;
       return after === undefined || after.epoch !== epoch || after.seq !== seq;
     };
     if (!isNew() && waitMillis > 0) await this.#somethingNew(waitMillis, isNew);
-    return changesReport(this.#serving(), after);
-  }
-
-  #serving(): Registry {
-    const registry = this.#options.registry();
-    if (registry === undefined) throw new ControlError("failed", "the registry is not ready");
-    return registry;
+    return changesReport(mustServe(this.#options.registry()), after);
   }
 
   async #somethingNew(waitMillis: number, isNew: () => boolean): Promise<void> {
@@ -75,8 +69,9 @@ function changesReport(registry: Registry, after: ChangesRequest["after"]): Chan
 function latestOfEach(clients: readonly ChangedClient[]): readonly ChangedClient[] {
   const latest = new Map<string, ChangedClient>();
   for (const client of clients) {
-    if (client.state === "gone") latest.delete(client.nickname);
-    else latest.set(client.nickname, client);
+    const key = nameKey(client.nickname);
+    if (client.state === "gone") latest.delete(key);
+    else latest.set(key, client);
   }
   return [...latest.values()];
 }

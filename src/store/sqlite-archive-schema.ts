@@ -1,12 +1,11 @@
 import type { DatabaseSync } from "node:sqlite";
+import { configureDatabase, PAGE_BYTES } from "./sqlite-file.ts";
 import type { Schema } from "./sqlite-schema.ts";
 
 /** A page of a face must not wait longer than this for another program's commit. */
 export const BUSY_MILLIS = 2_000;
-const PAGE_BYTES = 4_096;
 /** Of 4,096 bytes: 4 GiB, some ten million messages. */
 export const MAX_ARCHIVE_PAGES = (4 * 1_024 * 1_024 * 1_024) / PAGE_BYTES;
-const MAX_WAL_BYTES = 4 * 1_024 * 1_024;
 
 /**
  * `direction` 0: to us, `state` unread or read, and once read, `told` whether the sender knows. 1: ours, `state` waiting,
@@ -109,13 +108,6 @@ export const ARCHIVE_SCHEMA: Schema = {
  * them: see {@link ArchiveStore.commit}.
  */
 export function configureArchive(database: DatabaseSync, maxPages: number): void {
-  database.exec(`
-    PRAGMA trusted_schema = OFF;
-    PRAGMA cell_size_check = ON;
-    PRAGMA page_size = ${PAGE_BYTES};
-    PRAGMA journal_mode = WAL;
-    PRAGMA journal_size_limit = ${MAX_WAL_BYTES};
-    PRAGMA secure_delete = ON;
-    PRAGMA max_page_count = ${maxPages};
-  `);
+  configureDatabase(database, { maxPages });
+  database.exec("PRAGMA secure_delete = ON");
 }

@@ -5,6 +5,37 @@ import { errorCode, errorText } from "../base/errors.ts";
 import { StoreError } from "../roster/store.ts";
 import { asStoreError, storeError } from "./sqlite-faults.ts";
 
+export const PAGE_BYTES = 4_096;
+/** Left of the WAL on disk after a checkpoint. */
+const MAX_WAL_BYTES = 4 * 1_024 * 1_024;
+
+/**
+ * What all our databases have in common, before anything is read. `isExclusive`: locked until it is closed, so that a
+ * second program is told, and the index of the WAL is in memory, so that there is no third file. cell_size_check: damage
+ * is found when a page is read. `synchronous`: FULL ends each commit on an fsync, OFF leaves all to the kernel; without it
+ * each commit says.
+ */
+export function configureDatabase(
+  database: DatabaseSync,
+  options: {
+    readonly maxPages: number;
+    readonly isExclusive?: boolean;
+    readonly synchronous?: "FULL" | "OFF";
+  },
+): void {
+  const { maxPages, isExclusive = false, synchronous } = options;
+  database.exec(`
+    ${isExclusive ? "PRAGMA locking_mode = EXCLUSIVE;" : ""}
+    PRAGMA trusted_schema = OFF;
+    PRAGMA cell_size_check = ON;
+    PRAGMA page_size = ${PAGE_BYTES};
+    PRAGMA journal_mode = WAL;
+    ${synchronous === undefined ? "" : `PRAGMA synchronous = ${synchronous};`}
+    PRAGMA journal_size_limit = ${MAX_WAL_BYTES};
+    PRAGMA max_page_count = ${maxPages};
+  `);
+}
+
 /** SQLite would open what cannot be written read-only without saying so, and read a WAL only where it can write. */
 export function checkAccess(path: string, directory: string): void {
   const isThere = existsSync(path);

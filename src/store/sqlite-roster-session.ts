@@ -7,7 +7,7 @@ import { decodeChange, encodeChange } from "../wire/mp2-roster.ts";
 import { parseEpoch } from "../wire/mp2-values.ts";
 import { foldNickname } from "../wire/nickname.ts";
 import { asStoreError, storeError } from "./sqlite-faults.ts";
-import { checkWritable, createEmpty } from "./sqlite-file.ts";
+import { checkWritable, configureDatabase, createEmpty, PAGE_BYTES } from "./sqlite-file.ts";
 import { migrate, type Schema } from "./sqlite-schema.ts";
 
 /** "mp2l", of the list. Another version than this one is not carried over. */
@@ -33,10 +33,8 @@ const SCHEMA: Schema = {
      ) STRICT;`,
   ],
 };
-const PAGE_BYTES = 4_096;
 /** All entries and changes with the longest texts take some 45 MiB. */
 export const MAX_ROSTER_PAGES = (64 * 1_024 * 1_024) / PAGE_BYTES;
-const MAX_WAL_BYTES = 4 * 1_024 * 1_024;
 
 /** One open database of a roster. An entry is kept as the change that puts it, in the bytes of mp2. */
 export class RosterSession {
@@ -50,7 +48,8 @@ export class RosterSession {
     try {
       createEmpty(path);
       database = new DatabaseSync(path);
-      configure(database, maxPages);
+      // Nothing waits for the disk.
+      configureDatabase(database, { maxPages, isExclusive: true, synchronous: "OFF" });
       const check = database.prepare("PRAGMA quick_check(1)").get()?.quick_check;
       if (check !== "ok") throw damaged(path, String(check));
       migrate(database, path, SCHEMA);
@@ -152,20 +151,6 @@ export class RosterSession {
       throw asStoreError("write", this.#path, error);
     }
   }
-}
-
-/** As of the registry's other database (sqlite-session.ts), but for synchronous=OFF: nothing waits for the disk. */
-function configure(database: DatabaseSync, maxPages: number): void {
-  database.exec(`
-    PRAGMA locking_mode = EXCLUSIVE;
-    PRAGMA trusted_schema = OFF;
-    PRAGMA cell_size_check = ON;
-    PRAGMA page_size = ${PAGE_BYTES};
-    PRAGMA journal_mode = WAL;
-    PRAGMA synchronous = OFF;
-    PRAGMA journal_size_limit = ${MAX_WAL_BYTES};
-    PRAGMA max_page_count = ${maxPages};
-  `);
 }
 
 function damaged(path: string, why: string): Error {

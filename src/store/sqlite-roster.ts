@@ -57,9 +57,12 @@ export class SqliteRosterStore implements RosterStore {
 
   begin(roster: Pick<KeptRoster, "epoch" | "seq" | "entries">): void {
     const { bootId, stateDirectory } = this.#options;
-    const why =
-      "the kernel does not tell its boot id, without which a roster of before a power cut might be believed";
-    if (bootId === undefined) throw storeError("write", this.#path, "io", why);
+    if (bootId === undefined) {
+      const why =
+        "which run of the kernel this is cannot be seen, and a roster of another one must not be believed";
+      const fix = "in a sandbox without /proc/sys, the unit needs Environment=MULTIPROTO_BOOT_ID=%b";
+      throw new StoreError(`Cannot write ${this.#path}: ${why} (${fix})`, "io");
+    }
     try {
       mkdirSync(stateDirectory, { recursive: true, mode: 0o700 });
       this.#session ??= this.#open();

@@ -11,7 +11,7 @@ import {
 } from "../roster/store.ts";
 import { foldNickname } from "../wire/nickname.ts";
 import { asStoreError, storeError } from "./sqlite-faults.ts";
-import { checkWritable, createEmpty } from "./sqlite-file.ts";
+import { checkWritable, configureDatabase, createEmpty, PAGE_BYTES } from "./sqlite-file.ts";
 import {
   banRow,
   bindingRow,
@@ -25,32 +25,12 @@ import { migrate, registrySchema } from "./sqlite-schema.ts";
 
 /** A registry that is being restarted may hold the file so long; the start waits for it, at the very first call only. */
 const LOCK_WAIT_MILLIS = 1_000;
-const PAGE_BYTES = 4_096;
 /** All bindings and bans with the longest texts take some 25 MiB. */
 export const MAX_FILE_PAGES = (64 * 1_024 * 1_024) / PAGE_BYTES;
-const MAX_WAL_BYTES = 4 * 1_024 * 1_024;
 
 export interface SessionOptions {
   readonly migrations: readonly string[];
   readonly maxPages: number;
-}
-
-/**
- * locking_mode=EXCLUSIVE before anything is read: the lock is held until close, so that a second registry is told, and
- * the index of the WAL is in memory, so that there is no third file. synchronous=FULL: in WAL mode each commit ends on
- * an fsync. cell_size_check: damage is found when a page is read.
- */
-function configure(database: DatabaseSync, maxPages: number): void {
-  database.exec(`
-    PRAGMA locking_mode = EXCLUSIVE;
-    PRAGMA trusted_schema = OFF;
-    PRAGMA cell_size_check = ON;
-    PRAGMA page_size = ${PAGE_BYTES};
-    PRAGMA journal_mode = WAL;
-    PRAGMA synchronous = FULL;
-    PRAGMA journal_size_limit = ${MAX_WAL_BYTES};
-    PRAGMA max_page_count = ${maxPages};
-  `);
 }
 
 /** One open database, checked and of the last version. */
@@ -70,7 +50,7 @@ export class SqliteSession {
     try {
       createEmpty(path);
       database = new DatabaseSync(path, { timeout: LOCK_WAIT_MILLIS });
-      configure(database, options.maxPages);
+      configureDatabase(database, { maxPages: options.maxPages, isExclusive: true, synchronous: "FULL" });
       const check = database.prepare("PRAGMA quick_check(1)").get()?.quick_check;
       if (check !== "ok") throw storeError(what, path, "corrupt", `it is damaged: ${String(check)}`);
       migrate(database, path, registrySchema(options.migrations));

@@ -4,6 +4,7 @@ import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import type { Nickname } from "../../src/wire/nickname.ts";
 import { multiprotoctl } from "../ctl/spawn.ts";
 import { TestShell } from "../support/chat-shell.ts";
 import { Multiprotod, makePlace } from "../support/multiprotod.ts";
@@ -59,6 +60,9 @@ test("watch: who comes and goes, over a restart in which nobody goes", async (co
   const ola = await TestShell.open(context, { ...place, nickname: "ola" });
   await ola.online();
   const came = await watch.sees("ola comes", is("ola", "online"), began);
+  // The same nickname, written otherwise: nobody has gone by that.
+  ola.shell.rename("OLA" as Nickname);
+  await ola.hears("renamed");
 
   daemon.kill("SIGKILL");
   await daemon.exited;
@@ -69,8 +73,12 @@ test("watch: who comes and goes, over a restart in which nobody goes", async (co
     ola.shell.snapshot.registry === undefined ? undefined : true,
   );
   ola.shell.leave();
-  const left = await watch.sees("ola leaves", is("ola", "offline"), again);
+  const left = await watch.sees("ola leaves", is("OLA", "offline"), again);
   assert.equal(watch.lines[left - 1]?.reason, "left");
+  assert.equal(
+    watch.lines.find(({ state }) => state === "gone"),
+    undefined,
+  );
 });
 
 test("wait: until somebody is there, and not for ever", async (context) => {

@@ -1,4 +1,4 @@
-import { type ChangedClient, type ChangesReport, isNamed } from "../../control/changes.ts";
+import { type ChangedClient, type ChangesReport, nameKey } from "../../control/changes.ts";
 import { isThere, whereText } from "../changes-text.ts";
 import { type AddCommand, examples } from "../context.ts";
 import { OK } from "../exit-codes.ts";
@@ -39,6 +39,6 @@ export const addWait: AddCommand = (program, run) => {
 
 /** As it stands at the end of the report, if it is there then. */
 function found({ clients }: ChangesReport, nickname: string): ChangedClient | undefined {
-  const last = clients.findLast((client) => isNamed(client, nickname));
+  const last = clients.findLast((client) => nameKey(client.nickname) === nameKey(nickname));
   return last !== undefined && isThere(last) ? last : undefined;
 }

@@ -1,4 +1,4 @@
-import type { ChangedClient, ChangesReport } from "../../control/changes.ts";
+import { type ChangedClient, type ChangesReport, nameKey } from "../../control/changes.ts";
 import { changeText, isThere } from "../changes-text.ts";
 import { type AddCommand, examples } from "../context.ts";
 import { OK } from "../exit-codes.ts";
@@ -33,6 +33,7 @@ export const addWatch: AddCommand = (program, run) => {
 /** What has been shown so far. */
 class Shown {
   readonly #output: Output;
+  /** By {@link nameKey}. */
   #clients: ReadonlyMap<string, ChangedClient> | undefined;
 
   constructor(output: Output) {
@@ -49,11 +50,11 @@ class Shown {
       this.#line(new Date(), { type: "registry", event: "serves", epoch, seq, ...counts }, text);
     }
     for (const client of clients) {
+      const key = nameKey(client.nickname);
       // The first roster is where the watch begins, and no news.
-      if (former !== undefined)
-        this.#changed(next.get(client.nickname) ?? former.get(client.nickname), client);
-      if (client.state === "gone") next.delete(client.nickname);
-      else next.set(client.nickname, client);
+      if (former !== undefined) this.#changed(next.get(key) ?? former.get(key), client);
+      if (client.state === "gone") next.delete(key);
+      else next.set(key, client);
     }
     if (isWhole) for (const gone of missing(former, next)) this.#changed(gone, asGone(gone));
     this.#clients = next;
@@ -81,7 +82,7 @@ function* missing(
   former: ReadonlyMap<string, ChangedClient> | undefined,
   next: ReadonlyMap<string, ChangedClient>,
 ): Generator<ChangedClient> {
-  for (const [nickname, client] of former ?? []) if (!next.has(nickname)) yield client;
+  for (const [key, client] of former ?? []) if (!next.has(key)) yield client;
 }
 
 function asGone({ nickname }: ChangedClient): ChangedClient {

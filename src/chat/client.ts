@@ -20,11 +20,10 @@ import type { ChatEvent, ChatOutput, Progress } from "./events.ts";
 import { Files } from "./files/files.ts";
 import type { IncomingStream } from "./files/requests.ts";
 import type { Transfer, TransferAction } from "./files/transfer.ts";
-import { Idleness } from "./idleness.ts";
 import { KnownPeers } from "./known-peers.ts";
 import { Links } from "./links.ts";
 import { Membership } from "./membership.ts";
-import { availability, type MembershipChange } from "./membership-changes.ts";
+import type { MembershipChange } from "./membership-changes.ts";
 import type { ChatNotice, ChatSnapshot } from "./notices.ts";
 import type { PinSubject, Pins } from "./pins.ts";
 import { Readable } from "./readable.ts";
@@ -33,6 +32,7 @@ import { RoomPosts } from "./room-posts.ts";
 import { Rooms } from "./rooms.ts";
 import type { SendOptions } from "./session.ts";
 import type { ChatIdentity, ChatSettings } from "./settings.ts";
+import { Standing } from "./standing.ts";
 import { Trusted } from "./trust.ts";
 
 /** Arrivals and departures within this time are told together. */
@@ -74,10 +74,8 @@ export class ChatClient {
   readonly #rooms: Rooms;
   readonly #posts: RoomPosts;
   readonly #files: Files;
-  readonly #idleness: Idleness;
-  readonly #unixAt: (at: Millis) => UnixMillis;
-  readonly #deadlines = new Deadlines<"presence" | "quiet" | "roster", "tell" | "end" | "changed">();
-  #quietUntil: UnixMillis | undefined;
+  readonly #standing: Standing;
+  readonly #deadlines = new Deadlines<"presence" | "roster", "tell" | "changed">();
   #registryLostAt: Millis | undefined;
   /** Entries of the mirror have changed within the call that is under way. */
   #isRosterChanged = false;
@@ -89,8 +87,6 @@ export class ChatClient {
       this.#outputs.push(output);
     };
     this.#legacy = settings.legacy;
-    this.#unixAt = unixAt;
-    this.#idleness = new Idleness(settings.autoAwayMillis);
     this.#random = random;
     const own = identity.fingerprint;
     this.#trusted = new Trusted({ pins, unixAt, emit });
@@ -139,6 +135,15 @@ export class ChatClient {
     const restrictionOf = (name: Nickname) => trusted.restrictionOf(name, undefined);
     this.#arrivals = new Arrivals({ peers, archiving, unixAt, emit, restrictionOf });
     this.#rooms = new Rooms(peers, rooms);
+    this.#standing = new Standing({
+      ...{
+        autoAwayMillis: settings.autoAwayMillis,
+        unixAt,
+        rooms: this.#rooms,
+        membership: this.#membership,
+      },
+      tell: (notice) => emit({ type: "notice", notice }),
+    });
     this.#posts = new RoomPosts({
       ...{ peers, unixAt, archiving, isLasting, rooms: this.#rooms },
       isBlocked: (fingerprint) => trusted.isBlocked(fingerprint),
@@ -156,7 +161,7 @@ export class ChatClient {
   }
 
   start(now: Millis): void {
-    this.#idleness.active(now);
+    this.#standing.active(now);
     this.#deliveries.restore(now, this.#kept.waiting);
     this.#posts.restore(now, this.#kept.posts);
     for (const { fingerprint, messageId } of this.#kept.untold)
@@ -191,29 +196,18 @@ export class ChatClient {
 
   /** Away or back, by the user's own word, and what to say of oneself; undefined: nothing. */
   setStatus(now: Millis, away: boolean, status: StatusText | undefined): void {
-    this.#idleness.decided();
-    this.#membership.setAvailability(availability(away, status, this.#rooms.own));
+    this.#standing.setStatus(away, status);
     this.#rosterChanges(now);
   }
 
   /** Somebody is at a keyboard: whoever was away by that is back. */
   active(now: Millis): void {
-    if (this.#idleness.active(now)) this.#setIdle(false);
+    this.#standing.active(now);
   }
 
   /** The user is not to be called until then; undefined: may be. */
   setQuiet(now: Millis, until: UnixMillis | undefined): void {
-    const left = until === undefined ? 0 : until - this.#unixAt(now);
-    this.#quietUntil = left > 0 ? until : undefined;
-    if (left > 0) this.#deadlines.set("quiet", "end", now + left);
-    else this.#deadlines.clearAll("quiet");
-    this.#outputs.push({ type: "notice", notice: { type: "quiet", until: this.#quietUntil } });
-  }
-
-  #setIdle(isIdle: boolean): void {
-    const { status } = this.#membership.availability;
-    this.#membership.setAvailability(availability(isIdle, status, this.#rooms.own));
-    this.#outputs.push({ type: "notice", notice: { type: "idle", isIdle } });
+    this.#standing.setQuiet(now, until);
   }
 
   /** We are in `room` from now on, and after a restart, until we leave it; false when we are in too many already. */
@@ -360,10 +354,9 @@ export class ChatClient {
     this.#arrivals.advance(now);
     this.#archiving.advance(now);
     this.#files.advance(now);
-    if (this.#idleness.advance(now, this.#membership.availability.away)) this.#setIdle(true);
+    this.#standing.advance(now);
     for (let due = this.#deadlines.due(now); due !== undefined; due = this.#deadlines.due(now)) {
-      if (due.name === "end") this.setQuiet(now, undefined);
-      else if (due.name === "changed") this.#outputs.push({ type: "notice", notice: { type: "roster" } });
+      if (due.name === "changed") this.#outputs.push({ type: "notice", notice: { type: "roster" } });
       else this.#tellPresence(now);
     }
     this.#afterRoster(now);
@@ -371,7 +364,7 @@ export class ChatClient {
 
   nextDeadline(): Millis | undefined {
     const talking = [this.#links, this.#deliveries, this.#arrivals, this.#archiving, this.#files];
-    const parts = [this.#membership, this.#idleness, ...talking];
+    const parts = [this.#membership, this.#standing, ...talking];
     const all = parts.map((part) => part.nextDeadline() ?? Infinity);
     const next = Math.min(...all, this.#deadlines.next() ?? Infinity);
     return next === Infinity ? undefined : next;
@@ -388,8 +381,8 @@ export class ChatClient {
       registry,
       registryLostAt: this.#registryLostAt,
       away: present.away,
-      isIdle: this.#idleness.isIdle,
-      quietUntil: this.#quietUntil,
+      isIdle: this.#standing.isIdle,
+      quietUntil: this.#standing.quietUntil,
       status: present.status,
       rooms: this.#rooms.own,
       roster: this.#peers.list(),
@@ -403,8 +396,7 @@ export class ChatClient {
 
   #tellRooms(now: Millis): void {
     this.#rosterChanges(now);
-    const { away, status } = this.#membership.availability;
-    this.#membership.setAvailability(availability(away, status, this.#rooms.own));
+    this.#standing.roomsChanged();
   }
 
   #changed(now: Millis, change: MembershipChange): void {

@@ -335,9 +335,7 @@ export class Sending {
     const tell = (): void => this.#tell(how);
     // What nobody has been offered is nothing to keep.
     if (wasInspecting) tell();
-    else {
-      this.#save(now, how, why, tell);
-    }
+    else this.#save(now, how, why, tell);
   }
 
   #stop(): void {

@@ -148,7 +148,9 @@ async function withPresence(
     openShell: (...held) => openShell(options, ...held),
     onAlert: ({ from, room, text }) =>
       desktop.notify(room === undefined ? from : `${from} in #${room}`, text),
-    onMessage: (message) => hook?.run(`${jsonLine(messageReport(message, systemClock.wall()))}\n`),
+    openArchive: () => archiveReader(options),
+    onMessage: ({ message, stored }) =>
+      hook?.run(`${jsonLine(messageReport(message, stored?.at ?? systemClock.wall()))}\n`),
   });
   try {
     const difference = presence.isHolder ? undefined : differenceOf(presence, wanted, isTyped);
@@ -242,7 +244,7 @@ async function openShell(
       random: systemRandom,
       createEndpoint,
     });
-    return { shell, close: () => shell.close().finally(() => archive.close()) };
+    return { shell, archive, close: () => shell.close().finally(() => archive.close()) };
   } catch (error) {
     archive.close();
     throw error;

@@ -11,7 +11,7 @@ import { BOUNDS } from "./bounds.ts";
 import { Contact, type ContactHost, type Settlement } from "./contact.ts";
 import type { ChatEvent, ChatOutput, Progress, TlsOpened } from "./events.ts";
 import type { KnownPeers } from "./known-peers.ts";
-import type { ChatNotice, ReceivedMessage } from "./notices.ts";
+import type { ChatNotice, ReceivedMessage, StoredAt } from "./notices.ts";
 import type { Outgoing } from "./outbox.ts";
 import type { Speaker, Verdict } from "./speaker.ts";
 import type { Trusted } from "./trust.ts";
@@ -247,24 +247,29 @@ export class Links {
     const about = { ...(reply !== undefined && { reply }), ...(room !== undefined && { room }) };
     const isIgnored = this.#options.trusted.restrictionOf(from, fingerprint) !== undefined;
     this.#storing.add(key);
-    this.#store(now, { ...message, ...about }, isIgnored, (isNew_) => {
+    this.#store(now, { ...message, ...about }, isIgnored, (isNew_, stored) => {
       this.#storing.delete(key);
-      if (isNew_ && !isIgnored) this.#tell({ type: "received", message: { ...message, ...about } });
+      if (isNew_ && !isIgnored) this.#tell({ type: "received", message: { ...message, ...about }, stored });
       const contact = this.#contacts.get(fingerprint);
       if (contact !== undefined) this.#stored.set(contact, [...(this.#stored.get(contact) ?? []), id]);
     });
   }
 
   /** Stored before it is shown and acknowledged; what was stored before is acknowledged only. */
-  #store(now: Millis, message: ReceivedMessage, isIgnored: boolean, done: (isNew: boolean) => void): void {
+  #store(
+    now: Millis,
+    message: ReceivedMessage,
+    isIgnored: boolean,
+    done: (isNew: boolean, stored: StoredAt | undefined) => void,
+  ): void {
     const conversation =
       message.room === undefined ? conversationWith(message.from) : (`#${message.room}` as const);
     const at = Math.floor(this.#options.unixAt(now));
     this.#options.archiving.put(
       now,
       { type: "received", message: { conversation, message, at, isIgnored } },
-      (_, outcome) => {
-        if (outcome !== "failed") done(outcome === "stored");
+      (_, outcome, seq) => {
+        if (outcome !== "failed") done(outcome === "stored", seq === undefined ? undefined : { seq, at });
       },
     );
   }

@@ -187,7 +187,8 @@ export type ChatNotice =
   | { readonly type: "quiet"; readonly until: UnixMillis | undefined }
   /** Others came to a room that we are in, or left it. */
   | { readonly type: "room"; readonly change: RoomChange }
-  | { readonly type: "received"; readonly message: ReceivedMessage }
+  /** `stored`: its place in the archive, and when it came there; undefined: it is not in it. */
+  | { readonly type: "received"; readonly message: ReceivedMessage; readonly stored?: StoredAt | undefined }
   /** The other machine has it. */
   | {
       readonly type: "delivered";
@@ -230,6 +231,11 @@ export type ChatNotice =
   | { readonly type: "typing"; readonly from: Nickname; readonly active: boolean }
   /** The last notice. `text`: what the admin said. */
   | { readonly type: "ended"; readonly reason: EndReason; readonly text: string | undefined };
+
+export interface StoredAt {
+  readonly seq: number;
+  readonly at: UnixMillis;
+}
 
 export interface ReceivedMessage {
   readonly from: Nickname;

@@ -12,6 +12,7 @@ import type {
   RefusalNext,
   RegistryStanding,
   RoomUndeliveredReason,
+  StoredAt,
   UndeliveredMessage,
   UndeliveredReason,
 } from "../chat/notices.ts";
@@ -205,7 +206,10 @@ const NOTICES: { readonly [Name in Type]: Parse<Fields<Name>> } = {
       left: list(MAX_NAMES, nickname),
     }),
   }),
-  received: shape<Fields<"received">>({ message: received }),
+  received: shape<Fields<"received">>({
+    message: received,
+    stored: optional(shape<StoredAt>({ seq: count, at: unixMillis })),
+  }),
   waiting: shape<Fields<"waiting">>({
     text: messageText,
     destination,

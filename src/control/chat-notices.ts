@@ -93,6 +93,7 @@ const why = wordOf<UndeliveredReason>({
   "not-trusted-there": true,
   "not-known-there": true,
   "busy-there": true,
+  "quota-there": true,
   left: true,
 });
 
@@ -206,6 +207,7 @@ const NOTICES: { readonly [Name in Type]: Parse<Fields<Name>> } = {
       left: list(MAX_NAMES, nickname),
     }),
   }),
+  "over-allowance": shape<Fields<"over-allowance">>({ from: name, of: oneOf(["messages", "files"]) }),
   received: shape<Fields<"received">>({
     message: received,
     stored: optional(shape<StoredAt>({ seq: count, at: unixMillis })),

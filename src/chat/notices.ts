@@ -179,6 +179,11 @@ export type ChatNotice =
       readonly fingerprint: Fingerprint | undefined;
       readonly level: RestrictionLevel | undefined;
     }
+  /**
+   * Somebody has sent more than is stored of one peer in a day: messages wait there, and files are asked about that would be
+   * taken without a question. `from`: a nickname, or the address of one who has no key. At most once an hour each.
+   */
+  | { readonly type: "over-allowance"; readonly from: string; readonly of: "messages" | "files" }
   /** Something of what the snapshot shows of others, or of us, is another one; several changes are told together. */
   | { readonly type: "roster" }
   /** We are away by ourselves, or back. */
@@ -187,7 +192,8 @@ export type ChatNotice =
   | { readonly type: "quiet"; readonly until: UnixMillis | undefined }
   /** Others came to a room that we are in, or left it. */
   | { readonly type: "room"; readonly change: RoomChange }
-  | { readonly type: "received"; readonly message: ReceivedMessage }
+  /** `stored`: its place in the archive, and when it came there; undefined: it is not in it. */
+  | { readonly type: "received"; readonly message: ReceivedMessage; readonly stored?: StoredAt | undefined }
   /** The other machine has it. */
   | {
       readonly type: "delivered";
@@ -230,6 +236,11 @@ export type ChatNotice =
   | { readonly type: "typing"; readonly from: Nickname; readonly active: boolean }
   /** The last notice. `text`: what the admin said. */
   | { readonly type: "ended"; readonly reason: EndReason; readonly text: string | undefined };
+
+export interface StoredAt {
+  readonly seq: number;
+  readonly at: UnixMillis;
+}
 
 export interface ReceivedMessage {
   readonly from: Nickname;
@@ -292,6 +303,8 @@ export type UndeliveredReason =
   | "not-known-there"
   /** The peer has too many connections. */
   | "busy-there"
+  /** It takes no more of us today. */
+  | "quota-there"
   /** We left before it was confirmed. */
   | "left";
 

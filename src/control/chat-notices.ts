@@ -12,6 +12,7 @@ import type {
   RefusalNext,
   RegistryStanding,
   RoomUndeliveredReason,
+  StoredAt,
   UndeliveredMessage,
   UndeliveredReason,
 } from "../chat/notices.ts";
@@ -92,6 +93,7 @@ const why = wordOf<UndeliveredReason>({
   "not-trusted-there": true,
   "not-known-there": true,
   "busy-there": true,
+  "quota-there": true,
   left: true,
 });
 
@@ -205,7 +207,11 @@ const NOTICES: { readonly [Name in Type]: Parse<Fields<Name>> } = {
       left: list(MAX_NAMES, nickname),
     }),
   }),
-  received: shape<Fields<"received">>({ message: received }),
+  "over-allowance": shape<Fields<"over-allowance">>({ from: name, of: oneOf(["messages", "files"]) }),
+  received: shape<Fields<"received">>({
+    message: received,
+    stored: optional(shape<StoredAt>({ seq: count, at: unixMillis })),
+  }),
   waiting: shape<Fields<"waiting">>({
     text: messageText,
     destination,

@@ -120,6 +120,7 @@ async function rig(context: TestContext, limits: Partial<ServerLimits> = {}): Pr
     ...{ path, session, limits, clock: realClock, version: "1.2.3", pid: 4711 },
     standing: () => session.snapshot,
     settings: () => SETTINGS,
+    told: () => 4_711,
     onAttention: (_, attention) => attentions.push(attention),
     onQuit: () => quits.push(1),
   });
@@ -158,7 +159,7 @@ test("whoever attaches has everything: who we are, who is there, whom we trust; 
   session.snapshot = { ...session.snapshot, registryLostAt: realClock.now() - 5_000 };
   const link = await attach();
   assert.equal(statSync(path).mode & 0o777, 0o600);
-  assert.deepEqual(link.report, { pid: 4711, settings: SETTINGS, fingerprint: OWN });
+  assert.deepEqual(link.report, { pid: 4711, settings: SETTINGS, fingerprint: OWN, told: 4_711 });
   const { registryLostAt = 0, ...rest } = link.snapshot;
   const { registryLostAt: _, ...expected } = session.snapshot;
   assert.deepEqual(plain(rest), plain(expected));

@@ -1,4 +1,5 @@
 import { userInfo } from "node:os";
+import type { LogEntry } from "../base/log.ts";
 import { escapeText } from "../base/text.ts";
 import { type AlertChoice, DEFAULT_ALERTS } from "../chat/alerts.ts";
 import { DEFAULT_ALLOWANCES } from "../chat/allowance.ts";
@@ -74,7 +75,7 @@ export type Typed = (option: keyof ChatOptions) => boolean;
 /** People: in a terminal with editing, else the same commands line by line. */
 export async function converse(options: ChatOptions, isTyped: Typed): Promise<number> {
   const isTerminal = process.stdin.isTTY && process.stdout.isTTY;
-  if (options.background === true) return runWith(options, isTyped, runBackground);
+  if (options.background === true) return runWith(options, isTyped, inBackground);
   const taken = isTerminal ? "ask" : whenTaken(options);
   return withPresence(options, { taken, isTyped }, async (session, context) => {
     const common = { session, clock: systemClock, context };
@@ -96,6 +97,13 @@ export async function converse(options: ChatOptions, isTyped: Typed): Promise<nu
       archive?.close();
     }
   });
+}
+
+/** A service of the user, where a service manager runs it. */
+async function inBackground(context: ScriptContext): Promise<number> {
+  const { ServiceManager } = await import("../service/notify.ts");
+  const log = { write: ({ text }: LogEntry): void => void context.errors.write(`${text}\n`) };
+  return runBackground(context, new ServiceManager({ notifySocket: process.env.NOTIFY_SOCKET, log }));
 }
 
 /** What commands need of the program around them. */

@@ -1,9 +1,10 @@
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock, Millis, Random } from "../base/clock.ts";
 import { errorText, SystemError } from "../base/errors.ts";
 import { durationText } from "../base/text.ts";
 import type { ChangesReport, ChangesRequest } from "../control/changes.ts";
+import type { ConfigurationReport } from "../control/configuration-report.ts";
 import { ControlError } from "../control/errors.ts";
 import type { LogLevelRequest, RegistryControl, StopRequest } from "../control/methods.ts";
 import { removePidFile, writePidFile } from "../control/pidfile.ts";
@@ -21,6 +22,7 @@ import type { Farewell } from "../registry/settings.ts";
 import { Administration } from "./administration.ts";
 import { Backup } from "./backup.ts";
 import { type Configuration, changedKeys, readConfiguration } from "./configuration.ts";
+import { settingReports } from "./configuration-report.ts";
 import type { Places } from "./environment.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import type { ServiceLog } from "./log.ts";
@@ -31,7 +33,7 @@ import { Reach } from "./reach.ts";
 import { clientReports, readyFields, registryReport, statusText } from "./reports.ts";
 import { isRestartJob, ownUnit } from "./restart-job.ts";
 import { RunHistory } from "./run-history.ts";
-import { letGo, openServing, reconfigure, type Serving } from "./serving.ts";
+import { letGo, mustServe, openServing, reconfigure, type Serving } from "./serving.ts";
 import { isRestartKey } from "./settings.ts";
 import { StateFault } from "./state.ts";
 import { Supervision } from "./supervision.ts";
@@ -85,6 +87,8 @@ export class Daemon implements RegistryControl {
   readonly #level: LogLevelSwitch;
   readonly #watchers = new Watchers({ registry: () => this.#serving?.shell.registry });
   #phase: Phase = { state: "starting" };
+  /** Of the configuration file, when it was read last and not refused. */
+  #read: Pick<ConfigurationReport, "exists" | "readAt"> = { exists: false, readAt: "" };
   #reach: Reach | undefined;
 
   constructor(options: DaemonOptions) {
@@ -154,6 +158,12 @@ export class Daemon implements RegistryControl {
 
   changes(request: ChangesRequest): Promise<ChangesReport> {
     return this.#watchers.changes(request);
+  }
+
+  configuration(): ConfigurationReport {
+    const { configuration } = mustServe(this.#serving);
+    const settings = settingReports(configuration, this.#options.log.level);
+    return { file: this.#options.places.configurationFile, ...this.#read, settings };
   }
 
   metrics(): Promise<string> {
@@ -287,8 +297,11 @@ export class Daemon implements RegistryControl {
   }
 
   #readConfiguration(): Configuration {
-    const { configurationFile, configurationRequired } = this.#options.places;
-    return readConfiguration(configurationFile, configurationRequired);
+    const { places, clock } = this.#options;
+    const { configurationFile, configurationRequired } = places;
+    const configuration = readConfiguration(configurationFile, configurationRequired);
+    this.#read = { exists: existsSync(configurationFile), readAt: new Date(clock.wall()).toISOString() };
+    return configuration;
   }
 
   // While it runs

@@ -25,6 +25,8 @@ import {
 export interface Configuration {
   readonly network: RegistryNetwork & { readonly realm: Realm };
   readonly log: { readonly level: LogLevel; readonly format: "text" | "json" };
+  /** Whether there is a read-only socket for everybody on this machine. */
+  readonly control: { readonly anyoneMayRead: boolean };
   /** Where metrics are offered; undefined: by the control socket alone. */
   readonly metrics: { readonly listen: MetricsPlace | undefined };
   readonly presence: { readonly heartbeatMillis: number; readonly lostAfterMillis: number };
@@ -34,6 +36,7 @@ export interface Configuration {
 
 /** Every key there is, with its default. */
 const KEYS = {
+  "control.anyone-may-read": { parse: trueOrFalse, default: false },
   "network.interfaces": { parse: interfaceNames, default: [] as readonly string[] },
   "network.port": { parse: port, default: DEFAULT_PORT },
   "network.encapsulation-port": { parse: port, default: DEFAULT_ENCAPSULATION_PORT },
@@ -110,12 +113,14 @@ export function changedKeys(one: Configuration, other: Configuration): readonly 
 
 /** Each setting as {@link Configuration} has it: durations in milliseconds. */
 export function settingsByKey({
+  control,
   network,
   log,
   metrics,
   presence,
 }: Configuration): Readonly<Record<ConfigurationKey, unknown>> {
   return {
+    "control.anyone-may-read": control.anyoneMayRead,
     "network.interfaces": network.interfaces,
     "network.port": network.port,
     "network.encapsulation-port": network.encapsulationPort,
@@ -131,6 +136,7 @@ export function settingsByKey({
 
 function configuration(values: Values, fromFile: ReadonlySet<ConfigurationKey>): Configuration {
   return {
+    control: { anyoneMayRead: values["control.anyone-may-read"] },
     network: {
       interfaces: values["network.interfaces"],
       port: values["network.port"],

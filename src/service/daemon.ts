@@ -7,7 +7,7 @@ import type { ChangesReport, ChangesRequest } from "../control/changes.ts";
 import type { ConfigurationReport } from "../control/configuration-report.ts";
 import { ControlError } from "../control/errors.ts";
 import type { LogLevelRequest, RegistryControl, StopRequest } from "../control/methods.ts";
-import { removePidFile, writePidFile } from "../control/pidfile.ts";
+import { READ_SOCKET, removePidFile, writePidFile } from "../control/pidfile.ts";
 import {
   type ClientReport,
   type LogLevelReport,
@@ -30,6 +30,7 @@ import { LogLevelSwitch } from "./log-level.ts";
 import { Metrics } from "./metrics.ts";
 import type { ServiceManager } from "./notify.ts";
 import { Reach } from "./reach.ts";
+import { ReadAccess } from "./read-access.ts";
 import { clientReports, readyFields, registryReport, statusText } from "./reports.ts";
 import { isRestartJob, ownUnit } from "./restart-job.ts";
 import { RunHistory } from "./run-history.ts";
@@ -85,6 +86,7 @@ export class Daemon implements RegistryControl {
   readonly backup: Backup;
   readonly #metrics: Metrics;
   readonly #level: LogLevelSwitch;
+  readonly #readAccess: ReadAccess;
   readonly #watchers = new Watchers({ registry: () => this.#serving?.shell.registry });
   #phase: Phase = { state: "starting" };
   /** Of the configuration file, when it was read last and not refused. */
@@ -100,6 +102,10 @@ export class Daemon implements RegistryControl {
     this.administration = new Administration({ serving, log });
     this.backup = new Backup({ serving, log });
     this.#metrics = new Metrics({ serving, version: options.version });
+    this.#readAccess = new ReadAccess({
+      path: join(places.runtimeDirectory, READ_SOCKET),
+      ...{ control: this, log, clock },
+    });
     this.#level = new LogLevelSwitch({
       log,
       clock,
@@ -230,6 +236,7 @@ export class Daemon implements RegistryControl {
     const applied = changed.filter((key) => !needsRestart.includes(key));
     this.#level.reset(configuration.log.level);
     this.#phase = { state: "ready", serving: reconfigure(serving, configuration) };
+    await this.#readAccess.want(configuration.control.anyoneMayRead);
     const list = (keys: readonly string[]): string => (keys.length === 0 ? "nothing" : keys.join(", "));
     const later = needsRestart.length === 0 ? "" : `; needs a restart: ${list(needsRestart)}`;
     log.write({ level: "info", text: `Configuration reloaded: ${list(applied)} changed${later}` });
@@ -294,6 +301,7 @@ export class Daemon implements RegistryControl {
       metricsText: () => this.#metrics.text(),
     });
     this.#phase = { state: "ready", serving };
+    await this.#readAccess.want(configuration.control.anyoneMayRead);
   }
 
   #readConfiguration(): Configuration {
@@ -339,7 +347,7 @@ export class Daemon implements RegistryControl {
       log.write({ level: "info", text: `${what} after ${durationText(clock.now() - this.#startedAt)}` });
       await letGo(serving, farewell);
     }
-    await control.close();
+    await Promise.all([control.close(), this.#readAccess.want(false)]);
     await told;
     this.#history.end();
     clearTimeout(limit);

@@ -20,6 +20,7 @@ const parse = (text: string) => parseConfiguration(text, "x.toml");
 
 test("every key is optional", () => {
   assert.deepEqual(parse(""), {
+    control: { anyoneMayRead: false },
     network: {
       interfaces: [],
       port: 10_001,
@@ -48,8 +49,11 @@ format = "json"
 listen = "[::1]:9464"
 [presence]
 heartbeat = "500ms"
-lost-after = "0.1m"`;
+lost-after = "0.1m"
+[control]
+anyone-may-read = true`;
   assert.deepEqual(parse(text), {
+    control: { anyoneMayRead: true },
     network: {
       interfaces: ["eth0", "wlan0"],
       port: 20_001,
@@ -62,7 +66,7 @@ lost-after = "0.1m"`;
     presence: { heartbeatMillis: 500, lostAfterMillis: 6_000 },
     fromFile: new Set(CONFIGURATION_KEYS),
   });
-  assert.deepEqual(changedKeys(parse(""), parse(text)).length, 10);
+  assert.deepEqual(changedKeys(parse(""), parse(text)).length, 11);
   assert.deepEqual(changedKeys(parse(text), parse(text)), []);
 });
 

@@ -7,6 +7,7 @@ import type { EntryKind, MessageId, OfflineReason, PresenceState, RoomName } fro
 import type { Nickname } from "../wire/nickname.ts";
 import type { AssociationEnd, Protocol } from "./events.ts";
 import type { Transfer, TransferChange } from "./files/transfer.ts";
+import type { PinSubject } from "./pins.ts";
 import type { RestrictionLevel } from "./restrictions.ts";
 import type { RoomChange } from "./rooms.ts";
 
@@ -178,6 +179,13 @@ export type ChatNotice =
       /** Undefined: by name, whoever has no key. */
       readonly fingerprint: Fingerprint | undefined;
       readonly level: RestrictionLevel | undefined;
+    }
+  /** The user trusts a key under that name from now on, or has made the name unknown again. */
+  | {
+      readonly type: "trust";
+      readonly change: "accepted" | "forgotten";
+      readonly subject: PinSubject;
+      readonly fingerprint: Fingerprint;
     }
   /**
    * Somebody has sent more than is stored of one peer in a day: messages wait there, and files are asked about that would be

@@ -29,6 +29,7 @@ import {
   name,
   nickname,
   pinName,
+  pinSubject,
   port,
   restrictionLevel,
   roomName,
@@ -206,6 +207,11 @@ const NOTICES: { readonly [Name in Type]: Parse<Fields<Name>> } = {
       joined: list(MAX_NAMES, nickname),
       left: list(MAX_NAMES, nickname),
     }),
+  }),
+  trust: shape<Fields<"trust">>({
+    change: oneOf(["accepted", "forgotten"]),
+    subject: pinSubject,
+    fingerprint,
   }),
   "over-allowance": shape<Fields<"over-allowance">>({ from: name, of: oneOf(["messages", "files"]) }),
   received: shape<Fields<"received">>({

@@ -10,7 +10,7 @@ import { dayText, timeOfDay } from "./time.ts";
 import { undeliveredText, waitingText } from "./wording-delivery.ts";
 import { peerChangedLines } from "./wording-peers.ts";
 import { postedLines, roomLines, unpostedLines } from "./wording-rooms.ts";
-import { restrictedText } from "./wording-trust.ts";
+import { restrictedText, trustChangedText } from "./wording-trust.ts";
 
 /** What people read, for every face. All of it is safe for a terminal: what came from elsewhere is escaped here. */
 
@@ -57,6 +57,8 @@ export function noticeLines(notice: SessionNotice, context: SearchContext): read
       return [quiet(quietText(notice.until))];
     case "restricted":
       return [quiet(restrictedText(notice, notice.level))];
+    case "trust":
+      return [quiet(trustChangedText(notice))];
     case "over-allowance":
       return [bad(overAllowanceText(notice))];
     case "waiting":

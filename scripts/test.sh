@@ -72,7 +72,9 @@ run_node_tests() {
     return
   fi
   case $tier in
-    unit | attack | chat) parallel=2 ;;
+    # Tests of real programs mostly wait for each other.
+    unit | crash | lan | attack | interop | systemd) parallel=2 ;;
+    chat) parallel=3 ;;
     install) minutes=60 ;;
     fuzz)
       parallel=2

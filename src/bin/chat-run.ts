@@ -2,10 +2,11 @@ import { userInfo } from "node:os";
 import type { LogEntry } from "../base/log.ts";
 import { escapeText } from "../base/text.ts";
 import { type AlertChoice, DEFAULT_ALERTS } from "../chat/alerts.ts";
+import { DEFAULT_ALLOWANCES } from "../chat/allowance.ts";
 import type { ArchiveReader } from "../chat/archive.ts";
 import { EXIT } from "../chat/exit-codes.ts";
 import type { AcceptFiles } from "../chat/files/transfer.ts";
-import type { PresenceSettings, WhenTaken } from "../chat/settings.ts";
+import type { ChatSettings, PresenceSettings, WhenTaken } from "../chat/settings.ts";
 import { makeArchivePlace } from "../io/archive-path.ts";
 import type { RegistryPlace } from "../io/chat-hello.ts";
 import { ChatShell } from "../io/chat-shell.ts";
@@ -51,6 +52,9 @@ export interface ChatOptions {
   readonly downloads?: string;
   readonly acceptFiles?: AcceptFiles;
   readonly acceptFilesUpTo?: string;
+  /** From the configuration: what one peer may have us store in a day. */
+  readonly acceptFilesPerDay?: string;
+  readonly messagesPerDay?: string;
   /** From the configuration: "10m", "never". */
   readonly autoAway?: string;
   readonly bell?: boolean;
@@ -157,7 +161,9 @@ async function withPresence(
     openShell: (...held) => openShell(options, ...held),
     onAlert: ({ from, room, text }) =>
       desktop.notify(room === undefined ? from : `${from} in #${room}`, text),
-    onMessage: (message) => hook?.run(`${jsonLine(messageReport(message, systemClock.wall()))}\n`),
+    openArchive: () => archiveReader(options),
+    onMessage: ({ message, stored }) =>
+      hook?.run(`${jsonLine(messageReport(message, stored?.at ?? systemClock.wall()))}\n`),
   });
   try {
     const difference = presence.isHolder ? undefined : differenceOf(presence, wanted, isTyped);
@@ -220,11 +226,12 @@ function differenceOf(
 }
 
 async function openShell(
-  { dataDir, profile: name, retention = "", downloads, acceptFiles = "ask", acceptFilesUpTo }: ChatOptions,
+  options: ChatOptions,
   identity: Identity,
   settings: PresenceSettings,
   profile: Profile,
 ): Promise<HeldShell> {
+  const { dataDir, profile: name, retention = "", downloads } = options;
   const { nickname, whenTaken: taken, legacy, registries, interfaces, port, encapsulationPort } = settings;
   const { autoAwayMillis: idle } = settings;
   const path = makeArchivePlace(process.env, dataDir, name);
@@ -236,7 +243,7 @@ async function openShell(
       settings: {
         ...{ nickname, whenTaken: taken, legacy, hosts: registries.map(({ typed }) => typed) },
         ...(kept !== undefined && { retentionMillis: kept }),
-        files: { accept: acceptFiles, acceptBytes: sizeBytes(acceptFilesUpTo ?? DEFAULT_ACCEPT_SIZE) ?? 0 },
+        ...takenOf(options),
         ...(idle !== undefined && { autoAwayMillis: idle }),
       },
       registry: placeOf(settings),
@@ -251,11 +258,24 @@ async function openShell(
       random: systemRandom,
       createEndpoint,
     });
-    return { shell, close: () => shell.close().finally(() => archive.close()) };
+    return { shell, archive, close: () => shell.close().finally(() => archive.close()) };
   } catch (error) {
     archive.close();
     throw error;
   }
+}
+
+/** What is taken of others. */
+function takenOf(options: ChatOptions): Pick<ChatSettings, "files" | "allowances"> {
+  const { acceptFiles: accept = "ask", acceptFilesUpTo = DEFAULT_ACCEPT_SIZE } = options;
+  const { messageBytesPerDay, fileBytesPerDay } = DEFAULT_ALLOWANCES;
+  return {
+    files: { accept, acceptBytes: sizeBytes(acceptFilesUpTo) ?? 0 },
+    allowances: {
+      messageBytesPerDay: sizeBytes(options.messagesPerDay ?? "") ?? messageBytesPerDay,
+      fileBytesPerDay: sizeBytes(options.acceptFilesPerDay ?? "") ?? fileBytesPerDay,
+    },
+  };
 }
 
 function createEndpoint(localPort: number) {

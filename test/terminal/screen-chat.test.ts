@@ -121,7 +121,7 @@ test("keys: editing, completion, history, help, conversations, leaving by Ctrl-C
   await eve.shows(/^> hello wörld X你$/m);
   assert.equal(await eve.cursor(), `${"> hello wörld X".length},23`);
   await eve.keys("Enter");
-  await eve.shows("to whom?");
+  await eve.shows("nobody is here yet: your text stays");
   await eve.shows(/^> hello wörld X你$/m);
   await eve.keys("C-c");
   await eve.shows("Ctrl-C again leaves");

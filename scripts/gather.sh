@@ -83,3 +83,11 @@ install_pages() {
     "$node" "dist/bin/$program.js" completion zsh >"$1$2/zsh/vendor-completions/_$program"
   done
 }
+
+# install_guides DIRECTORY: what is read, laid out as in the checkout, so that links between documents lead somewhere.
+install_guides() {
+  install -D -m 644 -t "$1" README.md CHANGELOG.md SECURITY.md
+  install -D -m 644 -t "$1/docs" docs/*.md
+  install -D -m 644 -t "$1/docs/screens" docs/screens/*.txt
+  install -D -m 644 -t "$1/examples" systemd/examples/*.conf
+}

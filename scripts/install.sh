@@ -131,8 +131,8 @@ configure() {
 
 install_documents() {
   rm -rf /usr/share/doc/multiproto
-  install -D -m 644 -t /usr/share/doc/multiproto/examples systemd/examples/*.conf
-  install -m 644 -t /usr/share/doc/multiproto README.md CHANGELOG.md SECURITY.md LICENSE docs/*.md
+  install_guides /usr/share/doc/multiproto
+  install -m 644 -t /usr/share/doc/multiproto LICENSE
   install_pages "" /usr/share
 }
 

@@ -121,8 +121,9 @@ lay_out() {
   install -D -m 644 -t "$root/lib/systemd/system" systemd/multiproto.service systemd/multiproto.socket
   install -D -m 644 -t "$root/usr/lib/systemd/user" systemd/user/multiproto-chat.service
   install -D -m 644 -t "$root/etc/multiproto" systemd/multiproto.toml
-  install -D -m 644 -t "$root/usr/share/doc/multiproto/examples" systemd/examples/*.conf
-  install -D -m 644 -t "$root/usr/share/doc/multiproto" README.md SECURITY.md docs/*.md
+  install_guides "$root/usr/share/doc/multiproto"
+  # debhelper brings it as changelog.gz.
+  rm "$root/usr/share/doc/multiproto/CHANGELOG.md"
   install_pages "$root" /usr/share
   install -D -m 644 "$runtime/LICENSE" "$root/usr/share/doc/multiproto/node.copyright"
   if [ "$native" = none ]; then

@@ -75,7 +75,8 @@ export type Typed = (option: keyof ChatOptions) => boolean;
 
 /** People: in a terminal with editing, else the same commands line by line. */
 export async function converse(options: ChatOptions, isTyped: Typed): Promise<number> {
-  const isTerminal = process.stdin.isTTY && process.stdout.isTTY;
+  // A dumb one (a shell in an editor) shows control sequences instead of following them.
+  const isTerminal = process.stdin.isTTY && process.stdout.isTTY && process.env.TERM !== "dumb";
   if (options.background === true) return runWith(options, isTyped, inBackground);
   const taken = isTerminal ? "ask" : whenTaken(options);
   return withPresence(options, { taken, isTyped }, async (session, context) => {
@@ -83,10 +84,10 @@ export async function converse(options: ChatOptions, isTyped: Typed): Promise<nu
     if (!isTerminal) return runPlain({ ...common, input: process.stdin, output: process.stdout });
     // Faces are loaded here: scripts do without what draws them.
     const { historyPath } = await import("../tui/line-history.ts");
-    const hasColor = (process.env.NO_COLOR ?? "") === "" && process.env.TERM !== "dumb";
+    const hasColor = (process.env.NO_COLOR ?? "") === "";
     const terminal = { input: process.stdin, output: process.stdout, hasColor };
     const face = { ...common, ...terminal, historyPath: historyPath(process.env, options.profile) };
-    if (options.plain === true || process.env.TERM === "dumb") {
+    if (options.plain === true) {
       const { LineFace } = await import("../tui/line-face.ts");
       return new LineFace(face).run();
     }

@@ -1,7 +1,7 @@
 import { userInfo } from "node:os";
 import type { LogEntry } from "../base/log.ts";
 import { escapeText } from "../base/text.ts";
-import { type AlertChoice, DEFAULT_ALERTS } from "../chat/alerts.ts";
+import { type AlertChoice, type Call, DEFAULT_ALERTS } from "../chat/alerts.ts";
 import { DEFAULT_ALLOWANCES } from "../chat/allowance.ts";
 import type { ArchiveReader } from "../chat/archive.ts";
 import { EXIT } from "../chat/exit-codes.ts";
@@ -29,6 +29,7 @@ import { runPlain } from "../tui/line-plain.ts";
 import { messageReport } from "../tui/reports.ts";
 import type { ScriptContext } from "../tui/scripts.ts";
 import type { SearchContext } from "../tui/wording.ts";
+import { sizeText } from "../tui/wording-files.ts";
 import { foldNickname, type Nickname, parseNickname } from "../wire/nickname.ts";
 
 /** Without a setting: who has pressed no key for so long does not see what comes. */
@@ -159,8 +160,7 @@ async function withPresence(
     clock: systemClock,
     random: systemRandom,
     openShell: (...held) => openShell(options, ...held),
-    onAlert: ({ from, room, text }) =>
-      desktop.notify(room === undefined ? from : `${from} in #${room}`, text),
+    onAlert: (call) => desktop.notify(...notificationOf(call)),
     openArchive: () => archiveReader(options),
     onMessage: ({ message, stored }) =>
       hook?.run(`${jsonLine(messageReport(message, stored?.at ?? systemClock.wall()))}\n`),
@@ -176,6 +176,16 @@ async function withPresence(
   } finally {
     await presence.close();
   }
+}
+
+/** Title and text, as they came. */
+function notificationOf(call: Call): [title: string, body: string] {
+  if (call.type === "message") {
+    const { from, room, text } = call.message;
+    return [room === undefined ? from : `${from} in #${room}`, text];
+  }
+  const { peer, name, size } = call.transfer;
+  return [peer, `offers you a file: ${name} (${sizeText(size)})`];
 }
 
 /** What was said, beside whoever writes it; undefined where the disk does not even take an empty archive. */

@@ -251,7 +251,7 @@ const NOTICES: { readonly [Name in Type]: Parse<Fields<Name>> } = {
   file: shape<Fields<"file">>({ transfer, change: transferChange }),
   typing: shape<Fields<"typing">>({ from: nickname, active: boolean }),
   trouble: shape<Fields<"trouble">>({ text: sentence }),
-  ring: shape<Fields<"ring">>({ from: nickname }),
+  ring: shape<Fields<"ring">>({ from: messageText }),
   "presence-moved": shape<Fields<"presence-moved">>({ here: boolean }),
   ended: shape<Fields<"ended">>({
     reason: wordOf<EndReason>({

@@ -1,10 +1,10 @@
 import type { Clock, Millis, Random, UnixMillis } from "../base/clock.ts";
 import { errorText } from "../base/errors.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
-import type { Attention } from "../chat/alerts.ts";
+import { type Attention, type Call, callerOf, callOf } from "../chat/alerts.ts";
 import type { ArchiveReader } from "../chat/archive.ts";
 import type { Transfer, TransferAction } from "../chat/files/transfer.ts";
-import type { ChatSnapshot, ReceivedMessage } from "../chat/notices.ts";
+import type { ChatSnapshot } from "../chat/notices.ts";
 import type { PinSubject, Pins } from "../chat/pins.ts";
 import type { Restricted, RestrictionLevel } from "../chat/restrictions.ts";
 import type { SendOptions, SessionNotice } from "../chat/session.ts";
@@ -39,8 +39,8 @@ export interface PresenceOptions {
   readonly openArchive: () => ArchiveReader | undefined;
   /** For messages that come while this program holds the presence: of all programs one hears each. */
   readonly onMessage?: (notice: Received) => void;
-  /** Likewise, for those that call for the user's attention. */
-  readonly onAlert?: (message: ReceivedMessage) => void;
+  /** Likewise, for what calls for the user's attention. */
+  readonly onAlert?: (call: Call) => void;
   readonly openShell: OpenShell;
 }
 
@@ -102,8 +102,8 @@ export class Presence implements HeldSession {
       settings: () => this.#settings.alerts,
       nickname: () => this.snapshot.nickname,
       isQuiet: () => this.snapshot.quietUntil !== undefined,
-      notify: (message) => options.onAlert?.(message),
-      ring: (face, { from }) => this.#ring(face, { type: "ring", from }),
+      notify: (call) => options.onAlert?.(call),
+      ring: (face, call) => this.#ring(face, { type: "ring", from: callerOf(call) }),
     });
     this.#finder = new PlaceFinder({
       ...options,
@@ -418,7 +418,7 @@ export class Presence implements HeldSession {
     if (shown.type === "received") this.#heard.received(shown);
     if (this.#place.type === "holding") {
       this.#place.server.tell(shown);
-      if (shown.type === "received") this.#call(shown);
+      this.#call(shown);
     }
     if (shown.type === "ended") void this.close();
     this.#tell(shown);
@@ -431,10 +431,11 @@ export class Presence implements HeldSession {
     this.#tell(notice);
   }
 
-  /** What the holder does with a message, beside telling of it. */
-  #call(notice: Received): void {
-    this.#options.onMessage?.(notice);
-    this.#alerts.received(notice.message);
+  /** What the holder does with what came, beside telling of it. */
+  #call(notice: SessionNotice): void {
+    if (notice.type === "received") this.#options.onMessage?.(notice);
+    const call = callOf(notice);
+    if (call !== undefined) this.#alerts.called(call);
   }
 
   /** After a takeover nobody has to hear that we search and are online: they have been told before. */

@@ -37,16 +37,23 @@ test("mp2: who is here stays, hears of others, and may register again", () => {
   assert.equal(bo.refused?.code, "registry-full", "who was lost is new");
 });
 
-test("mp2: who was here before a restart comes back under strain", () => {
-  const scene = new Scene();
-  const ola = scene.join("ola", "10.0.0.5");
-  scene.pass(1_000);
-  scene.restart();
-  scene.registry.limit(STRAIN);
-  ola.tryToRegister();
-  assert.equal(ola.refused, undefined);
-  assert.ok(ola.registered !== undefined);
-});
+for (const [when, millis] of [
+  ["at once", 0],
+  ["when it is given up already", 120_000],
+] as const) {
+  test(`mp2: who was here before a restart comes back under strain, ${when}`, () => {
+    const scene = new Scene();
+    const ola = scene.join("ola", "10.0.0.5");
+    scene.pass(1_000);
+    scene.restart();
+    scene.registry.limit(STRAIN);
+    scene.pass(millis);
+    assert.equal(scene.registry.returning, millis === 0 ? 1 : 0);
+    ola.tryToRegister();
+    assert.equal(ola.refused, undefined);
+    assert.ok(ola.registered !== undefined);
+  });
+}
 
 test("mp1: who is new is told why, or hung up on, and who is here may register again", () => {
   const bench = new Bench();

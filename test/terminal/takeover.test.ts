@@ -1,4 +1,19 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import {
+  closeSync,
+  createReadStream,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
 import { after, before, test } from "node:test";
 import { EXIT } from "../../src/chat/exit-codes.ts";
 import { Running, until } from "../lab/command.ts";
@@ -103,6 +118,81 @@ test("what a killed holder had stored and told nobody is told by those who go on
   await sawAll(listening, face);
 });
 
+const FILE_BYTES = 300 * 1_024 * 1_024;
+
+/** A large file with something of its own everywhere. */
+function makeFile(path: string): void {
+  const descriptor = openSync(path, "w");
+  for (let megabyte = 0; megabyte < FILE_BYTES; megabyte += 1_024 * 1_024) {
+    const piece = Buffer.alloc(1_024 * 1_024, `${megabyte} `);
+    writeSync(descriptor, piece);
+  }
+  closeSync(descriptor);
+}
+
+async function hashOf(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  await pipeline(createReadStream(path), hash);
+  return hash.digest("hex");
+}
+
+/** `who` sends a large file by a script, beside a holder that is killed in the middle; the script's code, and its word. */
+async function killedWhileSending(who: string, to: string, others: readonly string[]) {
+  const downloads = join(registry.directory, to, "in");
+  const configuration = join(registry.directory, to, "config", "multiproto");
+  mkdirSync(configuration, { recursive: true });
+  writeFileSync(join(configuration, "chat.toml"), `downloads = "${downloads}"\n`);
+  const { argv, environment } = registry.client(to, "--nick", to, "--background");
+  const settings = { ...environment, XDG_CONFIG_HOME: join(registry.directory, to, "config") };
+  const receiver = new Running(argv, { environment: settings });
+  started.push(receiver);
+  await receiver.output((text) => text.includes(`online as ${to}`), "online");
+  const path = join(registry.directory, `${who}.bin`);
+  makeFile(path);
+  const holder = await background(who);
+  for (const other of others) beside(who, other);
+  const script = beside(who, "send-file", to, path, "--json");
+  await held(who, ({ attached }) => attached === others.length + 1);
+  const offer = await until("the offer", async () => {
+    const { stdout } = await beside(to, "files", "--json").finished;
+    const files = stdout.split("\n").filter(Boolean);
+    return files.map((line) => JSON.parse(line)).find(({ state }) => state === "offered");
+  });
+  const accepting = beside(to, "files", "accept", offer.id);
+  const part = (): number => partBytes(downloads);
+  await until("the file is under way", () => (part() > 0 ? true : undefined));
+  await holder.stop("SIGKILL");
+  const atKill = part();
+  assert.ok(atKill > 0 && atKill < FILE_BYTES, `${atKill} bytes when the holder was killed`);
+  let least = atKill;
+  const { code, stdout } = await until(
+    "the script ends",
+    async () => {
+      // Whole, it is no part any more.
+      if (existsSync(join(downloads, `${who}.bin`))) return script.finished;
+      least = Math.min(least, part() || least);
+      return undefined;
+    },
+    60_000,
+  );
+  const report = JSON.parse(stdout);
+  assert.deepEqual([code, report.state, report.id], [EXIT.ok, "done", offer.id]);
+  assert.equal((await accepting.finished).code, EXIT.ok);
+  // The pages that had been written last may have been cut; that it began again would be far below.
+  assert.ok(least > 0 && least >= atKill - 8 * 1_024 * 1_024, `${least} of ${atKill} bytes were kept`);
+  assert.equal(await hashOf(join(downloads, `${who}.bin`)), await hashOf(path));
+  rmSync(downloads, { recursive: true });
+  rmSync(path);
+}
+
+test("a file that a script sends goes on where it was when the holder is killed, by the script itself", async () => {
+  await killedWhileSending("ned", "una", []);
+});
+
+test("and by another program that takes over beside the script", async () => {
+  await killedWhileSending("odo", "vera", ["listen", "listen"]);
+});
+
 test("one holder after the other is killed while messages come: a script that outlives them sees each once, in order", async () => {
   const count = 400;
   const first = await background("mia");
@@ -132,3 +222,10 @@ test("one holder after the other is killed while messages come: a script that ou
     assert.deepEqual(textsOf(running), wanted);
   }
 });
+
+/** So much of it at the receiver, of which there is a part in its folder. */
+function partBytes(folder: string): number {
+  if (!existsSync(folder)) return 0;
+  const parts = readdirSync(folder).filter((name) => name.endsWith(".part"));
+  return Math.max(0, ...parts.map((name) => statSync(join(folder, name)).size));
+}

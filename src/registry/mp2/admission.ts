@@ -90,11 +90,13 @@ export class Admissions {
     return this.#taken(register.nick, holderOf(holder), address);
   }
 
-  /** Who is here, or was before a restart and comes back, takes nothing that it does not have already. */
+  /** Who is here, or was before a restart and comes back, however late, takes nothing that was not there already. */
   #isStrained({ fingerprint }: Candidate): Refused | undefined {
     const strain = this.#strain();
     if (strain === undefined || this.#sessions.of(fingerprint) !== undefined) return undefined;
-    if (this.#roster.withFingerprint(fingerprint)?.presence.state === "returning") return undefined;
+    const presence = this.#roster.withFingerprint(fingerprint)?.presence;
+    if (presence?.state === "returning") return undefined;
+    if (presence?.state === "offline" && presence.reason === "registry-restart-expired") return undefined;
     return { ...refused("registry-full", strain.text), retryIn: strain.retryIn };
   }
 

@@ -18,19 +18,24 @@ export class TokenBucket {
     this.#at = now;
   }
 
-  /** Takes one token; false when there is none. */
-  take(now: Millis): boolean {
-    if (!this.has(now)) return false;
-    this.#tokens -= 1;
+  /** Takes so many tokens; false, and nothing is taken, when there are fewer. */
+  take(now: Millis, count = 1): boolean {
+    if (!this.has(now, count)) return false;
+    this.#tokens -= count;
     return true;
   }
 
+  /** What was taken was not needed. */
+  give(count: number): void {
+    this.#tokens = Math.min(this.#rate.burst, this.#tokens + count);
+  }
+
   /** Whether `take` would succeed. */
-  has(now: Millis): boolean {
+  has(now: Millis, count = 1): boolean {
     const gained = (Math.max(0, now - this.#at) * this.#rate.perSecond) / 1000;
     this.#tokens = Math.min(this.#rate.burst, this.#tokens + gained);
     this.#at = now;
-    return this.#tokens >= 1;
+    return this.#tokens >= count;
   }
 
   /** True when nothing was taken for so long that forgetting this bucket changes nothing. */
@@ -58,14 +63,18 @@ export class KeyedBuckets {
     return this.#buckets.size;
   }
 
-  take(key: string, now: Millis): boolean {
+  take(key: string, now: Millis, count = 1): boolean {
     let bucket = this.#buckets.get(key);
     if (bucket === undefined) {
       if (this.#buckets.size >= this.#capacity) this.#evict(now);
       bucket = new TokenBucket(this.#rate, now);
       this.#buckets.set(key, bucket);
     }
-    return bucket.take(now);
+    return bucket.take(now, count);
+  }
+
+  give(key: string, count: number): void {
+    this.#buckets.get(key)?.give(count);
   }
 
   #evict(now: Millis): void {

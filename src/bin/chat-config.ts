@@ -19,6 +19,8 @@ export function withConfiguration(options: ChatOptions, isTyped: Typed): ChatOpt
     downloads: file.downloads,
     acceptFiles: file.acceptFiles,
     acceptFilesUpTo: file.acceptFilesUpTo,
+    acceptFilesPerDay: file.acceptFilesPerDay,
+    messagesPerDay: file.messagesPerDay,
     autoAway: file.autoAway,
     bell: file.bell,
     notify: file.notify,

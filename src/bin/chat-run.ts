@@ -1,10 +1,12 @@
 import { userInfo } from "node:os";
+import type { LogEntry } from "../base/log.ts";
 import { escapeText } from "../base/text.ts";
-import { type AlertChoice, DEFAULT_ALERTS } from "../chat/alerts.ts";
+import { type AlertChoice, type Call, DEFAULT_ALERTS } from "../chat/alerts.ts";
+import { DEFAULT_ALLOWANCES } from "../chat/allowance.ts";
 import type { ArchiveReader } from "../chat/archive.ts";
 import { EXIT } from "../chat/exit-codes.ts";
 import type { AcceptFiles } from "../chat/files/transfer.ts";
-import type { PresenceSettings, WhenTaken } from "../chat/settings.ts";
+import type { ChatSettings, PresenceSettings, WhenTaken } from "../chat/settings.ts";
 import { makeArchivePlace } from "../io/archive-path.ts";
 import type { RegistryPlace } from "../io/chat-hello.ts";
 import { ChatShell } from "../io/chat-shell.ts";
@@ -27,6 +29,7 @@ import { runPlain } from "../tui/line-plain.ts";
 import { messageReport } from "../tui/reports.ts";
 import type { ScriptContext } from "../tui/scripts.ts";
 import type { SearchContext } from "../tui/wording.ts";
+import { sizeText } from "../tui/wording-files.ts";
 import { foldNickname, type Nickname, parseNickname } from "../wire/nickname.ts";
 
 /** Without a setting: who has pressed no key for so long does not see what comes. */
@@ -50,6 +53,9 @@ export interface ChatOptions {
   readonly downloads?: string;
   readonly acceptFiles?: AcceptFiles;
   readonly acceptFilesUpTo?: string;
+  /** From the configuration: what one peer may have us store in a day. */
+  readonly acceptFilesPerDay?: string;
+  readonly messagesPerDay?: string;
   /** From the configuration: "10m", "never". */
   readonly autoAway?: string;
   readonly bell?: boolean;
@@ -69,18 +75,19 @@ export type Typed = (option: keyof ChatOptions) => boolean;
 
 /** People: in a terminal with editing, else the same commands line by line. */
 export async function converse(options: ChatOptions, isTyped: Typed): Promise<number> {
-  const isTerminal = process.stdin.isTTY && process.stdout.isTTY;
-  if (options.background === true) return runWith(options, isTyped, runBackground);
+  // A dumb one (a shell in an editor) shows control sequences instead of following them.
+  const isTerminal = process.stdin.isTTY && process.stdout.isTTY && process.env.TERM !== "dumb";
+  if (options.background === true) return runWith(options, isTyped, inBackground);
   const taken = isTerminal ? "ask" : whenTaken(options);
   return withPresence(options, { taken, isTyped }, async (session, context) => {
     const common = { session, clock: systemClock, context };
     if (!isTerminal) return runPlain({ ...common, input: process.stdin, output: process.stdout });
     // Faces are loaded here: scripts do without what draws them.
     const { historyPath } = await import("../tui/line-history.ts");
-    const hasColor = (process.env.NO_COLOR ?? "") === "" && process.env.TERM !== "dumb";
+    const hasColor = (process.env.NO_COLOR ?? "") === "";
     const terminal = { input: process.stdin, output: process.stdout, hasColor };
     const face = { ...common, ...terminal, historyPath: historyPath(process.env, options.profile) };
-    if (options.plain === true || process.env.TERM === "dumb") {
+    if (options.plain === true) {
       const { LineFace } = await import("../tui/line-face.ts");
       return new LineFace(face).run();
     }
@@ -92,6 +99,13 @@ export async function converse(options: ChatOptions, isTyped: Typed): Promise<nu
       archive?.close();
     }
   });
+}
+
+/** A service of the user, where a service manager runs it. */
+async function inBackground(context: ScriptContext): Promise<number> {
+  const { ServiceManager } = await import("../service/notify.ts");
+  const log = { write: ({ text }: LogEntry): void => void context.errors.write(`${text}\n`) };
+  return runBackground(context, new ServiceManager({ notifySocket: process.env.NOTIFY_SOCKET, log }));
 }
 
 /** What commands need of the program around them. */
@@ -146,9 +160,10 @@ async function withPresence(
     clock: systemClock,
     random: systemRandom,
     openShell: (...held) => openShell(options, ...held),
-    onAlert: ({ from, room, text }) =>
-      desktop.notify(room === undefined ? from : `${from} in #${room}`, text),
-    onMessage: (message) => hook?.run(`${jsonLine(messageReport(message, systemClock.wall()))}\n`),
+    onAlert: (call) => desktop.notify(...notificationOf(call)),
+    openArchive: () => archiveReader(options),
+    onMessage: ({ message, stored }) =>
+      hook?.run(`${jsonLine(messageReport(message, stored?.at ?? systemClock.wall()))}\n`),
   });
   try {
     const difference = presence.isHolder ? undefined : differenceOf(presence, wanted, isTyped);
@@ -161,6 +176,16 @@ async function withPresence(
   } finally {
     await presence.close();
   }
+}
+
+/** Title and text, as they came. */
+function notificationOf(call: Call): [title: string, body: string] {
+  if (call.type === "message") {
+    const { from, room, text } = call.message;
+    return [room === undefined ? from : `${from} in #${room}`, text];
+  }
+  const { peer, name, size } = call.transfer;
+  return [peer, `offers you a file: ${name} (${sizeText(size)})`];
 }
 
 /** What was said, beside whoever writes it; undefined where the disk does not even take an empty archive. */
@@ -211,11 +236,12 @@ function differenceOf(
 }
 
 async function openShell(
-  { dataDir, profile: name, retention = "", downloads, acceptFiles = "ask", acceptFilesUpTo }: ChatOptions,
+  options: ChatOptions,
   identity: Identity,
   settings: PresenceSettings,
   profile: Profile,
 ): Promise<HeldShell> {
+  const { dataDir, profile: name, retention = "", downloads } = options;
   const { nickname, whenTaken: taken, legacy, registries, interfaces, port, encapsulationPort } = settings;
   const { autoAwayMillis: idle } = settings;
   const path = makeArchivePlace(process.env, dataDir, name);
@@ -227,7 +253,7 @@ async function openShell(
       settings: {
         ...{ nickname, whenTaken: taken, legacy, hosts: registries.map(({ typed }) => typed) },
         ...(kept !== undefined && { retentionMillis: kept }),
-        files: { accept: acceptFiles, acceptBytes: sizeBytes(acceptFilesUpTo ?? DEFAULT_ACCEPT_SIZE) ?? 0 },
+        ...takenOf(options),
         ...(idle !== undefined && { autoAwayMillis: idle }),
       },
       registry: placeOf(settings),
@@ -242,11 +268,24 @@ async function openShell(
       random: systemRandom,
       createEndpoint,
     });
-    return { shell, close: () => shell.close().finally(() => archive.close()) };
+    return { shell, archive, close: () => shell.close().finally(() => archive.close()) };
   } catch (error) {
     archive.close();
     throw error;
   }
+}
+
+/** What is taken of others. */
+function takenOf(options: ChatOptions): Pick<ChatSettings, "files" | "allowances"> {
+  const { acceptFiles: accept = "ask", acceptFilesUpTo = DEFAULT_ACCEPT_SIZE } = options;
+  const { messageBytesPerDay, fileBytesPerDay } = DEFAULT_ALLOWANCES;
+  return {
+    files: { accept, acceptBytes: sizeBytes(acceptFilesUpTo) ?? 0 },
+    allowances: {
+      messageBytesPerDay: sizeBytes(options.messagesPerDay ?? "") ?? messageBytesPerDay,
+      fileBytesPerDay: sizeBytes(options.acceptFilesPerDay ?? "") ?? fileBytesPerDay,
+    },
+  };
 }
 
 function createEndpoint(localPort: number) {

@@ -1,6 +1,7 @@
 import { type Command, Option } from "commander";
 import type { RestrictionLevel } from "../chat/restrictions.ts";
 import { systemClock } from "../io/clock.ts";
+import { changeTrustedKeys } from "../service/trust-keys.ts";
 import {
   runFingerprint,
   runTrustAccept,
@@ -24,8 +25,12 @@ export function addTrustCommands(
   ended: (code: number) => void,
 ): void {
   const context = (json = false): TrustContext => {
-    const { profile } = openProfile(options());
-    return { profile, clock: systemClock, output: process.stdout, errors: process.stderr, json };
+    const { version } = options();
+    const streams = { output: process.stdout, errors: process.stderr };
+    const { profile, socketPath } = openProfile(options());
+    const keys = { pins: profile.pins, socketPath, version, clock: systemClock };
+    const changeKeys: TrustContext["changeKeys"] = (choose) => changeTrustedKeys(keys, choose);
+    return { profile, changeKeys, clock: systemClock, ...streams, json };
   };
   program
     .command("fingerprint")
@@ -42,15 +47,15 @@ export function addTrustCommands(
     .description("trust the key that came last under NAME; with FINGERPRINT only if it is that one")
     .argument("<name>", "nickname, or a registry's realm or host")
     .argument("[fingerprint...]", "the digits that the other person reads to you")
-    .action((name: string, spoken: readonly string[], options: WhoseOptions) => {
+    .action(async (name: string, spoken: readonly string[], options: WhoseOptions) => {
       const how = { name, whose: options.kind, spoken: spoken.length === 0 ? undefined : spoken.join(" ") };
-      ended(runTrustAccept(context(options.json), how));
+      ended(await runTrustAccept(context(options.json), how));
     });
   withWhose(trust.command("forget"))
     .description("forget the key of NAME: the next one is taken as the first")
     .argument("<name>", "nickname, or a registry's realm or host")
-    .action((name: string, options: WhoseOptions) => {
-      ended(runTrustForget(context(options.json), { name, whose: options.kind }));
+    .action(async (name: string, options: WhoseOptions) => {
+      ended(await runTrustForget(context(options.json), { name, whose: options.kind }));
     });
   for (const { word, level, lifts, description } of RESTRICTING)
     trust
@@ -58,8 +63,8 @@ export function addTrustCommands(
       .description(description)
       .argument("<name>", "nickname")
       .option("--json", "as JSON")
-      .action((name: string, { json }: { json?: boolean }) =>
-        ended(runTrustRestrict(context(json), { name, level, lifts })),
+      .action(async (name: string, { json }: { json?: boolean }) =>
+        ended(await runTrustRestrict(context(json), { name, level, lifts })),
       );
 }
 

@@ -1,9 +1,11 @@
 import type { Millis } from "../base/clock.ts";
 import type { ConversationKey } from "./archive.ts";
 import { conversationWith } from "./archive.ts";
+import type { Transfer } from "./files/transfer.ts";
 import type { ReceivedMessage } from "./notices.ts";
+import type { SessionNotice } from "./session.ts";
 
-/** For which messages the user is called: by a bell at a face, by a notification on the desktop. */
+/** For what the user is called: by a bell at a face, by a notification on the desktop. */
 export type AlertChoice = "private-and-mentions" | "all" | "none";
 
 export interface AlertSettings {
@@ -23,19 +25,38 @@ export interface Attention {
   readonly isActive: boolean;
 }
 
-/** What a message calls for. */
+/** What may call the user: something said, or a file that is offered, which is to the user alone. */
+export type Call =
+  | { readonly type: "message"; readonly message: ReceivedMessage }
+  | { readonly type: "file"; readonly transfer: Transfer };
+
+/** What the user is told, if that may call. */
+export function callOf(notice: SessionNotice): Call | undefined {
+  if (notice.type === "received") return { type: "message", message: notice.message };
+  const isOffer = notice.type === "file" && notice.change === "offered" && notice.transfer.direction === "in";
+  return isOffer ? { type: "file", transfer: notice.transfer } : undefined;
+}
+
+/** Who calls. */
+export function callerOf(call: Call): string {
+  return call.type === "message" ? call.message.from : call.transfer.peer;
+}
+
+/** What a call is worth. */
 export interface Alert {
   readonly bell: boolean;
   readonly notify: boolean;
 }
 
-export function conversationOf({ from, room }: ReceivedMessage): ConversationKey {
-  return room === undefined ? conversationWith(from) : `#${room}`;
+export function conversationOf(call: Call): ConversationKey {
+  const room = call.type === "message" ? call.message.room : undefined;
+  return room === undefined ? conversationWith(callerOf(call)) : `#${room}`;
 }
 
 /** By the settings alone. `nickname`: ours. */
-export function alertFor(message: ReceivedMessage, nickname: string, settings: AlertSettings): Alert {
-  const isDirect = message.room === undefined || isMentioned(message.text, nickname);
+export function alertFor(call: Call, nickname: string, settings: AlertSettings): Alert {
+  const isDirect =
+    call.type === "file" || call.message.room === undefined || isMentioned(call.message.text, nickname);
   const notify = settings.notify === "all" || (settings.notify !== "none" && isDirect);
   return { notify, bell: settings.bell && (isDirect || settings.notify === "all") };
 }

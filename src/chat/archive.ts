@@ -233,8 +233,14 @@ export const NOTHING_KEPT: KeptState = {
 };
 
 export type CommitResult =
-  /** On disk, all of it. `known`: those of `changes`, by their index, whose message was there already. */
-  | { readonly type: "stored"; readonly known: readonly number[] }
+  /** On disk, all of it. */
+  | {
+      readonly type: "stored";
+      /** Those of `changes`, by their index, whose message was there already. */
+      readonly known: readonly number[];
+      /** `seq` of each message that was not, by the index of its change. */
+      readonly seqs: ReadonlyMap<number, number>;
+    }
   /** Nothing of it is. What failed, why, what to do. */
   | { readonly type: "failed"; readonly text: string };
 

@@ -15,7 +15,8 @@ const PORTION = 1_000;
 
 /** What became of a change: "failed" may be followed by one of the others. */
 export type ArchiveOutcome = "stored" | "known" | "failed";
-type Done = (now: Millis, outcome: ArchiveOutcome) => void;
+/** `seq`: where a message is from now on that was not known. */
+type Done = (now: Millis, outcome: ArchiveOutcome, seq?: number) => void;
 
 interface Entry {
   readonly number: number;
@@ -98,14 +99,14 @@ export class Archiving {
     }
   }
 
-  #stored(now: Millis, { through, known }: Extract<ChatEvent, { type: "archived" }>): void {
+  #stored(now: Millis, { through, known, seqs }: Extract<ChatEvent, { type: "archived" }>): void {
     const wasFailing = this.#state.type === "failing";
     this.#deadlines.clear("archive", "retry");
     const before = new Set(known);
     for (const entry of [...this.#entries.values()]) {
       if (entry.number > through) break;
       this.#entries.delete(entry.number);
-      entry.done?.(now, before.has(entry.number) ? "known" : "stored");
+      entry.done?.(now, before.has(entry.number) ? "known" : "stored", seqs.get(entry.number));
     }
     this.#state = { type: "working" };
     // What was put meanwhile has not been asked for.

@@ -6,7 +6,7 @@ import type { Archiving } from "./archiving.ts";
 import { BOUNDS } from "./bounds.ts";
 import type { ChatOutput } from "./events.ts";
 import type { KnownPeers } from "./known-peers.ts";
-import type { ReceivedMessage } from "./notices.ts";
+import type { ReceivedMessage, StoredAt } from "./notices.ts";
 import type { RestrictionLevel } from "./restrictions.ts";
 
 /**
@@ -100,8 +100,8 @@ export class Arrivals {
     const message = this.#judged(arrival);
     const isIgnored = this.#isIgnored(message);
     let isShown = isIgnored;
-    this.#put(now, { message, isIgnored }, () => {
-      if (!isShown) this.#show(message);
+    this.#put(now, { message, isIgnored }, (stored) => {
+      if (!isShown) this.#show(message, stored);
       isShown = true;
     });
   }
@@ -110,10 +110,18 @@ export class Arrivals {
     return this.#options.restrictionOf(from) !== undefined;
   }
 
-  #put(now: Millis, of: Pick<IncomingRecord, "message" | "isIgnored">, done: () => void): void {
+  #put(
+    now: Millis,
+    of: Pick<IncomingRecord, "message" | "isIgnored">,
+    done: (stored: StoredAt | undefined) => void,
+  ): void {
     const conversation = conversationWith(of.message.from);
     const at = Math.floor(this.#options.unixAt(now));
-    this.#options.archiving.put(now, { type: "received", message: { conversation, at, ...of } }, done);
+    this.#options.archiving.put(
+      now,
+      { type: "received", message: { conversation, at, ...of } },
+      (_, __, seq) => done(seq === undefined ? undefined : { seq, at }),
+    );
   }
 
   #judged(arrival: Arrival): ReceivedMessage {
@@ -121,7 +129,7 @@ export class Arrivals {
     return { ...arrival.message, address: arrival.address, standing, ...KEYLESS };
   }
 
-  #show(message: ReceivedMessage): void {
-    this.#options.emit({ type: "notice", notice: { type: "received", message } });
+  #show(message: ReceivedMessage, stored?: StoredAt): void {
+    this.#options.emit({ type: "notice", notice: { type: "received", message, stored } });
   }
 }

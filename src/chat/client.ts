@@ -3,6 +3,7 @@ import { Deadlines } from "../base/deadlines.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
 import type { Listed } from "../roster/listed.ts";
 import { Mirror } from "../roster/mirror.ts";
+import type { ChatMessage } from "../wire/mp1-chat.ts";
 import {
   drawMessageId,
   MAX_ROOMS,
@@ -11,6 +12,7 @@ import {
   type StatusText,
 } from "../wire/mp2-values.ts";
 import { foldNickname, type Nickname } from "../wire/nickname.ts";
+import { Allowance, DEFAULT_ALLOWANCES } from "./allowance.ts";
 import { conversationWith, type KeptState } from "./archive.ts";
 import { Archiving } from "./archiving.ts";
 import { Arrivals } from "./arrivals.ts";
@@ -75,6 +77,7 @@ export class ChatClient {
   readonly #posts: RoomPosts;
   readonly #files: Files;
   readonly #standing: Standing;
+  readonly #allowance: Allowance;
   readonly #deadlines = new Deadlines<"presence" | "roster", "tell" | "changed">();
   #registryLostAt: Millis | undefined;
   /** Entries of the mirror have changed within the call that is under way. */
@@ -101,13 +104,18 @@ export class ChatClient {
       ...{ random, trusted, mirror, emit, changed },
     });
     const nick = (): Nickname => this.#membership.nickname;
+    const allowance = new Allowance(settings.allowances ?? DEFAULT_ALLOWANCES, (who, of) => {
+      const from = peers.holderOf(who as Fingerprint)?.nickname ?? who;
+      emit({ type: "notice", notice: { type: "over-allowance", from, of } });
+    });
+    this.#allowance = allowance;
     this.#kept = kept;
     const archiving = new Archiving({ unixAt, retentionMillis: settings.retentionMillis, emit });
     this.#archiving = archiving;
     const readable = new Readable({ archiving, emit });
     for (const delivered of kept.unread) readable.add(delivered);
     this.#links = new Links({
-      ...{ own, random, peers, trusted, nick, emit, archiving, unixAt },
+      ...{ own, random, peers, trusted, allowance, nick, emit, archiving, unixAt },
       settled: (now, message, settlement) => {
         if (this.#posts.owns(message)) this.#posts.settled(now, message, settlement);
         else this.#deliveries.settled(now, message, settlement);
@@ -151,7 +159,7 @@ export class ChatClient {
       tell: (notice) => emit({ type: "notice", notice }),
     });
     this.#files = new Files({
-      ...{ random, unixAt, peers, trusted, archiving, kept: kept.transfers },
+      ...{ random, unixAt, peers, trusted, allowance, archiving, kept: kept.transfers },
       settings: settings.files ?? { accept: "ask", acceptBytes: 0 },
       ask: (request) => emit({ type: "file", request }),
       tell: (transfer, change) => emit({ type: "notice", notice: { type: "file", transfer, change } }),
@@ -246,6 +254,11 @@ export class ChatClient {
     return this.#files.expects(fingerprint);
   }
 
+  /** Whether a message by mp1 from there is to be confirmed, and so stored; it counts if it is. */
+  takesLegacy(now: Millis, address: string, { text }: ChatMessage): boolean {
+    return this.#allowance.takesMessage(now, address, text);
+  }
+
   /** A connection has brought the first words of a file; undefined: it is not to come. */
   fileArrives(now: Millis, from: Fingerprint, id: MessageId, offset: number): IncomingStream | undefined {
     return this.#files.arrive(now, from, id, offset);
@@ -307,7 +320,7 @@ export class ChatClient {
       case "archived":
       case "archive-failed":
         this.#archiving.handle(now, event);
-        this.#links.acknowledge();
+        this.#links.acknowledge(now);
         break;
       case "transmitted":
         this.#deliveries.transmitted(now, event.transmission, event.outcome);

@@ -121,8 +121,8 @@ export class Contact {
   }
 
   /** What it sends cannot be kept: it tries again later. */
-  turnAway(now: Millis): void {
-    this.#connections.dropAll(now, "busy");
+  turnAway(now: Millis, why: "busy" | "quota"): void {
+    this.#connections.dropAll(now, why);
   }
 
   /** False where no link is up with somebody who takes files. */
@@ -293,9 +293,10 @@ export class Contact {
       this.#abandon(now, this.#outbox.fail("all"), by === "us" ? "key-changed" : "not-trusted-there");
     else if (reason === "unknown")
       this.#abandon(now, this.#outbox.fail("impatient"), by === "us" ? "offline" : "not-known-there");
-    else if (reason === "busy" && by === "peer") {
-      this.#abandon(now, this.#outbox.fail("impatient"), "busy-there");
-      for (const message of this.#outbox.messages()) this.#host.delayed(message, "busy-there", this.#tried);
+    else if (by === "peer" && (reason === "busy" || reason === "quota")) {
+      this.#abandon(now, this.#outbox.fail("impatient"), `${reason}-there`);
+      for (const message of this.#outbox.messages())
+        this.#host.delayed(message, `${reason}-there`, this.#tried);
     }
   }
 

@@ -66,8 +66,16 @@ export type ChatEvent =
   /** By mp1. */
   | { readonly type: "message"; readonly address: string; readonly message: ChatMessage }
   | { readonly type: "transmitted"; readonly transmission: number; readonly outcome: DeliveryOutcome }
-  /** All that was asked to be archived, up to that entry, is on disk; the messages of `known` were there before. */
-  | { readonly type: "archived"; readonly through: number; readonly known: readonly number[] }
+  /**
+   * All that was asked to be archived, up to that entry, is on disk; the messages of `known` were there before. `seqs`: the
+   * places of those that were not, by their entry.
+   */
+  | {
+      readonly type: "archived";
+      readonly through: number;
+      readonly known: readonly number[];
+      readonly seqs: ReadonlyMap<number, number>;
+    }
   /** Nothing of it is that was not yet. */
   | { readonly type: "archive-failed" }
   | { readonly type: "file"; readonly event: FileEvent }

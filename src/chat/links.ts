@@ -5,13 +5,14 @@ import type { FileMessage } from "../wire/mp2-files.ts";
 import { encodeFrame } from "../wire/mp2-frames.ts";
 import type { MessageId, RoomName } from "../wire/mp2-values.ts";
 import { foldNickname, type Nickname } from "../wire/nickname.ts";
+import type { Allowance } from "./allowance.ts";
 import { conversationWith } from "./archive.ts";
 import type { Archiving } from "./archiving.ts";
 import { BOUNDS } from "./bounds.ts";
 import { Contact, type ContactHost, type Settlement } from "./contact.ts";
 import type { ChatEvent, ChatOutput, Progress, TlsOpened } from "./events.ts";
 import type { KnownPeers } from "./known-peers.ts";
-import type { ChatNotice, ReceivedMessage } from "./notices.ts";
+import type { ChatNotice, ReceivedMessage, StoredAt } from "./notices.ts";
 import type { Outgoing } from "./outbox.ts";
 import type { Speaker, Verdict } from "./speaker.ts";
 import type { Trusted } from "./trust.ts";
@@ -22,6 +23,7 @@ export interface LinksOptions {
   readonly random: Random;
   readonly peers: KnownPeers;
   readonly trusted: Trusted;
+  readonly allowance: Allowance;
   readonly nick: () => Nickname;
   readonly emit: (output: ChatOutput) => void;
   readonly settled: (now: Millis, message: Outgoing, settlement: Settlement) => void;
@@ -45,6 +47,8 @@ export class Links {
   readonly #storing = new Set<string>();
   /** Stored, to be acknowledged together. */
   readonly #stored = new Map<Contact, MessageId[]>();
+  /** They have sent too much, and go once all before it is acknowledged. */
+  readonly #overdrawn = new Set<Contact>();
   /** Keys that were new, until their first message is shown. */
   readonly #strangers = new Set<Fingerprint>();
   #dials = 0;
@@ -101,9 +105,15 @@ export class Links {
   }
 
   /** What has been stored in this call is acknowledged. */
-  acknowledge(): void {
+  acknowledge(now: Millis): void {
     for (const [contact, ids] of this.#stored) contact.acknowledge(ids);
     this.#stored.clear();
+    for (const contact of this.#overdrawn) {
+      if (this.#isStoring(contact.fingerprint)) continue;
+      this.#overdrawn.delete(contact);
+      contact.turnAway(now, "quota");
+    }
+    this.#tidy();
   }
 
   /** False where no link is up with somebody who takes files. */
@@ -200,7 +210,9 @@ export class Links {
 
   #tidy(): void {
     for (const [fingerprint, contact] of this.#contacts) {
-      if (contact.isIdle) this.#contacts.delete(fingerprint);
+      if (!contact.isIdle) continue;
+      this.#contacts.delete(fingerprint);
+      this.#overdrawn.delete(contact);
     }
   }
 
@@ -234,9 +246,10 @@ export class Links {
       return;
     }
     if (this.#storing.size >= BOUNDS.unstoredIncoming) {
-      this.#contacts.get(fingerprint)?.turnAway(now);
+      this.#contacts.get(fingerprint)?.turnAway(now, "busy");
       return;
     }
+    if (!this.#isWithinAllowance(now, fingerprint, text)) return;
     const from = this.#options.peers.holderOf(fingerprint)?.nickname ?? speaker.nick;
     // Who has taken another name since is met under that.
     this.#up(now, { ...speaker, nick: from });
@@ -247,24 +260,47 @@ export class Links {
     const about = { ...(reply !== undefined && { reply }), ...(room !== undefined && { room }) };
     const isIgnored = this.#options.trusted.restrictionOf(from, fingerprint) !== undefined;
     this.#storing.add(key);
-    this.#store(now, { ...message, ...about }, isIgnored, (isNew_) => {
+    this.#store(now, { ...message, ...about }, isIgnored, (isNew_, stored) => {
       this.#storing.delete(key);
-      if (isNew_ && !isIgnored) this.#tell({ type: "received", message: { ...message, ...about } });
+      if (!isNew_) this.#options.allowance.wasKnown(fingerprint, text);
+      if (isNew_ && !isIgnored) this.#tell({ type: "received", message: { ...message, ...about }, stored });
       const contact = this.#contacts.get(fingerprint);
       if (contact !== undefined) this.#stored.set(contact, [...(this.#stored.get(contact) ?? []), id]);
     });
   }
 
+  /**
+   * Whoever sends too much is turned away once all that it sent before is acknowledged: else that would come again each
+   * time, in place of what is new.
+   */
+  #isWithinAllowance(now: Millis, fingerprint: Fingerprint, text: string): boolean {
+    const contact = this.#contacts.get(fingerprint);
+    if (contact === undefined || this.#overdrawn.has(contact)) return false;
+    if (this.#options.allowance.takesMessage(now, fingerprint, text)) return true;
+    if (this.#isStoring(fingerprint)) this.#overdrawn.add(contact);
+    else contact.turnAway(now, "quota");
+    return false;
+  }
+
+  #isStoring(fingerprint: Fingerprint): boolean {
+    return [...this.#storing].some((key) => key.startsWith(fingerprint));
+  }
+
   /** Stored before it is shown and acknowledged; what was stored before is acknowledged only. */
-  #store(now: Millis, message: ReceivedMessage, isIgnored: boolean, done: (isNew: boolean) => void): void {
+  #store(
+    now: Millis,
+    message: ReceivedMessage,
+    isIgnored: boolean,
+    done: (isNew: boolean, stored: StoredAt | undefined) => void,
+  ): void {
     const conversation =
       message.room === undefined ? conversationWith(message.from) : (`#${message.room}` as const);
     const at = Math.floor(this.#options.unixAt(now));
     this.#options.archiving.put(
       now,
       { type: "received", message: { conversation, message, at, isIgnored } },
-      (_, outcome) => {
-        if (outcome !== "failed") done(outcome === "stored");
+      (_, outcome, seq) => {
+        if (outcome !== "failed") done(outcome === "stored", seq === undefined ? undefined : { seq, at });
       },
     );
   }

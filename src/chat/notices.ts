@@ -7,6 +7,7 @@ import type { EntryKind, MessageId, OfflineReason, PresenceState, RoomName } fro
 import type { Nickname } from "../wire/nickname.ts";
 import type { AssociationEnd, Protocol } from "./events.ts";
 import type { Transfer, TransferChange } from "./files/transfer.ts";
+import type { PinSubject } from "./pins.ts";
 import type { RestrictionLevel } from "./restrictions.ts";
 import type { RoomChange } from "./rooms.ts";
 
@@ -179,6 +180,18 @@ export type ChatNotice =
       readonly fingerprint: Fingerprint | undefined;
       readonly level: RestrictionLevel | undefined;
     }
+  /** The user trusts a key under that name from now on, or has made the name unknown again. */
+  | {
+      readonly type: "trust";
+      readonly change: "accepted" | "forgotten";
+      readonly subject: PinSubject;
+      readonly fingerprint: Fingerprint;
+    }
+  /**
+   * Somebody has sent more than is stored of one peer in a day: messages wait there, and files are asked about that would be
+   * taken without a question. `from`: a nickname, or the address of one who has no key. At most once an hour each.
+   */
+  | { readonly type: "over-allowance"; readonly from: string; readonly of: "messages" | "files" }
   /** Something of what the snapshot shows of others, or of us, is another one; several changes are told together. */
   | { readonly type: "roster" }
   /** We are away by ourselves, or back. */
@@ -187,7 +200,8 @@ export type ChatNotice =
   | { readonly type: "quiet"; readonly until: UnixMillis | undefined }
   /** Others came to a room that we are in, or left it. */
   | { readonly type: "room"; readonly change: RoomChange }
-  | { readonly type: "received"; readonly message: ReceivedMessage }
+  /** `stored`: its place in the archive, and when it came there; undefined: it is not in it. */
+  | { readonly type: "received"; readonly message: ReceivedMessage; readonly stored?: StoredAt | undefined }
   /** The other machine has it. */
   | {
       readonly type: "delivered";
@@ -230,6 +244,11 @@ export type ChatNotice =
   | { readonly type: "typing"; readonly from: Nickname; readonly active: boolean }
   /** The last notice. `text`: what the admin said. */
   | { readonly type: "ended"; readonly reason: EndReason; readonly text: string | undefined };
+
+export interface StoredAt {
+  readonly seq: number;
+  readonly at: UnixMillis;
+}
 
 export interface ReceivedMessage {
   readonly from: Nickname;
@@ -292,6 +311,8 @@ export type UndeliveredReason =
   | "not-known-there"
   /** The peer has too many connections. */
   | "busy-there"
+  /** It takes no more of us today. */
+  | "quota-there"
   /** We left before it was confirmed. */
   | "left";
 

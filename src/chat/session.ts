@@ -13,7 +13,7 @@ export type SessionNotice =
   | ChatNotice
   | { readonly type: "trouble"; readonly text: string }
   /** To one face alone: it is to ring. */
-  | { readonly type: "ring"; readonly from: Nickname }
+  | { readonly type: "ring"; readonly from: string }
   /** The program that held the presence has ended, and another one holds it: this one, or not. */
   | { readonly type: "presence-moved"; readonly here: boolean };
 

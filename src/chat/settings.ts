@@ -3,6 +3,7 @@ import type { Fingerprint } from "../base/fingerprint.ts";
 import type { RoomName, StatusText } from "../wire/mp2-values.ts";
 import type { Nickname } from "../wire/nickname.ts";
 import type { AlertSettings } from "./alerts.ts";
+import type { Allowances } from "./allowance.ts";
 import type { FilesSettings } from "./files/files.ts";
 
 /** What the user wants. */
@@ -19,6 +20,8 @@ export interface ChatSettings {
   readonly retentionMillis?: Millis;
   /** Whose files are taken without a question; undefined: nobody's. */
   readonly files?: FilesSettings;
+  /** What one peer may have us store; undefined: {@link DEFAULT_ALLOWANCES}. */
+  readonly allowances?: Allowances;
   /** Without a key for so long the user is away; undefined: never. */
   readonly autoAwayMillis?: Millis;
   /** Where to be from the start. */

@@ -6,7 +6,7 @@ import type { ChatOutput, PinChange } from "./events.ts";
 import type { Judgement } from "./known-peers.ts";
 import type { Trust } from "./notices.ts";
 import type { Pin, PinSubject, Pins } from "./pins.ts";
-import type { Restricted, RestrictionLevel } from "./restrictions.ts";
+import type { Restricted, RestrictionLevel, Restrictions } from "./restrictions.ts";
 
 /** A key under a name where another one is pinned. */
 interface Contradiction {
@@ -136,11 +136,28 @@ export class Trusted {
     return true;
   }
 
-  /** Whoever is restricted or not any more is told, whichever program of the user did it. */
+  /** What the user has changed is told, whichever program it was done by. */
   #take(pins: Pins): void {
-    const { restrictions: before } = this.#pins;
-    const { restrictions: after } = pins;
+    const before = this.#pins;
     this.#pins = pins;
+    if (before === pins) return;
+    this.#tellTrust(before, pins);
+    this.#tellRestrictions(before.restrictions, pins.restrictions);
+  }
+
+  #tellTrust(before: Pins, after: Pins): void {
+    for (const { kind, name, fingerprint, by } of after.list()) {
+      const was = before.find({ kind, name });
+      const isSame = was?.by === "user" && isSameFingerprint(was.fingerprint, fingerprint);
+      if (by === "user" && !isSame)
+        this.#tell({ type: "trust", change: "accepted", subject: { kind, name }, fingerprint });
+    }
+    for (const { kind, name, fingerprint } of before.list())
+      if (after.find({ kind, name }) === undefined)
+        this.#tell({ type: "trust", change: "forgotten", subject: { kind, name }, fingerprint });
+  }
+
+  #tellRestrictions(before: Restrictions, after: Restrictions): void {
     if (before === after) return;
     for (const { name, fingerprint, level } of after.list())
       if (before.of({ name, fingerprint }) !== level)
@@ -150,6 +167,12 @@ export class Trusted {
         this.#tell({ type: "restricted", name, fingerprint, level: undefined });
   }
 }
+
+/** What the user changes: keys are met by the presence alone. */
+export type TrustedChange = Exclude<PinChange, { type: "meet" }>;
+
+/** Finds what is to be changed in the keys as they are now. Asked again when another program was faster. */
+export type ChooseChanges = (pins: Pins) => readonly TrustedChange[];
 
 /** The set after a change; the same when there is nothing to change. */
 export function applyPinChange(pins: Pins, change: PinChange): Pins {

@@ -12,6 +12,7 @@ import type {
   RefusalNext,
   RegistryStanding,
   RoomUndeliveredReason,
+  StoredAt,
   UndeliveredMessage,
   UndeliveredReason,
 } from "../chat/notices.ts";
@@ -28,6 +29,7 @@ import {
   name,
   nickname,
   pinName,
+  pinSubject,
   port,
   restrictionLevel,
   roomName,
@@ -92,6 +94,7 @@ const why = wordOf<UndeliveredReason>({
   "not-trusted-there": true,
   "not-known-there": true,
   "busy-there": true,
+  "quota-there": true,
   left: true,
 });
 
@@ -205,7 +208,16 @@ const NOTICES: { readonly [Name in Type]: Parse<Fields<Name>> } = {
       left: list(MAX_NAMES, nickname),
     }),
   }),
-  received: shape<Fields<"received">>({ message: received }),
+  trust: shape<Fields<"trust">>({
+    change: oneOf(["accepted", "forgotten"]),
+    subject: pinSubject,
+    fingerprint,
+  }),
+  "over-allowance": shape<Fields<"over-allowance">>({ from: name, of: oneOf(["messages", "files"]) }),
+  received: shape<Fields<"received">>({
+    message: received,
+    stored: optional(shape<StoredAt>({ seq: count, at: unixMillis })),
+  }),
   waiting: shape<Fields<"waiting">>({
     text: messageText,
     destination,
@@ -239,7 +251,7 @@ const NOTICES: { readonly [Name in Type]: Parse<Fields<Name>> } = {
   file: shape<Fields<"file">>({ transfer, change: transferChange }),
   typing: shape<Fields<"typing">>({ from: nickname, active: boolean }),
   trouble: shape<Fields<"trouble">>({ text: sentence }),
-  ring: shape<Fields<"ring">>({ from: nickname }),
+  ring: shape<Fields<"ring">>({ from: messageText }),
   "presence-moved": shape<Fields<"presence-moved">>({ here: boolean }),
   ended: shape<Fields<"ended">>({
     reason: wordOf<EndReason>({

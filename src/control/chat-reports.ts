@@ -69,6 +69,8 @@ export interface AttachReport {
   readonly pid: number;
   readonly settings: PresenceSettings;
   readonly fingerprint: Fingerprint;
+  /** `seq` in the archive: notices tell of all messages that come after it. */
+  readonly told: number | undefined;
 }
 
 export interface SendRequest {
@@ -203,7 +205,12 @@ const parseSettings = shape<PresenceSettings>({
 
 const pid = integer(1, 2 ** 31 - 1);
 
-export const parseAttach = shape<AttachReport>({ pid, settings: parseSettings, fingerprint });
+export const parseAttach = shape<AttachReport>({
+  pid,
+  settings: parseSettings,
+  fingerprint,
+  told: optional(count),
+});
 
 export const parseHolder = shape<HolderReport>({
   pid,

@@ -36,6 +36,8 @@ export interface PresenceServerOptions {
   readonly version: string;
   readonly pid: number;
   readonly clock: Clock;
+  /** How far in the archive whoever attaches now is not told what came; undefined where that cannot be known. */
+  readonly told: () => number | undefined;
   /** What is on the screen of an attached program; undefined: it is gone. */
   readonly onAttention: (client: ServedClient, attention: Attention | undefined) => void;
   /** Somebody wants the presence to end. */
@@ -168,7 +170,7 @@ export class PresenceServer {
   }
 
   #attach(client: ServedClient, theirs: string): AttachReport {
-    const { session, settings, version, pid } = this.#options;
+    const { session, settings, version, pid, told } = this.#options;
     if (theirs !== version) {
       const both = `multiproto-chat ${version} (process ${pid}) holds your presence, and this is ${theirs}`;
       throw new ControlError("other-version", `${both} (end the other one: multiproto-chat quit)`);
@@ -177,7 +179,7 @@ export class PresenceServer {
     if (!this.#attached.has(client)) this.#tellAll(client);
     this.#attached.add(client);
     client.stay();
-    return { pid, settings: settings(), fingerprint: session.fingerprint };
+    return { pid, settings: settings(), fingerprint: session.fingerprint, told: told() };
   }
 
   #send(client: ServedClient, { messageId, to, text, waitMillis, reply }: SendRequest): void {

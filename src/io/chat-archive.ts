@@ -32,7 +32,9 @@ export class GatheredChanges {
     }
     if (this.#trouble !== "") this.#onTrouble("what is said is kept on disk again");
     this.#trouble = "";
-    return { type: "archived", through: last.entry, known: result.known.map((at) => asked[at]?.entry ?? 0) };
+    const entryAt = (index: number): number => asked[index]?.entry ?? 0;
+    const seqs = new Map([...result.seqs].map(([index, seq]) => [entryAt(index), seq]));
+    return { type: "archived", through: last.entry, known: result.known.map(entryAt), seqs };
   }
 
   /** Once, however often it happens. */

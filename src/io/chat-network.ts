@@ -1,6 +1,7 @@
 import type { Clock, Random } from "../base/clock.ts";
 import type { ChatEvent, ChatOutput, Progress } from "../chat/events.ts";
 import type { SctpEndpoint } from "../sctp/api.ts";
+import type { ChatMessage } from "../wire/mp1-chat.ts";
 import { ChatChannels } from "./chat-channels.ts";
 import { LegacyDialBacks } from "./chat-dial-back.ts";
 import { ChatDiscovery, datagram } from "./chat-discovery.ts";
@@ -31,6 +32,8 @@ export interface ChatNetworkOptions {
   readonly downloads: string;
   /** What a person has to know. */
   readonly onTrouble: (text: string) => void;
+  /** Whether a message by mp1 is to be confirmed. */
+  readonly takesLegacy: (address: string, message: ChatMessage) => boolean;
   readonly expectsFile: FileShellOptions["expects"];
   readonly fileArrives: FileShellOptions["arrives"];
 }
@@ -85,6 +88,7 @@ export class ChatNetwork {
     this.#peers = new PeerConnections({
       server: ports.legacyChat,
       clock,
+      takes: options.takesLegacy,
       onMessage: (address, message) => onEvent({ type: "message", address, message }),
     });
   }

@@ -10,6 +10,7 @@ import { Alarm } from "./alarm.ts";
 /** Chat by mp1: its listener and the connections to peers, each run by its own session core. */
 export class PeerConnections {
   readonly #clock: Clock;
+  readonly #takes: (address: string, message: ChatMessage) => boolean;
   readonly #onMessage: (address: string, message: ChatMessage) => void;
   readonly #admission = new Admission();
   readonly #sockets = new Set<Socket>();
@@ -18,9 +19,12 @@ export class PeerConnections {
     /** None: only for sending. */
     server: Server | undefined;
     clock: Clock;
+    /** One that is not taken is not confirmed. */
+    takes: (address: string, message: ChatMessage) => boolean;
     onMessage: (address: string, message: ChatMessage) => void;
   }) {
     this.#clock = options.clock;
+    this.#takes = options.takes;
     this.#onMessage = options.onMessage;
     options.server?.on("connection", (socket) => this.#accepted(socket));
   }
@@ -66,8 +70,13 @@ export class PeerConnections {
       action();
       alarm.set(receiver.nextDeadline());
       for (let out = receiver.poll(); out !== undefined; out = receiver.poll()) {
-        if (out.type === "message") this.#onMessage(address, out.message);
-        else if (out.type === "confirm") this.#confirm(socket, out.bytes);
+        if (out.type === "message") {
+          if (!this.#takes(address, out.message)) {
+            socket.destroy();
+            return;
+          }
+          this.#onMessage(address, out.message);
+        } else if (out.type === "confirm") this.#confirm(socket, out.bytes);
         else socket.destroy();
       }
     };

@@ -12,6 +12,7 @@ import type { Restricted, RestrictionLevel } from "../chat/restrictions.ts";
 import type { ChatSession, SendOptions, SessionNotice } from "../chat/session.ts";
 import type { ChatSettings } from "../chat/settings.ts";
 import type { SctpEndpoint } from "../sctp/api.ts";
+import type { ChatMessage } from "../wire/mp1-chat.ts";
 import type { MessageId, RoomName, StatusText } from "../wire/mp2-values.ts";
 import type { Nickname } from "../wire/nickname.ts";
 import { Alarm } from "./alarm.ts";
@@ -97,6 +98,7 @@ export class ChatShell implements ChatSession {
         received: (connection, bytes) =>
           opened.shell?.received(connection, bytes) ?? { messages: 0, pending: 0 },
         onTrouble: (text) => opened.shell?.tell({ type: "trouble", text }),
+        takesLegacy: (address, message) => opened.shell?.takesLegacy(address, message) === true,
         expectsFile: (from) => opened.shell?.expectsFile(from) === true,
         fileArrives: (from, id, offset) => opened.shell?.fileArrives(from, id, offset),
       });
@@ -229,6 +231,10 @@ export class ChatShell implements ChatSession {
   /** For the network: bytes of a TLS connection. */
   private received(connection: number, bytes: Uint8Array): Progress {
     return this.#run((client, now) => client.received(now, connection, bytes));
+  }
+
+  private takesLegacy(address: string, message: ChatMessage): boolean {
+    return this.#run((client, now) => client.takesLegacy(now, address, message));
   }
 
   private expectsFile(from: Fingerprint): boolean {

@@ -1,6 +1,12 @@
 import type { Clock } from "../base/clock.ts";
-import { type AlertSettings, type Attention, Attentions, alertFor, conversationOf } from "../chat/alerts.ts";
-import type { ReceivedMessage } from "../chat/notices.ts";
+import {
+  type AlertSettings,
+  type Attention,
+  Attentions,
+  alertFor,
+  type Call,
+  conversationOf,
+} from "../chat/alerts.ts";
 
 /** A face of this program, or of an attached one. */
 export type FaceOf<Client> = Client | "here";
@@ -12,9 +18,9 @@ export interface AlertsOptions<Client> {
   readonly nickname: () => string;
   /** The user is not to be called now. */
   readonly isQuiet: () => boolean;
-  readonly notify: (message: ReceivedMessage) => void;
+  readonly notify: (call: Call) => void;
   /** One face is to call the user. */
-  readonly ring: (face: FaceOf<Client>, message: ReceivedMessage) => void;
+  readonly ring: (face: FaceOf<Client>, call: Call) => void;
 }
 
 /** Calls the user, once, whatever number of programs is attached: the holder of the presence has it. */
@@ -34,12 +40,12 @@ export class Alerts<Client> {
     this.#attentions.gone(face);
   }
 
-  received(message: ReceivedMessage): void {
+  called(call: Call): void {
     const { settings, nickname, isQuiet, notify, ring } = this.#options;
-    if (isQuiet() || this.#attentions.isSeen(conversationOf(message))) return;
-    const alert = alertFor(message, nickname(), settings());
-    if (alert.notify) notify(message);
+    if (isQuiet() || this.#attentions.isSeen(conversationOf(call))) return;
+    const alert = alertFor(call, nickname(), settings());
+    if (alert.notify) notify(call);
     const face = alert.bell ? this.#attentions.latest() : undefined;
-    if (face !== undefined) ring(face, message);
+    if (face !== undefined) ring(face, call);
   }
 }

@@ -38,6 +38,10 @@ export interface ChatConfiguration {
   readonly acceptFiles: AcceptFiles | undefined;
   /** "500M": larger ones are asked about all the same. */
   readonly acceptFilesUpTo: string | undefined;
+  /** "10G": of one peer's, in a day; beyond it is asked. */
+  readonly acceptFilesPerDay: string | undefined;
+  /** "64M": so much of one peer's messages is stored in a day. */
+  readonly messagesPerDay: string | undefined;
   /** "10m": away after so long without a key; "never". */
   readonly autoAway: string | undefined;
   readonly bell: boolean | undefined;
@@ -71,6 +75,8 @@ const KEYS = {
   downloads: { parse: folder, field: "downloads" },
   "accept-files": { parse: acceptFiles, field: "acceptFiles" },
   "accept-files-up-to": { parse: sizeText, field: "acceptFilesUpTo" },
+  "accept-files-per-day": { parse: sizeText, field: "acceptFilesPerDay" },
+  "messages-per-day": { parse: dailySize, field: "messagesPerDay" },
   "auto-away": { parse: idleTime, field: "autoAway" },
   bell: { parse: trueOrFalse, field: "bell" },
   notify: { parse: alertChoice, field: "notify" },
@@ -228,6 +234,15 @@ function acceptFiles(value: unknown): AcceptFiles {
 function sizeText(value: unknown): string {
   if (typeof value !== "string" || sizeBytes(value) === undefined)
     throw new Error('wants a size, as in "500M" or "2G"');
+  return value;
+}
+
+/** The largest message is far below it: with less none would ever come. */
+const LEAST_PER_DAY = 1_024 ** 2;
+
+function dailySize(value: unknown): string {
+  if (typeof value !== "string" || (sizeBytes(value) ?? 0) < LEAST_PER_DAY)
+    throw new Error('wants a size of "1M" or more, as in "64M"');
   return value;
 }
 

@@ -19,7 +19,7 @@ import {
 } from "../control/reports.ts";
 import { type ControlServer, createControlServer } from "../control/server.ts";
 import type { TopReport, TopRequest } from "../control/top.ts";
-import type { Farewell } from "../registry/settings.ts";
+import type { Farewell, Strain } from "../registry/settings.ts";
 import { Administration } from "./administration.ts";
 import { Backup } from "./backup.ts";
 import { type Configuration, changedKeys, readConfiguration } from "./configuration.ts";
@@ -41,6 +41,7 @@ import { StateFault } from "./state.ts";
 import { Supervision } from "./supervision.ts";
 import { ConfigurationError } from "./toml.ts";
 import { topReport } from "./top.ts";
+import { Vitals } from "./vitals.ts";
 import { Watchers } from "./watchers.ts";
 
 export interface DaemonOptions {
@@ -82,6 +83,7 @@ export class Daemon implements RegistryControl {
   readonly #startedAt: Millis;
   readonly #history: RunHistory;
   readonly #supervision: Supervision;
+  readonly #vitals: Vitals;
   readonly #started = Promise.withResolvers<StartReport>();
   readonly #stopped = Promise.withResolvers<Farewell>();
   readonly administration: Administration;
@@ -112,6 +114,10 @@ export class Daemon implements RegistryControl {
       log,
       clock,
       configured: () => this.#serving?.configuration.log.level,
+    });
+    this.#vitals = new Vitals({
+      ...{ log, clock, unit: manager.isActive ? ownUnit() : undefined },
+      limit: (strain) => this.#limit(strain),
     });
     this.#supervision = new Supervision({
       manager,
@@ -282,6 +288,7 @@ export class Daemon implements RegistryControl {
       await manager.ready(this.#statusText());
       this.#started.resolve({ outcome: "ready", pid: process.pid, version });
       this.#supervision.begin();
+      this.#vitals.begin();
       farewell = await this.#stopped.promise;
     } catch (error) {
       code = exitCode(error);
@@ -332,8 +339,16 @@ export class Daemon implements RegistryControl {
     void this.#reach?.look(this.#serving?.shell.links ?? []);
   }
 
+  #limit(strain: Strain | undefined): void {
+    const shell = this.#serving?.shell;
+    if (shell === undefined || shell.registry.strain?.text === strain?.text) return;
+    shell.limit(strain);
+    this.#supervision.statusSoon();
+  }
+
   #statusText(): string {
-    return statusText(registryReport(this.#serving), this.#options.clock.now() - this.#startedAt);
+    const upMillis = this.#options.clock.now() - this.#startedAt;
+    return statusText(registryReport(this.#serving), upMillis, this.#serving?.shell.registry.strain);
   }
 
   // The way down
@@ -344,6 +359,7 @@ export class Daemon implements RegistryControl {
     this.#phase = { state: "stopping" };
     this.#watchers.changed();
     this.#supervision.end();
+    this.#vitals.end();
     this.#level.end();
     removePidFile(this.#options.places.runtimeDirectory);
     const limit = setTimeout(() => process.exit(EXIT.ok), STOP_MILLIS);

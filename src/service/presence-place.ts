@@ -1,6 +1,7 @@
 import type { Clock, Millis } from "../base/clock.ts";
 import { errorCode, SystemError } from "../base/errors.ts";
 import type { Attention } from "../chat/alerts.ts";
+import type { ArchiveReader } from "../chat/archive.ts";
 import type { SessionNotice } from "../chat/session.ts";
 import type { PresenceSettings } from "../chat/settings.ts";
 import { PresenceLink } from "../control/chat-client.ts";
@@ -12,6 +13,7 @@ import type { Identity } from "../io/identity.ts";
 import type { HeldSlot } from "../io/identity-slot.ts";
 import type { Profile } from "../io/profile.ts";
 import type { Nickname } from "../wire/nickname.ts";
+import { newestIn } from "./heard.ts";
 
 /** Between two looks for who holds the presence; each is a connect(2) and a bind(2). */
 const LOOK_MILLIS: Millis = 25;
@@ -21,6 +23,8 @@ const SETTLE_MILLIS: Millis = 10_000;
 /** The shell of a holder, and what closes it with all that it stands on. */
 export interface HeldShell {
   readonly shell: ChatShell;
+  /** What was said. */
+  readonly archive: Pick<ArchiveReader, "page">;
   close(): Promise<void>;
 }
 
@@ -30,8 +34,13 @@ export type OpenShell = (
   profile: Profile,
 ) => Promise<HeldShell>;
 
-/** Where a presence is: here, or with the program that the link goes to. */
-export type Found =
+/**
+ * Where a presence is: here, or with the program that the link goes to. `told`: the holder does not tell of what is in the
+ * archive up to there; undefined where that cannot be known.
+ */
+export type Found = { readonly told: number | undefined } & FoundPlace;
+
+type FoundPlace =
   | {
       readonly type: "holding";
       readonly shell: ChatShell;
@@ -52,6 +61,8 @@ export interface FinderOptions {
   readonly settings: () => PresenceSettings;
   /** As others see us. */
   readonly nickname: () => Nickname;
+  /** How far in the archive those who attach here have been told, or have begun. */
+  readonly told: () => number | undefined;
   readonly onNotice: (notice: SessionNotice) => void;
   /** What an attached program has on its screen; undefined: it is gone. */
   readonly onAttention: (client: ServedClient, attention: Attention | undefined) => void;
@@ -94,7 +105,7 @@ export class PlaceFinder {
         onNotice,
         onClosed,
       });
-      return { type: "attached", link };
+      return { type: "attached", link, told: link.report.told };
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error;
       // It is about to end, or to begin.
@@ -110,7 +121,7 @@ export class PlaceFinder {
   /** Undefined when another program holds the key, or answers on the socket. */
   async #hold(): Promise<Found | undefined> {
     const { profile, socketPath: path, version, clock, openShell } = this.#options;
-    const { session, settings, nickname, onNotice, onAttention } = this.#options;
+    const { session, settings, nickname, told, onNotice, onAttention } = this.#options;
     const taken = await profile.takeIdentity();
     if (taken === undefined) return undefined;
     const { identity, slot } = taken;
@@ -122,12 +133,13 @@ export class PlaceFinder {
         ...{ path, version, clock, session, pid: process.pid },
         standing: () => opened.snapshot,
         settings: () => ({ ...settings(), nickname: nickname() }),
-        onAttention,
+        ...{ told, onAttention },
         onQuit: () => opened.leave(),
       });
       opened.onNotice(onNotice);
       opened.onChange(() => server.changed());
-      return { type: "holding", shell: opened, closeShell, server, slot };
+      const place = { type: "holding", shell: opened, closeShell, server, slot } as const;
+      return { ...place, told: newestIn(held.archive) };
     } catch (error) {
       slot.release();
       await held?.close();

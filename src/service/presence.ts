@@ -1,9 +1,10 @@
 import type { Clock, Millis, Random, UnixMillis } from "../base/clock.ts";
 import { errorText } from "../base/errors.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
-import type { Attention } from "../chat/alerts.ts";
+import { type Attention, type Call, callerOf, callOf } from "../chat/alerts.ts";
+import type { ArchiveReader } from "../chat/archive.ts";
 import type { Transfer, TransferAction } from "../chat/files/transfer.ts";
-import type { ChatSnapshot, ReceivedMessage } from "../chat/notices.ts";
+import type { ChatSnapshot } from "../chat/notices.ts";
 import type { PinSubject, Pins } from "../chat/pins.ts";
 import type { Restricted, RestrictionLevel } from "../chat/restrictions.ts";
 import type { SendOptions, SessionNotice } from "../chat/session.ts";
@@ -14,6 +15,7 @@ import type { Profile } from "../io/profile.ts";
 import type { MessageId, RoomName, StatusText } from "../wire/mp2-values.ts";
 import type { Nickname } from "../wire/nickname.ts";
 import { Alerts } from "./alerts.ts";
+import { Heard, type Received } from "./heard.ts";
 import { closeFound, type Found, type OpenShell, PlaceFinder } from "./presence-place.ts";
 import { type PresenceCommands, RemoteCommands } from "./remote-commands.ts";
 import { Sending } from "./sending.ts";
@@ -33,10 +35,12 @@ export interface PresenceOptions {
   readonly version: string;
   readonly clock: Clock;
   readonly random: Random;
+  /** Of what was said, beside whoever holds it; undefined where it cannot be read. */
+  readonly openArchive: () => ArchiveReader | undefined;
   /** For messages that come while this program holds the presence: of all programs one hears each. */
-  readonly onMessage?: (message: ReceivedMessage) => void;
-  /** Likewise, for those that call for the user's attention. */
-  readonly onAlert?: (message: ReceivedMessage) => void;
+  readonly onMessage?: (notice: Received) => void;
+  /** Likewise, for what calls for the user's attention. */
+  readonly onAlert?: (call: Call) => void;
   readonly openShell: OpenShell;
 }
 
@@ -64,6 +68,7 @@ export class Presence implements HeldSession {
   readonly #options: PresenceOptions;
   readonly #listeners = new Set<(notice: SessionNotice) => void>();
   readonly #sending: Sending;
+  readonly #heard: Heard;
   readonly #finder: PlaceFinder;
   readonly #alerts: Alerts<ServedClient>;
   /** As the holder was told last. */
@@ -87,13 +92,18 @@ export class Presence implements HeldSession {
       ...{ clock: options.clock, random: options.random, commands: () => this.#commands },
       hear: (notice) => this.#hear(notice),
     });
+    this.#heard = new Heard({
+      openArchive: options.openArchive,
+      missed: (notice) => this.#missed(notice),
+      trouble: (text) => this.trouble(text),
+    });
     this.#alerts = new Alerts({
       clock: options.clock,
       settings: () => this.#settings.alerts,
       nickname: () => this.snapshot.nickname,
       isQuiet: () => this.snapshot.quietUntil !== undefined,
-      notify: (message) => options.onAlert?.(message),
-      ring: (face, { from }) => this.#ring(face, { type: "ring", from }),
+      notify: (call) => options.onAlert?.(call),
+      ring: (face, call) => this.#ring(face, { type: "ring", from: callerOf(call) }),
     });
     this.#finder = new PlaceFinder({
       ...options,
@@ -102,6 +112,7 @@ export class Presence implements HeldSession {
       nickname: () => this.snapshot.nickname,
       onNotice: (notice) => this.#hear(notice),
       onAttention: (client, attention) => this.#attended(client, attention),
+      told: () => this.#heard.through,
       onClosed: () => this.#lookAtLink(),
     });
   }
@@ -112,7 +123,9 @@ export class Presence implements HeldSession {
    */
   static async open(options: PresenceOptions): Promise<Presence> {
     const presence = new Presence(options);
-    presence.#arrive(await presence.#finder.find());
+    const found = await presence.#finder.find();
+    presence.#arrive(found);
+    presence.#heard.holderFound(found.told);
     presence.#lookAtLink();
     return presence;
   }
@@ -329,6 +342,7 @@ export class Presence implements HeldSession {
   async #takeOver(): Promise<void> {
     this.#former ??= this.#formerOf(this.#place);
     this.#sending.defer();
+    this.#heard.holderEnded();
     const nickname = this.#former?.snapshot.nickname ?? this.#settings.nickname;
     this.#settings = { ...this.#settings, nickname, whenTaken: "suggestion" };
     this.#place = { type: "seeking" };
@@ -357,6 +371,8 @@ export class Presence implements HeldSession {
     const former = this.#former?.snapshot;
     this.#arrive(found);
     this.#attendAgain();
+    this.#heard.holderFound(found.told);
+    if (this.#place !== found) return;
     this.#tell({ type: "presence-moved", here: found.type === "holding" });
     if (found.type === "attached") {
       this.#former = undefined;
@@ -399,15 +415,27 @@ export class Presence implements HeldSession {
     if (shown === undefined) return;
     this.#sending.heard(shown);
     if (shown.type === "online") this.#wasOnline = true;
+    if (shown.type === "received") this.#heard.received(shown);
     if (this.#place.type === "holding") {
       this.#place.server.tell(shown);
-      if (shown.type === "received") {
-        this.#options.onMessage?.(shown.message);
-        this.#alerts.received(shown.message);
-      }
+      this.#call(shown);
     }
     if (shown.type === "ended") void this.close();
     this.#tell(shown);
+  }
+
+  /** Stored by a holder that told nobody: the others read it themselves. */
+  #missed(notice: Received): void {
+    if (this.#place.type === "ended") return;
+    if (this.#place.type === "holding") this.#call(notice);
+    this.#tell(notice);
+  }
+
+  /** What the holder does with what came, beside telling of it. */
+  #call(notice: SessionNotice): void {
+    if (notice.type === "received") this.#options.onMessage?.(notice);
+    const call = callOf(notice);
+    if (call !== undefined) this.#alerts.called(call);
   }
 
   /** After a takeover nobody has to hear that we search and are online: they have been told before. */

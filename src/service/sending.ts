@@ -1,4 +1,5 @@
 import type { Clock, Millis, Random } from "../base/clock.ts";
+import { isOver } from "../chat/files/transfer.ts";
 import type { SendOptions, SessionNotice } from "../chat/session.ts";
 import { MAX_TEXT_LENGTH } from "../control/chat-values.ts";
 import { drawMessageId, type MessageId } from "../wire/mp2-values.ts";
@@ -27,7 +28,7 @@ export interface SendingOptions {
 export class Sending {
   readonly #options: SendingOptions;
   readonly #unsettled = new Map<MessageId, Unsettled>();
-  /** Files that the holder has not been heard of yet. */
+  /** Files that are not over. The holder may be killed before it has stored what it told of them. */
   readonly #offering = new Map<MessageId, { readonly to: string; readonly path: string }>();
   /** Of other programs, under way: what comes again from one that was cut off is not sent again. */
   readonly #foreign = new Set<MessageId>();
@@ -86,7 +87,7 @@ export class Sending {
         this.#settle(notice.message.messageId);
         return;
       case "file":
-        this.#offering.delete(notice.transfer.id);
+        if (isOver(notice.transfer.state)) this.#offering.delete(notice.transfer.id);
         return;
       default:
         return;
@@ -110,6 +111,7 @@ export class Sending {
       commands()?.send(to, text, { ...options, ...left }, messageId);
     }
     for (const [, submit] of deferred) submit();
+    // One that it knows stays as it is.
     for (const [id, { to, path }] of this.#offering) commands()?.sendFile(to, path, id);
   }
 

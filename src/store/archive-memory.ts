@@ -100,11 +100,16 @@ export class MemoryArchive implements ArchiveStore {
   commit(changes: readonly ArchiveChange[]): CommitResult {
     if (this.#failure !== undefined) return { type: "failed", text: this.#failure };
     const known: number[] = [];
-    for (const [index, change] of changes.entries()) if (!this.#make(change)) known.push(index);
+    const seqs = new Map<number, number>();
+    for (const [index, change] of changes.entries()) {
+      const before = this.#seq;
+      if (!this.#make(change)) known.push(index);
+      else if (this.#seq > before) seqs.set(index, this.#seq);
+    }
     forgetOldest(this.#messages, MAX_MESSAGES);
     forgetOldest(this.#known, MAX_IDS);
     forgetOldest(this.#waiting, MAX_MESSAGES);
-    return { type: "stored", known };
+    return { type: "stored", known, seqs };
   }
 
   conversations(): readonly ConversationSummary[] {

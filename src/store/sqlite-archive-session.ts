@@ -3,6 +3,7 @@ import { DatabaseSync } from "node:sqlite";
 import type { UnixMillis } from "../base/clock.ts";
 import {
   type ArchiveChange,
+  type CommitResult,
   type ConversationKey,
   conversationTitle,
   type IncomingRecord,
@@ -79,8 +80,7 @@ export class SqliteArchiveSession {
     return loadKept(this.#database, this.#path);
   }
 
-  /** The index of each change whose message was there already. */
-  commit(changes: readonly ArchiveChange[]): readonly number[] {
+  commit(changes: readonly ArchiveChange[]): Omit<Extract<CommitResult, { type: "stored" }>, "type"> {
     const { begin, full, normal, commit } = this.#statements;
     const isDurable = changes.some(({ type }) => DURABLE.has(type));
     try {
@@ -88,9 +88,14 @@ export class SqliteArchiveSession {
       begin.run();
       const at = this.#wall();
       const known: number[] = [];
-      for (const [index, change] of changes.entries()) if (!this.#make(change, at)) known.push(index);
+      const seqs = new Map<number, number>();
+      for (const [index, change] of changes.entries()) {
+        const made = this.#make(change, at);
+        if (made === false) known.push(index);
+        else if (made !== true) seqs.set(index, made);
+      }
       commit.run();
-      return known;
+      return { known, seqs };
     } catch (error) {
       this.#rollBack();
       throw asStoreError("write", this.#path, error);
@@ -118,8 +123,8 @@ export class SqliteArchiveSession {
     this.#database.close();
   }
 
-  /** False if the message is known. */
-  #make(change: ArchiveChange, at: UnixMillis): boolean {
+  /** False if the message is known; its place if it was not. */
+  #make(change: ArchiveChange, at: UnixMillis): boolean | number {
     const statements = this.#statements;
     switch (change.type) {
       case "sent":
@@ -177,7 +182,7 @@ export class SqliteArchiveSession {
     }
   }
 
-  #sent(record: OutgoingRecord, at: UnixMillis): boolean {
+  #sent(record: OutgoingRecord, at: UnixMillis): false | number {
     const { messageId, conversation, to, members = [] } = record;
     const id = hexBytes(messageId);
     if (!this.#isNew(OURSELVES, id, at)) return false;
@@ -185,18 +190,19 @@ export class SqliteArchiveSession {
       this.#statements.addPart.run({ id, fingerprint: hexBytes(fingerprint), nickname });
     // A name as typed does not replace the one as its owner writes it.
     this.#statements.addConversation.run(conversation, to);
-    this.#statements.add.run({ key: conversation, ...outgoingRow(record, at) });
-    return true;
+    return Number(
+      this.#statements.add.run({ key: conversation, ...outgoingRow(record, at) }).lastInsertRowid,
+    );
   }
 
-  #received(record: IncomingRecord): boolean {
+  #received(record: IncomingRecord): false | number {
     const { messageId, fingerprint, from } = record.message;
     if (messageId !== undefined && fingerprint !== undefined) {
       if (!this.#isNew(hexBytes(fingerprint), hexBytes(messageId), record.at)) return false;
     }
     this.#statements.nameConversation.run(record.conversation, conversationTitle(record.conversation, from));
-    this.#statements.add.run({ key: record.conversation, ...incomingRow(record) });
-    return true;
+    const row = { key: record.conversation, ...incomingRow(record) };
+    return Number(this.#statements.add.run(row).lastInsertRowid);
   }
 
   #isNew(sender: Uint8Array, id: Uint8Array, at: UnixMillis): boolean {

@@ -104,7 +104,7 @@ class SqliteArchive implements ArchiveStore {
   commit(changes: readonly ArchiveChange[]): CommitResult {
     try {
       const session = this.#session ?? this.#openWritable([]);
-      return { type: "stored", known: session.commit(changes) };
+      return { type: "stored", ...session.commit(changes) };
     } catch (error) {
       if (error instanceof StoreError && error.fault === "corrupt") this.#damaged();
       return { type: "failed", text: errorText(error) };

@@ -12,7 +12,7 @@ import { timeOfDayAt } from "./time.ts";
 import { acceptKey, forgetKey, type TrustChange } from "./trust-changes.ts";
 import { MARKS_HELP, peerKeyLines, rosterLines, verifyLines } from "./wording-peers.ts";
 import { joinedLines, roomsLines, roomText } from "./wording-rooms.ts";
-import { pinLines, pinName, restrictionLine } from "./wording-trust.ts";
+import { pinLines, restrictionLine, trustChangedText } from "./wording-trust.ts";
 
 /** The commands that every face carries out alike, and answers in lines. */
 export type AnsweredCommand = Exclude<
@@ -142,6 +142,7 @@ export class Answers {
     return pin === undefined ? [bad(`nobody here is called ${nameText(name)}`)] : pinLines(pin);
   }
 
+  /** What has changed is a notice, for all programs of the user. */
   #trust(
     command: Extract<Command, { type: "trust-list" | "trust-accept" | "trust-forget" }>,
   ): readonly Line[] {
@@ -157,14 +158,17 @@ export class Answers {
     const at = this.#clock.wall();
     const change = acceptKey(pins, { name, whose: listed && "peer", spoken, at, listed });
     if (!change.ok) return [bad(change.text)];
-    this.#session.accept(change.subject, change.fingerprint);
-    return [quiet(`accepted: ${pinName(change.subject)} ${fingerprintText(change.fingerprint)}`)];
+    const { subject, fingerprint } = change;
+    const pin = pins.find(subject);
+    const isNews = pin?.by !== "user" || pin.fingerprint !== fingerprint;
+    this.#session.accept(subject, fingerprint);
+    return isNews ? [] : [quiet(trustChangedText({ change: "accepted", subject, fingerprint }))];
   }
 
   #forget(change: TrustChange): readonly Line[] {
     if (!change.ok) return [bad(change.text)];
     this.#session.forget(change.subject);
-    return [quiet(`forgotten: ${pinName(change.subject)}; the next key is taken as the first`)];
+    return [];
   }
 
   /** What has become of it is a notice, for all programs of the user. */

@@ -1,7 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import { parseCommand, parseRoom } from "../chat/commands.ts";
 import { parseDestination } from "../chat/known-peers.ts";
-import type { Peer, ReceivedMessage } from "../chat/notices.ts";
+import type { Peer } from "../chat/notices.ts";
 import type { ChatSession, SessionNotice } from "../chat/session.ts";
 import type { MessageId, RoomName } from "../wire/mp2-values.ts";
 import { foldNickname } from "../wire/nickname.ts";
@@ -103,7 +103,7 @@ export class Conversation {
       case "file":
         return fileLines(notice.transfer, notice.change, this.#answers.files.numberOf(notice.transfer.id));
       case "received":
-        return this.#received(notice.message);
+        return this.#received(notice);
       case "delivered":
         this.#own.delete(notice.messageId);
         return [{ tone: "sent", text: `${this.#sentHead(notice.to)}: ${messageText(notice.text)} ✓` }];
@@ -127,7 +127,7 @@ export class Conversation {
     }
   }
 
-  #received(message: ReceivedMessage): readonly Line[] {
+  #received({ message, stored }: Extract<SessionNotice, { type: "received" }>): readonly Line[] {
     const { room } = message;
     if (message.standing !== "mismatch") this.#partner ??= room === undefined ? message.from : `#${room}`;
     if (message.messageId !== undefined) {
@@ -135,7 +135,7 @@ export class Conversation {
       this.#unread.set(key, [...(this.#unread.get(key) ?? []), message.messageId]);
     }
     const where = message.room === undefined ? "" : `${roomText(message.room)} `;
-    const head = `${timeOfDay(this.#clock.wall())} ${where}${senderText(message)}`;
+    const head = `${timeOfDay(stored?.at ?? this.#clock.wall())} ${where}${senderText(message)}`;
     const { from: name, fingerprint } = message;
     const others =
       fingerprint === undefined ? [] : this.#session.pins.othersOf({ kind: "peer", name }, fingerprint);

@@ -1,6 +1,7 @@
 import type { Millis } from "../base/clock.ts";
 import { EXIT } from "../chat/exit-codes.ts";
 import { isOver, type Transfer, type TransferAction, type TransferWhy } from "../chat/files/transfer.ts";
+import type { ChatSession, SessionNotice } from "../chat/session.ts";
 import { Alarm } from "../io/alarm.ts";
 import type { TransferId } from "../wire/mp2-files.ts";
 import { absolutePath } from "./file-answers.ts";
@@ -81,10 +82,11 @@ function awaitFile(context: ScriptContext, choices: FileChoices, begin: () => Tr
         else finish(EXIT.queued);
       };
     }
-    if (notice.type !== "file" || notice.transfer.id !== id) return;
-    const { transfer } = notice;
+    const transfer = transferOf(notice, id, session);
+    if (transfer === undefined) return;
     progress.show(transfer);
-    if (!isOver(transfer.state) && transfer.state !== "paused" && notice.change !== "not-accepted") return;
+    const isAnswer = notice.type === "file" && notice.change === "not-accepted";
+    if (!isOver(transfer.state) && transfer.state !== "paused" && !isAnswer) return;
     progress.end();
     if (choices.json) context.output.write(`${jsonLine(fileReport(transfer))}\n`);
     else if (transfer.state === "done" && transfer.direction === "in")
@@ -95,6 +97,16 @@ function awaitFile(context: ScriptContext, choices: FileChoices, begin: () => Tr
     patience.clear();
     progress.end();
   });
+}
+
+/** What a notice says of that file; where the presence has moved, how it stands: the last holder may have told nobody. */
+function transferOf(
+  notice: SessionNotice,
+  id: TransferId | undefined,
+  session: Pick<ChatSession, "files">,
+): Transfer | undefined {
+  if (notice.type === "file") return notice.transfer.id === id ? notice.transfer : undefined;
+  return notice.type === "presence-moved" ? session.files.find((file) => file.id === id) : undefined;
 }
 
 /** One line on a terminal, written again and again. */

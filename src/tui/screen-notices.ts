@@ -118,12 +118,12 @@ export class NoticeBoard {
     }
   }
 
-  #received({ message }: Extract<SessionNotice, { type: "received" }>): string {
+  #received({ message, stored }: Extract<SessionNotice, { type: "received" }>): string {
     const { from, fingerprint, room } = message;
     this.#typing.heard(from, false);
     const title = room === undefined ? from : `#${room}`;
     const conversation = this.#conversations.add(title);
-    const at = this.#clock.wall();
+    const at = stored?.at ?? this.#clock.wall();
     this.#conversations.received(conversation.key);
     const others =
       fingerprint === undefined ? [] : this.#session.pins.othersOf({ kind: "peer", name: from }, fingerprint);

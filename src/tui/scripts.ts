@@ -164,7 +164,7 @@ export function runListen(
     if (from !== undefined && (foldNickname(message.from) !== from || message.standing === "mismatch"))
       return;
     left -= 1;
-    const wall = clock.wall();
+    const wall = notice.stored?.at ?? clock.wall();
     const plain = `${timeOfDay(wall)} ${senderText(message)}: ${messageText(message.text)}`;
     output.write(`${options.json ? jsonLine(messageReport(message, wall)) : plain}\n`);
     if (left === 0) finish(EXIT.ok);

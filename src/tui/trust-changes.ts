@@ -8,8 +8,9 @@ import {
 } from "../base/fingerprint.ts";
 import { escapeText } from "../base/text.ts";
 import type { Pin, PinSubject, Pins } from "../chat/pins.ts";
+import type { TrustedChange } from "../chat/trust.ts";
 
-/** What `trust accept` and `trust forget` do to a set of pins, for the command line and for the chat's `/trust`. */
+/** What `trust accept` and `trust forget` change in a set of pins, for the command line and for the chat's `/trust`. */
 
 /** Whose pins are meant: people's, registries', or either. */
 export type Whose = "peer" | "registry" | undefined;
@@ -17,7 +18,7 @@ export type Whose = "peer" | "registry" | undefined;
 export type TrustChange =
   | {
       readonly ok: true;
-      readonly pins: Pins;
+      readonly change: TrustedChange;
       readonly subject: PinSubject;
       readonly fingerprint: Fingerprint;
     }
@@ -43,35 +44,44 @@ export function acceptKey(
   },
 ): TrustChange {
   const found = findPin(pins, how.name, how.whose);
-  if ("ok" in found) return acceptInAdvance(pins, how) ?? found;
+  if ("ok" in found) return acceptInAdvance(how) ?? found;
   const last = how.listed ?? found.refused?.fingerprint ?? found.fingerprint;
   const fingerprint =
     how.spoken === undefined
       ? last
       : matching([last, found.refused?.fingerprint, found.fingerprint], how.spoken);
   if (fingerprint === undefined) return mismatch(found, last, how.spoken ?? "");
-  return accepted(pins, found, fingerprint, how.at);
+  return accepted(found, fingerprint, how.at);
 }
 
 /** The name is unknown again: the next key that comes under it is taken as the first. */
 export function forgetKey(pins: Pins, name: string, whose: Whose): TrustChange {
   const found = findPin(pins, name, whose);
   if ("ok" in found) return found;
-  return { ok: true, pins: pins.forget(found), subject: found, fingerprint: found.fingerprint };
+  const subject = { kind: found.kind, name: found.name };
+  return { ok: true, change: { type: "forget", subject }, subject, fingerprint: found.fingerprint };
 }
 
 /** A key that the user was given before anybody used it here: all of its fingerprint is needed. */
-function acceptInAdvance(
-  pins: Pins,
-  { name, whose, spoken, at }: { name: string; whose: Whose; spoken: string | undefined; at: UnixMillis },
-): TrustChange | undefined {
+function acceptInAdvance({
+  name,
+  whose,
+  spoken,
+  at,
+}: {
+  name: string;
+  whose: Whose;
+  spoken: string | undefined;
+  at: UnixMillis;
+}): TrustChange | undefined {
   const fingerprint = parseFingerprint((spoken ?? "").trim().toLowerCase());
   if (fingerprint === undefined || whose === undefined) return undefined;
-  return accepted(pins, { kind: whose === "peer" ? "peer" : "host", name }, fingerprint, at);
+  return accepted({ kind: whose === "peer" ? "peer" : "host", name }, fingerprint, at);
 }
 
-function accepted(pins: Pins, subject: PinSubject, fingerprint: Fingerprint, at: UnixMillis): TrustChange {
-  return { ok: true, pins: pins.accept(subject, fingerprint, at), subject, fingerprint };
+function accepted({ kind, name }: PinSubject, fingerprint: Fingerprint, at: UnixMillis): TrustChange {
+  const subject = { kind, name };
+  return { ok: true, change: { type: "accept", subject, fingerprint, at }, subject, fingerprint };
 }
 
 function findPin(pins: Pins, name: string, whose: Whose): Pin | Extract<TrustChange, { ok: false }> {

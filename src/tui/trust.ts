@@ -2,8 +2,9 @@ import type { Writable } from "node:stream";
 import type { Clock } from "../base/clock.ts";
 import { fingerprintText } from "../base/fingerprint.ts";
 import { EXIT } from "../chat/exit-codes.ts";
-import type { Pin, PinSubject } from "../chat/pins.ts";
+import type { Pin, PinSubject, Pins } from "../chat/pins.ts";
 import type { Restriction, RestrictionLevel } from "../chat/restrictions.ts";
+import type { ChooseChanges } from "../chat/trust.ts";
 import type { Profile } from "../io/profile.ts";
 import { jsonLine } from "./json.ts";
 import { liftChange, type RestrictionChange, restrictChange } from "./restriction-changes.ts";
@@ -11,10 +12,11 @@ import { isoTime } from "./time.ts";
 import { acceptKey, forgetKey, type TrustChange, type Whose } from "./trust-changes.ts";
 import { pinLines, pinName, restrictedText, restrictionLine } from "./wording-trust.ts";
 
-/** The commands about keys: `fingerprint` and `trust`. They work on the profile's files and need no network. */
+/** The commands about keys: `fingerprint` and `trust`. They need no network. */
 
 export interface TrustContext {
   readonly profile: Profile;
+  readonly changeKeys: (choose: ChooseChanges) => Promise<void>;
   readonly clock: Clock;
   readonly output: Writable;
   readonly errors: Writable;
@@ -52,29 +54,33 @@ export function runTrustList({ profile, output, json }: TrustContext): number {
 export function runTrustAccept(
   context: TrustContext,
   how: { name: string; whose: Whose; spoken: string | undefined },
-): number {
+): Promise<number> {
   const at = context.clock.wall();
   return change(context, "accepted", (pins) => acceptKey(pins, { ...how, at }));
 }
 
 /** The next key that comes under `name` is taken as the first. */
-export function runTrustForget(context: TrustContext, how: { name: string; whose: Whose }): number {
+export function runTrustForget(context: TrustContext, how: { name: string; whose: Whose }): Promise<number> {
   return change(context, "forgotten", (pins) => forgetKey(pins, how.name, how.whose));
 }
 
-/** The user does not want to hear NAME; `lifts`: or does again. Running programs notice. */
-export function runTrustRestrict(
-  { profile, clock, output, errors, json }: TrustContext,
+/** The user does not want to hear NAME; `lifts`: or does again. */
+export async function runTrustRestrict(
+  context: TrustContext,
   how: { readonly name: string; readonly level: RestrictionLevel; readonly lifts: boolean },
-): number {
+): Promise<number> {
+  const { clock, output, errors, json } = context;
   const { name, level, lifts } = how;
   const at = clock.wall();
   const attempts: RestrictionChange[] = [];
-  profile.pins.update((pins) => {
+  await context.changeKeys((pins) => {
     const attempt = lifts ? liftChange(pins, how, undefined) : restrictChange(pins, name, undefined);
     attempts.push(attempt);
     const all = attempt.ok ? attempt.all : [];
-    return all.reduce((changed, who) => changed.restrict(who, lifts ? undefined : level, at), pins);
+    return all.map(({ name: called, fingerprint }) => ({
+      ...({ type: "restrict", who: { name: called, fingerprint }, at } as const),
+      level: lifts ? undefined : level,
+    }));
   });
   const result = attempts.at(-1);
   if (result === undefined) return EXIT.failure;
@@ -90,17 +96,17 @@ export function runTrustRestrict(
   return EXIT.ok;
 }
 
-function change(
-  { profile, output, errors, json }: TrustContext,
+async function change(
+  context: TrustContext,
   what: "accepted" | "forgotten",
-  of: (pins: ReturnType<Profile["pins"]["read"]>) => TrustChange,
-): number {
-  // Looked at again when another program was faster.
+  of: (pins: Pins) => TrustChange,
+): Promise<number> {
+  const { output, errors, json } = context;
   const attempts: TrustChange[] = [];
-  profile.pins.update((pins) => {
+  await context.changeKeys((pins) => {
     const attempt = of(pins);
     attempts.push(attempt);
-    return attempt.ok ? attempt.pins : pins;
+    return attempt.ok ? [attempt.change] : [];
   });
   const result = attempts.at(-1);
   if (result === undefined) return EXIT.failure;

@@ -62,6 +62,8 @@ function reasonText({ to, why, destination, uncertain }: UndeliveredMessage): st
       return `${name}'s client does not find you in its list (is it at the same registry?); try again`;
     case "busy-there":
       return `${name}'s client has too many connections; try again later`;
+    case "quota-there":
+      return `${name}'s client has taken all that it takes of one person in a day; more later`;
     default:
       return ownReasonText(name, why);
   }

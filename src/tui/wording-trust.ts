@@ -1,4 +1,5 @@
 import { fingerprintText } from "../base/fingerprint.ts";
+import type { ChatNotice } from "../chat/notices.ts";
 import type { Pin, PinSubject } from "../chat/pins.ts";
 import type { Restricted, Restriction, RestrictionLevel } from "../chat/restrictions.ts";
 import { alarm, type Line, nameText, pad, plain } from "./lines.ts";
@@ -36,6 +37,16 @@ export function restrictedText(
   if (level === undefined) return `${who} is heard again`;
   const how = fingerprint === undefined ? " by name, since no key is known: another name is heard" : "";
   return `${who} is ${level} from now on${how}`;
+}
+
+/** What `/trust accept` and `/trust forget` have done. */
+export function trustChangedText({
+  change,
+  subject,
+  fingerprint,
+}: Omit<Extract<ChatNotice, { type: "trust" }>, "type">): string {
+  if (change === "forgotten") return `forgotten: ${pinName(subject)}; the next key is taken as the first`;
+  return `accepted: ${pinName(subject)} ${fingerprintText(fingerprint)}`;
 }
 
 export function pinName({ kind, name }: PinSubject): string {

@@ -10,7 +10,7 @@ import { dayText, timeOfDay } from "./time.ts";
 import { undeliveredText, waitingText } from "./wording-delivery.ts";
 import { peerChangedLines } from "./wording-peers.ts";
 import { postedLines, roomLines, unpostedLines } from "./wording-rooms.ts";
-import { restrictedText } from "./wording-trust.ts";
+import { restrictedText, trustChangedText } from "./wording-trust.ts";
 
 /** What people read, for every face. All of it is safe for a terminal: what came from elsewhere is escaped here. */
 
@@ -57,6 +57,10 @@ export function noticeLines(notice: SessionNotice, context: SearchContext): read
       return [quiet(quietText(notice.until))];
     case "restricted":
       return [quiet(restrictedText(notice, notice.level))];
+    case "trust":
+      return [quiet(trustChangedText(notice))];
+    case "over-allowance":
+      return [bad(overAllowanceText(notice))];
     case "waiting":
       return [quiet(waitingText(notice))];
     case "undelivered":
@@ -68,6 +72,13 @@ export function noticeLines(notice: SessionNotice, context: SearchContext): read
     default:
       return [];
   }
+}
+
+function overAllowanceText({ from, of }: Notice<"over-allowance">): string {
+  const name = nameText(from);
+  if (of === "messages")
+    return `${name} has sent more than you take of one person in a day: the rest waits there, and comes later (/block ${name} ends it; messages-per-day in chat.toml)`;
+  return `${name} has sent more files than are taken without a question in a day: you are asked (accept-files-per-day in chat.toml)`;
 }
 
 function quietText(until: UnixMillis | undefined): string {
@@ -131,11 +142,12 @@ function hintLines(
   const waited = durationText(waitedMillis);
   return [
     bad(`no registry has answered for ${waited} (asked ${place}); still asking. Check that:`),
-    quiet("  a registry runs on this network (on its machine: systemctl status multiproto)"),
-    quiet("  no firewall is in the way: here, incoming TCP 50000-65001 and UDP; there, UDP 10001 and 9899"),
+    quiet("  a registry runs on this network (its machine: systemctl status multiproto)"),
+    quiet("  no firewall is between (here: TCP 50000-65001, UDP; there: UDP 10001, 9899)"),
     quiet("  it is the right network (choose another one: --interface NAME)"),
-    quiet("  multicast gets there; across subnets it does not (name the host: --registry HOST)"),
+    quiet("  multicast gets there; not so across subnets (there: --registry HOST)"),
     ...KEYLESS_LINES[unverified].map(quiet),
+    quiet("to find out which it is: multiproto-chat doctor"),
   ];
 }
 

@@ -95,6 +95,8 @@ export type CloseReason =
   | "leaving"
   /** The other side sent what is no frame of ours. */
   | "protocol"
+  /** It has sent more than this user takes of one peer in a day; what is not acknowledged may come later. */
+  | "quota"
   | "other";
 
 /** "I close this connection, because …" The last frame. */
@@ -137,7 +139,7 @@ export const CLOSE = message<Close>("close", MESSAGE_TYPES.close, {
   reason: required(
     1,
     openChoice(
-      { other: 0, duplicate: 1, untrusted: 2, unknown: 3, busy: 4, leaving: 5, protocol: 6 },
+      { other: 0, duplicate: 1, untrusted: 2, unknown: 3, busy: 4, leaving: 5, protocol: 6, quota: 7 },
       "other",
     ),
   ),

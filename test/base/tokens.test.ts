@@ -14,6 +14,12 @@ test("a bucket gives its burst at once and its rate afterwards", () => {
   assert.equal(bucket.isFull(10_000), true);
 });
 
+test("several are taken whole or not at all", () => {
+  const bucket = new TokenBucket({ perSecond: 10, burst: 100 }, 0);
+  assert.deepEqual([bucket.take(0, 60), bucket.take(0, 60), bucket.take(0, 40)], [true, false, true]);
+  assert.deepEqual([bucket.take(1_000, 11), bucket.take(1_000, 10)], [false, true]);
+});
+
 test("keyed buckets keep sources apart and never hold more than their capacity", () => {
   const buckets = new KeyedBuckets({ perSecond: 1, burst: 1 }, 100);
   assert.equal(buckets.take("noisy", 0), true);

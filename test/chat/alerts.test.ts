@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type AlertChoice, Attentions, alertFor, isMentioned } from "../../src/chat/alerts.ts";
+import {
+  type AlertChoice,
+  Attentions,
+  alertFor,
+  callOf,
+  conversationOf,
+  DEFAULT_ALERTS,
+  isMentioned,
+} from "../../src/chat/alerts.ts";
+import type { Transfer } from "../../src/chat/files/transfer.ts";
 import type { ReceivedMessage } from "../../src/chat/notices.ts";
 import type { RoomName } from "../../src/wire/mp2-values.ts";
 import { nickname } from "./virtual-client.ts";
@@ -48,12 +57,35 @@ test("what calls the user: to us alone, with our name, or all; bell and desktop 
   ];
   for (const [notify, bell, wanted] of cases) {
     const mark = (of: ReceivedMessage): string => {
-      const alert = alertFor(of, "adam", { notify, bell });
+      const alert = alertFor({ type: "message", message: of }, "adam", { notify, bell });
       return `${alert.notify ? "n" : ""}${alert.bell ? "b" : ""}` || "-";
     };
     const said = [message("hi"), message("hi", "lab"), message("adam: hi", "lab")].map(mark);
     assert.equal(`private ${said[0]}, room ${said[1]}, mention ${said[2]}`, wanted);
   }
+});
+
+test("a file that is offered calls as what is said to us alone; what becomes of it, and our own, do not", () => {
+  const transfer: Transfer = {
+    ...{ id: "0".repeat(32) as Transfer["id"], peer: "ola", name: "a.jpg", size: 5, time: 1, path: "" },
+    ...{
+      direction: "in",
+      why: undefined,
+      fingerprint: undefined,
+      state: "offered",
+      bytes: 0,
+      bytesPerSecond: 0,
+    },
+  };
+  const call = callOf({ type: "file", transfer, change: "offered" });
+  assert.deepEqual(call, { type: "file", transfer });
+  assert.ok(call);
+  assert.deepEqual(alertFor(call, "adam", DEFAULT_ALERTS), { bell: true, notify: true });
+  assert.deepEqual(alertFor(call, "adam", { bell: true, notify: "none" }), { bell: true, notify: false });
+  assert.equal(conversationOf(call), "@ola");
+  assert.equal(callOf({ type: "file", transfer, change: "done" }), undefined);
+  const ours = { ...transfer, direction: "out" } as const;
+  assert.equal(callOf({ type: "file", transfer: ours, change: "offered" }), undefined);
 });
 
 test("what somebody sees calls nobody; else it is the face where the last key was pressed", () => {

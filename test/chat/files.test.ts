@@ -251,6 +251,37 @@ test("taken without a question: of verified keys; of known ones only after one w
   assert.equal(known.state(OLA, second), "done");
 });
 
+test("of a trusted key so much is taken without a question in a day; then each file is asked about, and told once", () => {
+  const net = new FileNet([ADAM, OLA]);
+  const subject = { kind: "peer", name: "adam" } as const;
+  net.replace(
+    OLA,
+    {
+      files: { accept: "verified", acceptBytes: 20_000 },
+      allowances: { messageBytesPerDay: 1_000_000, fileBytesPerDay: 25_000 },
+    },
+    Pins.none.accept(subject, ADAM.key, 1),
+  );
+  const ids = [10_000, 10_000, 10_000, 6_000].map((size, index) => net.send(ADAM, OLA, `/${index}`, size));
+  net.pass(2_000);
+  assert.deepEqual(
+    ids.map((id) => net.state(OLA, id)),
+    ["done", "done", "offered", "offered"],
+  );
+  const over = net
+    .node(OLA)
+    .notices()
+    .filter(({ type }) => type === "over-allowance");
+  assert.deepEqual(over, [{ type: "over-allowance", from: "adam", of: "files" }]);
+  assert.equal(net.change(OLA, ids[2] ?? idOf(0), "accept"), true, "the user may take all that is offered");
+  net.pass(2_000);
+  assert.equal(net.state(OLA, ids[2] ?? idOf(0)), "done");
+  net.pass(86_400_000);
+  const tomorrow = net.send(ADAM, OLA, "/tomorrow", 20_000);
+  net.pass(2_000);
+  assert.equal(net.state(OLA, tomorrow), "done");
+});
+
 test("whoever is blocked gets nothing more and brings nothing more; whoever is ignored offers unheard", () => {
   const net = new FileNet([ADAM, OLA]);
   const [ours, theirs] = [net.send(OLA, ADAM, "/a", 500_000), net.send(ADAM, OLA, "/b", 500_000)];

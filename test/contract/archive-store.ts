@@ -142,6 +142,25 @@ export function archiveContract(name: string, make: (owner: Owner) => { open: ()
       archive.close();
     });
 
+    test("a commit says where each new message is from now on, by its change", (t) => {
+      const archive = make(t).open();
+      stored(archive, received(1, "ola", "there before"));
+      const result = archive.commit([
+        { type: "waiting", messageId: id(7) },
+        sent(2, "ola", "mine"),
+        received(1, "ola", "again"),
+        received(undefined, "bob", "by mp1"),
+      ]);
+      assert.ok(result.type === "stored");
+      assert.deepEqual([result.known, [...result.seqs.keys()]], [[2], [1, 3]]);
+      const byPlace = new Map(archive.page(undefined, { limit: 9 }).map(({ seq, text }) => [seq, text]));
+      assert.deepEqual(
+        [...result.seqs.values()].map((seq) => byPlace.get(seq)),
+        ["mine", "by mp1"],
+      );
+      archive.close();
+    });
+
     test("a room is called by its own name, whoever spoke there last", (t) => {
       const archive = make(t).open();
       const said = received(1, "ola", "hello all");

@@ -9,11 +9,14 @@ import type { ChatSnapshot, Peer } from "../../src/chat/notices.ts";
 import { Pins } from "../../src/chat/pins.ts";
 import type { SendOptions, SessionNotice } from "../../src/chat/session.ts";
 import type { PresenceSettings } from "../../src/chat/settings.ts";
+import type { TrustedChange } from "../../src/chat/trust.ts";
 import { askHolder, PresenceLink } from "../../src/control/chat-client.ts";
 import { CHAT_METHODS } from "../../src/control/chat-methods.ts";
 import { parseNotice } from "../../src/control/chat-notices.ts";
 import { type HeldSession, PresenceServer } from "../../src/control/chat-server.ts";
 import type { ServerLimits } from "../../src/control/request-server.ts";
+import { PinFile } from "../../src/io/pin-file.ts";
+import { changeTrustedKeys } from "../../src/service/trust-keys.ts";
 import type { MessageId, RoomName } from "../../src/wire/mp2-values.ts";
 import type { Nickname } from "../../src/wire/nickname.ts";
 import { FINGERPRINT } from "./fake-control.ts";
@@ -120,6 +123,7 @@ async function rig(context: TestContext, limits: Partial<ServerLimits> = {}): Pr
     ...{ path, session, limits, clock: realClock, version: "1.2.3", pid: 4711 },
     standing: () => session.snapshot,
     settings: () => SETTINGS,
+    told: () => 4_711,
     onAttention: (_, attention) => attentions.push(attention),
     onQuit: () => quits.push(1),
   });
@@ -158,7 +162,7 @@ test("whoever attaches has everything: who we are, who is there, whom we trust; 
   session.snapshot = { ...session.snapshot, registryLostAt: realClock.now() - 5_000 };
   const link = await attach();
   assert.equal(statSync(path).mode & 0o777, 0o600);
-  assert.deepEqual(link.report, { pid: 4711, settings: SETTINGS, fingerprint: OWN });
+  assert.deepEqual(link.report, { pid: 4711, settings: SETTINGS, fingerprint: OWN, told: 4_711 });
   const { registryLostAt = 0, ...rest } = link.snapshot;
   const { registryLostAt: _, ...expected } = session.snapshot;
   assert.deepEqual(plain(rest), plain(expected));
@@ -427,3 +431,35 @@ test("notices cross as they are; what is none does not", () => {
 async function until(isSo: () => boolean): Promise<void> {
   while (!isSo()) await new Promise(setImmediate);
 }
+
+test("the user's other programs change trusted keys by the holder, and in the files where there is none or another version", async (context) => {
+  const { path, session, server } = await rig(context);
+  const pins = new PinFile(join(temporaryDirectory(context), "trusted-keys"));
+  const subject = { kind: "peer", name: "ola" } as const;
+  const who = { name: "ola", fingerprint: OWN };
+  const seen: (readonly unknown[])[] = [];
+  const choose = (before: Pins): readonly TrustedChange[] => {
+    seen.push(before.list().map(({ name }) => name));
+    return [
+      { type: "accept", subject, fingerprint: OWN, at: 1 },
+      { type: "restrict", who, level: "ignored", at: 1 },
+      { type: "forget", subject: { kind: "peer", name: "eva" } },
+    ];
+  };
+  const options = { pins, socketPath: path, version: "1.2.3", clock: realClock };
+  await soon("changing", changeTrustedKeys(options, choose));
+  assert.deepEqual(session.calls, [
+    ["accept", subject, OWN],
+    ["restrict", who, "ignored"],
+    ["forget", { kind: "peer", name: "eva" }],
+  ]);
+  assert.deepEqual(pins.read().list(), [], "the holder writes them, and nobody else");
+  await soon("changing", changeTrustedKeys({ ...options, version: "1.2.4" }, choose));
+  assert.equal(pins.read().find(subject)?.by, "user");
+  pins.update(() => Pins.none);
+  await server.close();
+  await soon("changing", changeTrustedKeys(options, choose));
+  assert.equal(pins.read().find(subject)?.by, "user");
+  assert.equal(pins.read().restrictions.of(who), "ignored");
+  assert.deepEqual([session.calls.length, seen], [3, [["ola"], [], []]]);
+});

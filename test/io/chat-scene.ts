@@ -55,6 +55,7 @@ export class NetworkScene {
       downloads: "/nowhere",
       onTrouble: () => {},
       expectsFile: () => false,
+      takesLegacy: () => true,
       fileArrives: () => undefined,
     });
     const scene = new NetworkScene(() => network, identity);

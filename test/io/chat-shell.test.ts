@@ -1,10 +1,15 @@
 import assert from "node:assert/strict";
+import { connect } from "node:net";
 import { test } from "node:test";
 import type { Fingerprint } from "../../src/base/fingerprint.ts";
+import { MESSAGE_OVERHEAD_BYTES } from "../../src/chat/allowance.ts";
+import { encodeChat } from "../../src/wire/mp1-chat.ts";
 import { parseStatusText } from "../../src/wire/mp2-values.ts";
+import type { Nickname } from "../../src/wire/nickname.ts";
 import { TestShell } from "../support/chat-shell.ts";
 import { Mp1Client } from "../support/mp1-client.ts";
 import { Multiprotod, makePlace } from "../support/multiprotod.ts";
+import { nick } from "../support/stores.ts";
 
 /** Whole clients, their cores and sockets, at a real registry on loopback. */
 
@@ -115,4 +120,42 @@ test("by mp1 with older clients, both ways, marked; without legacy neither", asy
   const refused = strict.shell.send("old", "hi");
   const { message } = await strict.hears("undelivered", (notice) => notice.message.messageId === refused);
   assert.equal(message.why, "legacy-off");
+});
+
+/** One message by mp1, on a connection of its own: all that is answered. */
+function speakLegacy(port: number, from: Nickname, text: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: "127.0.0.1", port }, () =>
+      socket.write(Buffer.concat(encodeChat(from, text))),
+    );
+    let answer = "";
+    socket.setEncoding("utf8").on("data", (piece: string) => {
+      answer += piece;
+    });
+    socket.once("close", () => resolve(answer));
+    socket.once("error", reject);
+  });
+}
+
+test("who sends more by mp1 than is stored of one address in a day is not confirmed: nothing is lost unseen", async (t) => {
+  const place = await makePlace(t);
+  await Multiprotod.start(t, place);
+  const old = await Mp1Client.join(t, { registry: place, nickname: "old", flavour: "original" });
+  const allowances = { messageBytesPerDay: 3 * (MESSAGE_OVERHEAD_BYTES + 8), fileBytesPerDay: 1 };
+  const adam = await TestShell.open(t, { ...place, nickname: "adam", allowances });
+  await adam.online();
+  await adam.sees("old", ({ trust }) => trust === "unverified");
+  const port = (await old.sees("adam")).port + 1;
+  const answers: string[] = [];
+  for (const text of ["n1", "n2", "n3", "n4", "n5"]) answers.push(await speakLegacy(port, nick("old"), text));
+  assert.deepEqual(
+    answers.map((answer) => answer !== ""),
+    [true, true, true, false, false],
+  );
+  const over = await adam.hears("over-allowance");
+  assert.deepEqual([over.from, over.of], ["127.0.0.1", "messages"]);
+  await adam.hears("received", ({ message }) => message.text === "n3");
+  const texts = adam.notices.flatMap((notice) => (notice.type === "received" ? [notice.message.text] : []));
+  assert.deepEqual(texts, ["n1", "n2", "n3"]);
+  assert.equal(adam.notices.filter(({ type }) => type === "over-allowance").length, 1);
 });

@@ -79,6 +79,8 @@ const WRONG: readonly (readonly [text: string, error: RegExp, profile?: string])
   ['downloads = "in"', /line 1: downloads: wants a folder, as in "~\/Downloads" or "\/srv\/incoming"/],
   ['accept-files = "all"', /line 1: accept-files: wants "ask", "verified" or "known"/],
   ['accept-files-up-to = "5"', /line 1: accept-files-up-to: wants a size, as in "500M" or "2G"/],
+  ['messages-per-day = "500K"', /line 1: messages-per-day: wants a size of "1M" or more, as in "64M"/],
+  ['accept-files-per-day = "x"', /line 1: accept-files-per-day: wants a size, as in "500M" or "2G"/],
   ["legacy = 1", /line 1: legacy: wants true or false/],
   ['registry = "10.0.0.1"', /line 1: registry: wants a list of at most 8 hosts/],
   ['registry = ["a:0"]', /registry: .*not a:0/],

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Clock } from "../../src/base/clock.ts";
+import type { Allowances } from "../../src/chat/allowance.ts";
 import type { ArchiveStore } from "../../src/chat/archive.ts";
 import type { FilesSettings } from "../../src/chat/files/files.ts";
 import type { Peer } from "../../src/chat/notices.ts";
@@ -28,6 +29,7 @@ export interface ShellPlace {
   readonly directory?: string;
   readonly archive?: ArchiveStore;
   readonly files?: FilesSettings;
+  readonly allowances?: Allowances;
 }
 
 /** A real client shell on loopback, and what it has told so far. */
@@ -69,6 +71,7 @@ export class TestShell {
         legacy: place.legacy ?? true,
         hosts: ["127.0.0.1"],
         ...(place.files !== undefined && { files: place.files }),
+        ...(place.allowances !== undefined && { allowances: place.allowances }),
       },
       registry: { type: "hosts", registries: [{ typed: "127.0.0.1", host: "127.0.0.1", port: place.port }] },
       interfaces: [],

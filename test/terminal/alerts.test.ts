@@ -5,6 +5,7 @@ import { after, before, test } from "node:test";
 import { until } from "../lab/command.ts";
 import { People } from "./people.ts";
 import { Registry } from "./registry.ts";
+import type { Terminal } from "./terminal.ts";
 
 /** What calls a person who looks elsewhere: bell, notification, do-not-disturb, and being away by itself. */
 
@@ -98,6 +99,15 @@ for (const [columns, rows] of [
     assert.doesNotMatch(notified(), /nobody is meant|not now|you see this/);
     await until("the second bell", () => (bells("first") === 2 ? true : undefined));
     assert.equal(bells("second"), 0);
+    await offersFiles({
+      adam,
+      from: eve,
+      says,
+      notified,
+      bells: () => bells("first"),
+      directory,
+      names: [adams, eves],
+    });
     if (columns > 80) {
       // No key for a minute.
       await adam.shows("away: no key was pressed; the next one ends that", 90_000);
@@ -109,4 +119,44 @@ for (const [columns, rows] of [
     }
     await people.leave(beside, eve, ola, adam);
   });
+}
+
+/** A file that is offered calls as a private message does: not while the user is not to be called, nor by whom is ignored. */
+async function offersFiles(scene: {
+  readonly adam: Terminal;
+  readonly from: Terminal;
+  readonly says: (who: Terminal, text: string) => Promise<void>;
+  readonly notified: () => string;
+  readonly bells: () => number;
+  readonly directory: string;
+  readonly names: readonly [adam: string, from: string];
+}): Promise<void> {
+  const { adam, from, says, notified, bells, directory, names } = scene;
+  const [adams, froms] = names;
+  const rung = bells();
+  const offers = async (name: string): Promise<void> => {
+    writeFileSync(join(directory, name), "x".repeat(3_000));
+    await says(from, `/send-file ${adams} ${join(directory, name)}`);
+    await from.shows(name);
+  };
+  await offers("quarter.txt");
+  await until("the notification of the file", () => (notified().includes("quarter.txt") ? true : undefined));
+  assert.match(
+    notified(),
+    new RegExp(`\\|--\\|${froms}\\|offers you a file: quarter\\.txt \\([^|]*\\)\\|\n$`),
+  );
+  await until("the bell of the file", () => (bells() === rung + 1 ? true : undefined));
+  await says(adam, "/dnd");
+  await adam.shows(/do not disturb: no bell, no notification/);
+  await offers("third.txt");
+  await adam.shows(/third\.txt/);
+  await says(adam, "/dnd off");
+  await adam.shows("bell and notifications are on");
+  await says(adam, `/ignore ${froms}`);
+  await adam.shows(`${froms} is ignored from now on`);
+  await offers("fourth.txt");
+  await says(adam, `/unignore ${froms}`);
+  await adam.shows(`${froms} is heard again`);
+  assert.doesNotMatch(notified(), /third|fourth/);
+  assert.equal(bells(), rung + 1);
 }

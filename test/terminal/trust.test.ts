@@ -81,6 +81,30 @@ test("another key is a warning that nobody can miss, also without colours; accep
   await people.leave(nora, max);
 });
 
+test("a key that is accepted on the command line counts in the open chat at once, which says so", async () => {
+  const oda = await people.chat("oda", 100, 30);
+  await oda.shows("online as oda");
+  const trust = (...argv: readonly string[]) => {
+    const { argv: command, environment } = registry.client("pia", "trust", ...argv);
+    return new Running(command, { environment }).finished;
+  };
+  await trust("accept", "oda", "--kind", "peer", "c3".repeat(32));
+  const pia = await people.chat("pia", 100, 30);
+  await pia.shows("!!! WARNING: the registry lists oda with ANOTHER KEY than the one you know.");
+  await pia.type("msg oda held until then");
+  await pia.keys("Enter");
+  await pia.shows("held: oda has another key than the one you know");
+  const { code, stdout } = await trust("accept", "oda");
+  assert.equal(code, 0);
+  assert.match(stdout, /^accepted: oda (\d{5} ?){8}$/m);
+  await pia.shows(/^accepted: oda (\d{5} ?){8}$/m);
+  await pia.shows(/to oda: held until then ✓$/m);
+  await oda.shows("pia: held until then");
+  assert.equal((await trust("forget", "oda")).code, 0);
+  await pia.shows("forgotten: oda; the next key is taken as the first");
+  await people.leave(pia, oda);
+});
+
 test("whoever the admin removes is told, and the program ends with 1", async () => {
   const ned = await people.chat("ned");
   await ned.shows("online as ned");

@@ -144,16 +144,30 @@ test("a registry with another key is a warning as well", () => {
   assert.match(text, /multiproto-chat trust accept office DIGITS$/);
 });
 
-test("/trust accept takes the key that the roster shows, with or without its digits", () => {
+test("/trust accept takes the key that the roster shows, with or without its digits; a notice says so", () => {
   const pins = Pins.none.meet({ kind: "peer", name: "ola" }, OLD, AT);
-  const { enter, asked } = scene([peer("ola", { trust: "changed", fingerprint: NEW })], pins);
+  const { enter, asked, conversation } = scene([peer("ola", { trust: "changed", fingerprint: NEW })], pins);
   assert.match(enter(`/trust accept ola ${"1".repeat(40)}`), /^that is not the key that came as ola/);
-  assert.match(enter(`/trust accept ola ${fingerprintText(NEW)}`), /^accepted: ola /);
-  assert.match(enter("/trust accept ola"), /^accepted: ola /);
-  assert.match(enter("/trust forget OLA"), /^forgotten: ola/);
+  assert.equal(enter(`/trust accept ola ${fingerprintText(NEW)}`), "");
+  assert.equal(enter("/trust accept ola"), "");
+  assert.equal(enter("/trust forget OLA"), "");
+  const notice = { type: "trust", subject: { kind: "peer", name: "ola" }, fingerprint: NEW } as const;
+  const told = (["accepted", "forgotten"] as const).flatMap((change) =>
+    conversation.lines({ ...notice, change }),
+  );
+  assert.deepEqual(
+    told.map(({ text }) => text),
+    [`accepted: ola ${fingerprintText(NEW)}`, "forgotten: ola; the next key is taken as the first"],
+  );
   assert.match(enter("/trust accept nobody"), /no key of nobody has been seen/);
   const accept = `accept peer ola ${fingerprintText(NEW)}`;
   assert.deepEqual(asked, [accept, accept, "forget peer ola"]);
+});
+
+test("who is accepted already is said to be, since nothing changes", () => {
+  const pins = Pins.none.accept({ kind: "peer", name: "ola" }, NEW, AT);
+  const { enter } = scene([peer("ola", { trust: "verified", fingerprint: NEW })], pins);
+  assert.equal(enter("/trust accept ola"), `accepted: ola ${fingerprintText(NEW)}`);
 });
 
 test("/dnd for a time, until it is ended, and not any more", () => {

@@ -7,6 +7,7 @@ import { type TestContext, test } from "node:test";
 import { type Fingerprint, fingerprintText } from "../../src/base/fingerprint.ts";
 import { EXIT } from "../../src/chat/exit-codes.ts";
 import { Pins } from "../../src/chat/pins.ts";
+import { applyPinChange, type ChooseChanges } from "../../src/chat/trust.ts";
 import { Profile } from "../../src/io/profile.ts";
 import { runFingerprint, runTrustAccept, runTrustForget, runTrustList } from "../../src/tui/trust.ts";
 import { acceptKey, forgetKey } from "../../src/tui/trust-changes.ts";
@@ -15,6 +16,7 @@ const OLD = "a0".repeat(32) as Fingerprint;
 const NEW = "b1".repeat(32) as Fingerprint;
 const AT = Date.UTC(2026, 10, 22);
 const ola = { kind: "peer", name: "ola" } as const;
+
 const changed = Pins.none.meet(ola, OLD, AT).meet(ola, NEW, AT + 86_400_000);
 
 function scene(t: TestContext, options: { json?: boolean; pins?: Pins } = {}) {
@@ -32,6 +34,8 @@ function scene(t: TestContext, options: { json?: boolean; pins?: Pins } = {}) {
     profile,
     context: {
       profile,
+      changeKeys: async (choose: ChooseChanges) =>
+        void profile.pins.update((pins) => choose(pins).reduce(applyPinChange, pins)),
       clock: { now: () => 0, wall: () => AT },
       output,
       errors,
@@ -69,9 +73,9 @@ test("trust list shows a refused key in words, and what to do", (t) => {
   );
 });
 
-test("trust accept takes the refused key, and verifies one that was only seen", (t) => {
+test("trust accept takes the refused key, and verifies one that was only seen", async (t) => {
   const { context, printed, profile } = scene(t, { pins: changed });
-  assert.equal(runTrustAccept(context, { name: "OLA", whose: undefined, spoken: undefined }), EXIT.ok);
+  assert.equal(await runTrustAccept(context, { name: "OLA", whose: undefined, spoken: undefined }), EXIT.ok);
   assert.equal(printed(), `accepted: ola ${fingerprintText(NEW)}\n`);
   const pin = profile.pins.read().find(ola);
   assert.deepEqual([pin?.fingerprint, pin?.by, pin?.refused], [NEW, "user", undefined]);
@@ -82,7 +86,7 @@ test("with the digits only that key is accepted, the new one or the old; a part 
   const right = acceptKey(changed, { ...how, spoken: fingerprintText(NEW) });
   assert.ok(right.ok && right.fingerprint === NEW);
   const before = acceptKey(changed, { ...how, spoken: fingerprintText(OLD) });
-  assert.ok(before.ok && before.pins.find(ola)?.refused === undefined);
+  assert.ok(before.ok && applyPinChange(changed, before.change).find(ola)?.refused === undefined);
   const other = acceptKey(changed, { ...how, spoken: "c2".repeat(32) });
   assert.ok(!other.ok && other.why === "mismatch");
   assert.match(
@@ -96,7 +100,9 @@ test("with the digits only that key is accepted, the new one or the old; a part 
 test("a key can be trusted before it was ever seen, if all of it is given", () => {
   const how = { name: "per", whose: "peer", at: AT } as const;
   const whole = acceptKey(Pins.none, { ...how, spoken: NEW.toUpperCase() });
-  assert.ok(whole.ok && whole.pins.find({ kind: "peer", name: "per" })?.by === "user");
+  assert.ok(
+    whole.ok && applyPinChange(Pins.none, whole.change).find({ kind: "peer", name: "per" })?.by === "user",
+  );
   const digits = acceptKey(Pins.none, { ...how, spoken: fingerprintText(NEW) });
   assert.ok(!digits.ok && digits.why === "unknown");
 });
@@ -107,9 +113,9 @@ test("a name that a person and a registry have is asked about, unless one of the
   const unclear = forgetKey(both, "ola", undefined);
   assert.ok(!unclear.ok && unclear.why === "ambiguous");
   const forgotten = forgetKey(both, "ola", "registry");
-  assert.ok(
-    forgotten.ok && forgotten.pins.find(realm) === undefined && forgotten.pins.find(ola) !== undefined,
-  );
+  assert.ok(forgotten.ok);
+  const left = applyPinChange(both, forgotten.change);
+  assert.ok(left.find(realm) === undefined && left.find(ola) !== undefined);
   const accepted = acceptKey(both.meet(realm, NEW, AT), {
     name: "ola",
     whose: undefined,
@@ -119,11 +125,11 @@ test("a name that a person and a registry have is asked about, unless one of the
   assert.ok(accepted.ok && accepted.subject.kind === "realm");
 });
 
-test("an unknown name has an exit code of its own, and names are safe for a terminal", (t) => {
+test("an unknown name has an exit code of its own, and names are safe for a terminal", async (t) => {
   const { context, failed, printed } = scene(t, { pins: changed, json: true });
-  assert.equal(runTrustForget(context, { name: "no\u001b[2J", whose: undefined }), EXIT.unknownName);
+  assert.equal(await runTrustForget(context, { name: "no\u001b[2J", whose: undefined }), EXIT.unknownName);
   assert.match(failed(), /no key of no\\x1b\[2J has been seen \(see: trust list\)/);
-  assert.equal(runTrustForget(context, { name: "ola", whose: "peer" }), EXIT.ok);
+  assert.equal(await runTrustForget(context, { name: "ola", whose: "peer" }), EXIT.ok);
   assert.equal(JSON.parse(printed()).type, "forgotten");
   assert.equal(context.profile.pins.read().find(ola), undefined);
 });

@@ -240,7 +240,16 @@ const pong = shape({ type: is("pong"), token });
 const close = shape(
   {
     type: is("close"),
-    reason: fc.constantFrom("duplicate", "untrusted", "unknown", "busy", "leaving", "protocol", "other"),
+    reason: fc.constantFrom(
+      "duplicate",
+      "untrusted",
+      "unknown",
+      "busy",
+      "leaving",
+      "protocol",
+      "quota",
+      "other",
+    ),
   },
   { text: notice },
 );

@@ -5,6 +5,7 @@ import type { Fingerprint } from "../../base/fingerprint.ts";
 import { KeyedBuckets, type Rate } from "../../base/tokens.ts";
 import type { FileMessage, FileOffer, TransferId } from "../../wire/mp2-files.ts";
 import { drawMessageId } from "../../wire/mp2-values.ts";
+import type { Allowance } from "../allowance.ts";
 import type { Archiving } from "../archiving.ts";
 import type { Source } from "../events.ts";
 import type { KnownPeers } from "../known-peers.ts";
@@ -40,6 +41,7 @@ export interface FilesOptions {
   readonly unixAt: (at: Millis) => UnixMillis;
   readonly peers: KnownPeers;
   readonly trusted: Trusted;
+  readonly allowance: Allowance;
   readonly archiving: Archiving;
   readonly kept: readonly TransferRecord[];
   readonly ask: (request: FileRequest) => void;
@@ -261,15 +263,20 @@ export class Files {
     // Stored first, as messages are: then it is told, and its sender hears that it has come.
     this.#host.store(now, record, (later) => {
       this.#options.tell(receiving.transfer, "offered");
-      if (this.#isTaken(peer, size)) receiving.accept();
+      if (this.#isTaken(later, peer, size)) receiving.accept();
       else receiving.said(later, { type: "fileOffer", id, name, size, time });
     });
   }
 
   /** Without a question. */
-  #isTaken({ nickname, fingerprint }: Peer, size: number): boolean {
+  #isTaken(now: Millis, peer: Peer, size: number): boolean {
     const { accept, acceptBytes } = this.#options.settings;
-    if (accept === "ask" || size > acceptBytes) return false;
+    if (accept === "ask" || size > acceptBytes || peer.fingerprint === undefined) return false;
+    return this.#isTrusted(peer) && this.#options.allowance.takesFile(now, peer.fingerprint, size);
+  }
+
+  #isTrusted({ nickname, fingerprint }: Peer): boolean {
+    const { accept } = this.#options.settings;
     const trust = this.#options.trusted.judge({ kind: "peer", name: nickname }, fingerprint);
     if (trust === "verified" || accept === "verified") return trust === "verified";
     // A key is pinned by whoever comes first; that the user has taken a file of it says more.

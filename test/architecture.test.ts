@@ -98,7 +98,10 @@ const PACKAGES: Readonly<Record<string, { readonly only: RegExp; readonly reason
   asn1js: { only: /^io\/certificate\.ts$/, reason: "the values that pkijs is built of" },
   ink: { only: /^tui\/.*\.tsx$/, reason: "views alone know what draws them" },
   react: { only: /^tui\/.*\.tsx$/, reason: "views alone know what draws them" },
-  "string-width": { only: /^tui\/width\.ts$/, reason: "one place counts columns, as ink does" },
+  "string-width": {
+    only: /^(tui|ctl)\/width\.ts$/,
+    reason: "one place of each program counts columns, as ink does",
+  },
   commander: { only: /^(bin|ctl)\//, reason: "argv ends where programs begin" },
 };
 

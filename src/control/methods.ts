@@ -46,6 +46,7 @@ import {
   type StatusReport,
   type VersionReport,
 } from "./reports.ts";
+import { parseTop, parseTopRequest, type TopReport, type TopRequest } from "./top.ts";
 
 /** What the daemon does for the control plane. Throwing a ControlError chooses the reply's error code. */
 export interface RegistryControl {
@@ -62,6 +63,8 @@ export interface RegistryControl {
   logLevel(request: LogLevelRequest): LogLevelReport;
   /** Resolves when the registry is ready, or its start has failed; at once when that is long past. */
   ready(): Promise<StartReport>;
+  /** Throws ControlError "failed" while nothing is there to tell of. */
+  top(request: TopRequest): TopReport;
   /** "restarted" in the same process, or "exiting": whoever supervises the process must start it again. */
   restart(): Promise<"exiting" | "restarted">;
   status(): StatusReport;
@@ -148,6 +151,7 @@ export const METHODS = {
     await control.stop(request);
     return null;
   }),
+  top: method(parseTopRequest, parseTop, (control, request) => control.top(request)),
   unban: method(parseTargetRequest, parseConcerned, (control, request) =>
     control.administration.unban(request),
   ),

@@ -53,6 +53,7 @@ const READABLE = {
   fingerprint: METHODS.fingerprint,
   metrics: METHODS.metrics,
   status: METHODS.status,
+  top: METHODS.top,
   version: METHODS.version,
 } as const;
 
@@ -189,6 +190,10 @@ function forEverybody(control: RegistryControl, clock: Clock): Read {
     clients: once(() => control.clients().filter(isTold)),
     metrics: once(() => control.metrics()),
     status: once(() => withoutErrors(control.status())),
+    top: (request) => {
+      const report = control.top(request);
+      return { ...report, clients: report.clients.filter(isTold) };
+    },
     version: () => control.version(),
   };
 }

@@ -16,6 +16,7 @@ import {
   optional,
   type Parse,
   parseObject,
+  shape,
   text,
 } from "./parse.ts";
 
@@ -100,6 +101,16 @@ export interface ClientReport {
   /** When it entered `state`; ISO 8601, UTC. */
   readonly since: string;
   readonly rttMillis: number | null;
+  /** Of its SCTP association since it is there; null without one. */
+  readonly tally: TallyReport | null;
+}
+
+/** Bytes of SCTP packets each way, as the registry counts them; heartbeats that it sent, and answers to them. */
+export interface TallyReport {
+  readonly sentBytes: number;
+  readonly receivedBytes: number;
+  readonly heartbeats: number;
+  readonly answers: number;
 }
 
 /** How an attempt to start ended. */
@@ -197,7 +208,14 @@ export const parseStatus: Parse<StatusReport> = (value, where) => {
   };
 };
 
-const parseClient: Parse<ClientReport> = (value, where) => {
+const parseTally: Parse<TallyReport> = shape<TallyReport>({
+  sentBytes: count,
+  receivedBytes: count,
+  heartbeats: count,
+  answers: count,
+});
+
+export const parseClient: Parse<ClientReport> = (value, where) => {
   const object = parseObject(value, where);
   return {
     nickname: field(object, "nickname", name, where),
@@ -213,6 +231,7 @@ const parseClient: Parse<ClientReport> = (value, where) => {
     reason: field(object, "reason", nullable(sentence), where),
     since: field(object, "since", time, where),
     rttMillis: field(object, "rttMillis", nullable(millis), where),
+    tally: field(object, "tally", orNull(parseTally), where),
   };
 };
 

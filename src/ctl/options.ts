@@ -14,6 +14,16 @@ export function duration(least: number, most: number, range: string): (text: str
   };
 }
 
+/** Parses a whole number from `least` to `most`. */
+export function whole(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const number = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+    if (!(number >= least && number <= most))
+      throw new InvalidArgumentError(`Say a number from ${least} to ${most}.`);
+    return number;
+  };
+}
+
 const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 
 export function logLevel(text: string): LogLevel {

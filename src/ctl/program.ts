@@ -20,6 +20,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   reload: async () => (await import("./commands/reload.ts")).addReload,
   config: async () => (await import("./commands/config.ts")).addConfig,
   clients: async () => (await import("./commands/clients.ts")).addClients,
+  top: async () => (await import("./commands/top.ts")).addTop,
   watch: async () => (await import("./commands/watch.ts")).addWatch,
   wait: async () => (await import("./commands/wait.ts")).addWait,
   fingerprint: async () => (await import("./commands/fingerprint.ts")).addFingerprint,

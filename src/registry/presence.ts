@@ -118,7 +118,7 @@ export class Presence {
         this.#moved(now, event.id, event.path);
         break;
       case "lost":
-        this.#down(now, event.id, "lost", event.detail);
+        this.#down(now, event.id, "lost", event.detail, event.silentMillis);
         break;
       case "closed":
         this.#down(now, event.id, "left", "");
@@ -227,21 +227,27 @@ export class Presence {
     return entry !== undefined && entry.presence.state !== "offline";
   }
 
-  #down(now: Millis, association: AssociationId, reason: OfflineReason, detail: string): void {
+  #down(
+    now: Millis,
+    association: AssociationId,
+    reason: OfflineReason,
+    detail: string,
+    silentMillis?: Millis,
+  ): void {
     const attachment = this.#attachments.down(association);
     if (attachment === undefined) return;
     // A newer association of the same client keeps it online.
     if (this.#attachments.of(attachment.key) === undefined)
-      this.#offline(now, attachment.key, reason, detail);
+      this.#offline(now, attachment.key, reason, detail, silentMillis);
     this.#judged(now, attachment.key);
   }
 
-  #offline(now: Millis, key: EntryKey, reason: OfflineReason, detail: string): void {
+  #offline(now: Millis, key: EntryKey, reason: OfflineReason, detail: string, silentMillis?: Millis): void {
     const former = this.#find(key);
     if (former === undefined || former.presence.state === "offline") return;
     this.#pushes.forget(key);
     this.#deadlines.clearAll(key);
-    const entry = this.#roster.setPresence(key, { state: "offline", since: now, reason });
+    const entry = this.#roster.setPresence(key, { state: "offline", since: now, reason }, silentMillis);
     if (entry === undefined) return;
     this.#log(offlineLine(entry, reason, detail));
     this.#changed(now);

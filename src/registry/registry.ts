@@ -163,6 +163,11 @@ export class Registry {
     return this.#feed.roster.tallies;
   }
 
+  /** Messages of the roster that mp2 clients were sent since the start, by kind. */
+  get sent(): Readonly<Record<"delta" | "page", number>> {
+    return this.#mp2.sent;
+  }
+
   /** Where the roster that mp2 clients are told stands. */
   get published(): { readonly epoch: Epoch; readonly seq: Seq } {
     const { epoch, seq } = this.#feed.publication;

@@ -167,10 +167,10 @@ export class Roster {
   }
 
   /** Moves an entry to another presence; returns it as it then stands, or undefined if there is none. */
-  setPresence(key: EntryKey, presence: Presence): Entry | undefined {
+  setPresence(key: EntryKey, presence: Presence, silentMillis?: Millis): Entry | undefined {
     const entry = this.find(key);
     if (entry === undefined) return undefined;
-    this.#tallies.moved(entry, presence);
+    this.#tallies.moved(entry, presence, silentMillis);
     return this.#replace(entry, { ...entry, presence });
   }
 

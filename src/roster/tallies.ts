@@ -8,10 +8,22 @@ export interface RosterTallies {
   readonly losses: Readonly<Record<OfflineReason, number>>;
   readonly suspects: number;
   readonly recoveries: number;
-  /** Of those who were suspects before they were lost: how many, and for how long in all. */
-  readonly suspectsLost: number;
-  readonly suspectMillis: Millis;
+  /** Of those who were lost by their silence: how long it had been. */
+  readonly detections: Detections;
 }
+
+/** A histogram, as Prometheus has them. */
+export interface Detections {
+  /** How many took no longer than each of {@link DETECTION_MILLIS}. */
+  readonly within: readonly number[];
+  readonly count: number;
+  readonly sumMillis: Millis;
+}
+
+/** Around the 2.8 s by default, and for what admins may choose beside it. */
+export const DETECTION_MILLIS: readonly Millis[] = [
+  1_000, 2_000, 2_500, 2_800, 2_900, 3_000, 3_500, 5_000, 10_000, 30_000, 60_000,
+];
 
 /** Counts the transitions of the roster's entries. */
 export class Tallies implements RosterTallies {
@@ -26,11 +38,10 @@ export class Tallies implements RosterTallies {
   };
   suspects = 0;
   recoveries = 0;
-  suspectsLost = 0;
-  suspectMillis: Millis = 0;
+  readonly detections = { within: DETECTION_MILLIS.map(() => 0), count: 0, sumMillis: 0 };
 
-  /** An entry stood as `before` and stands as `after` now. */
-  moved({ presence: before, client }: Entry, after: Presence): void {
+  /** An entry stood as `before` and stands as `after` now. `silentMillis`: of one that was lost by its silence. */
+  moved({ presence: before, client }: Entry, after: Presence, silentMillis?: Millis): void {
     if (after.state === before.state) return;
     if (after.state === "suspect") this.suspects += 1;
     if (after.state === "online") {
@@ -39,8 +50,14 @@ export class Tallies implements RosterTallies {
     }
     if (after.state !== "offline") return;
     this.losses[after.reason] += 1;
-    if (before.state !== "suspect" || after.reason !== "lost") return;
-    this.suspectsLost += 1;
-    this.suspectMillis += Math.max(0, after.since - before.since);
+    if (silentMillis !== undefined && after.reason === "lost") this.#detected(silentMillis);
+  }
+
+  #detected(millis: Millis): void {
+    const { detections } = this;
+    detections.count += 1;
+    detections.sumMillis += millis;
+    for (const [index, limit] of DETECTION_MILLIS.entries())
+      if (millis <= limit) detections.within[index] = (detections.within[index] ?? 0) + 1;
   }
 }

@@ -65,6 +65,8 @@ export type SctpEvent =
       readonly id: AssociationId;
       readonly reason: LostReason;
       readonly detail: string;
+      /** Of a peer that was lost by its silence: how long it was, while this process ran. */
+      readonly silentMillis?: Millis;
     }
   /** The end, by SHUTDOWN from either side. */
   | { readonly type: "closed"; readonly id: AssociationId };
@@ -141,6 +143,17 @@ export interface AssociationStatus {
   /** Smoothed round-trip time, undefined before the first measurement. */
   readonly rttMillis: number | undefined;
   readonly queuedBytes: number;
+  readonly tally: Tally;
+}
+
+/** What has crossed an association since it is there, in numbers that cost nothing to keep. */
+export interface Tally {
+  /** Of SCTP packets, without IP and UDP headers; received ones from its set-up on, and only those that were its own. */
+  readonly sentBytes: number;
+  readonly receivedBytes: number;
+  /** HEARTBEATs that we sent, and answers that came to them; one may still be under way. */
+  readonly heartbeats: number;
+  readonly answers: number;
 }
 
 /** Packets and bytes refused, by reason; for status, metrics and rate-limited log lines. */

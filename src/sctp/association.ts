@@ -45,10 +45,13 @@ export class Association {
   }
 
   status(): AssociationStatus {
-    const { id, path, remotePort, roundTrip } = this.link;
+    const { id, path, remotePort, roundTrip, sentBytes, receivedBytes, heartbeats } = this.link;
+    // A peer may answer what was never asked.
+    const answers = Math.min(this.link.answers, heartbeats);
+    const tally = { sentBytes, receivedBytes, heartbeats, answers };
     const { suspect, limits: liveness } = this.#liveness;
     const { queuedBytes } = this.#transfer;
-    return { id, path, remotePort, suspect, liveness, rttMillis: roundTrip.smoothed, queuedBytes };
+    return { id, path, remotePort, suspect, liveness, rttMillis: roundTrip.smoothed, queuedBytes, tally };
   }
 
   // Calls of the user.
@@ -159,8 +162,9 @@ export class Association {
     );
   }
 
-  /** Chunks of a packet with our tag from our peer's address. */
-  receive(now: Millis, path: Path, chunks: readonly Chunk[]): void {
+  /** Chunks of a packet with our tag from our peer's address. `size`: of the packet, in bytes, where it counts. */
+  receive(now: Millis, path: Path, chunks: readonly Chunk[], size = 0): void {
+    this.link.receivedBytes += size;
     let data = false;
     for (const chunk of chunks) {
       data ||= chunk.type === "data" || chunk.type === "i-data";
@@ -329,7 +333,8 @@ export class Association {
     }
     const silence = this.#liveness.limits.lostAfterMillis;
     if (!this.#liveness.look(now)) {
-      this.#endIf({ reason: "timeout", detail: `no sign of life for ${Math.round(silence)} ms` });
+      const detail = `no sign of life for ${Math.round(silence)} ms`;
+      this.#endIf({ reason: "timeout", detail, silentMillis: this.#liveness.silence(now) });
     }
   }
 
@@ -345,14 +350,14 @@ export class Association {
   /** True unless there is a failure, which ends the association; the peer is told if it may still be there. */
   #endIf(failure: Failure | undefined): boolean {
     if (failure === undefined) return true;
-    const { reason, detail } = failure;
+    const { reason, detail, silentMillis } = failure;
     const text = Buffer.from(detail);
     if (reason === "protocol-violation") {
       this.link.host.count("protocol-violation");
       this.#sendAbort(failure.cause ?? { code: CAUSE.protocolViolation, bytes: text });
     } else if (reason === "timeout") this.#sendAbort({ code: CAUSE.userAbort, bytes: text });
     else if (reason === "overload") this.#sendAbort({ code: CAUSE.outOfResource, bytes: NOTHING });
-    this.#lost(reason, detail);
+    this.#lost(reason, detail, silentMillis);
     return false;
   }
 
@@ -361,9 +366,10 @@ export class Association {
     if (this.link.peerTag !== 0) this.link.transmit([encodeAbort(false, cause)]);
   }
 
-  #lost(reason: LostReason, detail: string): void {
+  #lost(reason: LostReason, detail: string, silentMillis?: Millis): void {
     this.#end();
-    this.link.host.emit({ type: "lost", id: this.link.id, reason, detail });
+    const silent = silentMillis === undefined ? {} : { silentMillis };
+    this.link.host.emit({ type: "lost", id: this.link.id, reason, detail, ...silent });
   }
 
   #closed(): void {

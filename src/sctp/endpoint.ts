@@ -81,7 +81,7 @@ class Endpoint implements SctpEndpoint, AssociationHost {
     const refusal = this.#gate.turnsAway(now, path.address, bytes, this.#isKnown);
     const packet = refusal ?? decodePacket(bytes, this.localPort);
     if (typeof packet === "string") this.count(packet);
-    else this.#dispatch(now, path, packet);
+    else this.#dispatch(now, path, packet, bytes.length);
     this.queued.callWaiters();
   }
 
@@ -201,7 +201,7 @@ class Endpoint implements SctpEndpoint, AssociationHost {
   readonly #isKnown = (tag: number): boolean => this.#directory.byTag(tag) !== undefined;
 
   /** Whose is it? §8.5 and, for what belongs to nobody, §8.4. */
-  #dispatch(now: Millis, path: Path, packet: Packet): void {
+  #dispatch(now: Millis, path: Path, packet: Packet, size: number): void {
     const { chunks, sourcePort, verificationTag } = packet;
     const [first] = chunks;
     if (chunks.some((chunk) => chunk.type === "init")) this.#responder.takeInit(now, path, packet);
@@ -211,7 +211,7 @@ class Endpoint implements SctpEndpoint, AssociationHost {
       if (association === undefined) this.#takeStranger(now, path, packet);
       else if (association.link.remotePort !== sourcePort) this.count("wrong-path");
       else if (isReflected(chunks)) this.#takeReflected(now, path, association, packet);
-      else if (isSamePeerPath(association.link.path, path)) association.receive(now, path, chunks);
+      else if (isSamePeerPath(association.link.path, path)) association.receive(now, path, chunks, size);
       else association.strayed(now, path, chunks);
     }
   }

@@ -1,3 +1,4 @@
+import type { Millis } from "../base/clock.ts";
 import type { LostReason } from "./api.ts";
 import type { Cause } from "./encode.ts";
 
@@ -6,6 +7,8 @@ export interface Failure {
   readonly reason: LostReason;
   /** For people, without the peer's bytes. */
   readonly detail: string;
+  /** Of a peer that gave no sign of life: since when. */
+  readonly silentMillis?: Millis;
   /** What the peer is told in ABORT where the reason alone does not say it. */
   readonly cause?: Cause;
 }

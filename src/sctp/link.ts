@@ -33,6 +33,10 @@ export class Link {
   localTsn: number;
   /** 0 until the peer has told it. */
   peerTag = 0;
+  sentBytes = 0;
+  receivedBytes = 0;
+  heartbeats = 0;
+  answers = 0;
   readonly #association: Association;
   #state: State = { name: "cookie-wait", sendings: 1 };
   readonly #timers: { [name in TimerName]?: Deadline<Association, TimerName> } = {};
@@ -115,7 +119,9 @@ export class Link {
 
   /** A packet of its own, ahead of what was added, under the peer's tag unless another is given. */
   transmit(chunks: readonly EncodedChunk[], tag = this.peerTag, path = this.path): void {
-    this.host.transmit(path, encodePacket(this.host.localPort, this.remotePort, tag, chunks));
+    const packet = encodePacket(this.host.localPort, this.remotePort, tag, chunks);
+    this.sentBytes += packet.length;
+    this.host.transmit(path, packet);
   }
 }
 

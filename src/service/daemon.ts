@@ -18,6 +18,7 @@ import {
   type VersionReport,
 } from "../control/reports.ts";
 import { type ControlServer, createControlServer } from "../control/server.ts";
+import type { TopReport, TopRequest } from "../control/top.ts";
 import type { Farewell, Strain } from "../registry/settings.ts";
 import { Administration } from "./administration.ts";
 import { Backup } from "./backup.ts";
@@ -39,6 +40,7 @@ import { isRestartKey } from "./settings.ts";
 import { StateFault } from "./state.ts";
 import { Supervision } from "./supervision.ts";
 import { ConfigurationError } from "./toml.ts";
+import { topReport } from "./top.ts";
 import { Vitals } from "./vitals.ts";
 import { Watchers } from "./watchers.ts";
 
@@ -180,6 +182,10 @@ export class Daemon implements RegistryControl {
 
   metrics(): Promise<string> {
     return this.#metrics.text();
+  }
+
+  top(request: TopRequest): TopReport {
+    return topReport(mustServe(this.#serving), request, this.#options.clock);
   }
 
   ready(): Promise<StartReport> {

@@ -1,5 +1,6 @@
-import type { Gauge as GaugeOf, Registry as MetricsRegistry } from "prom-client";
+import type { Gauge as GaugeOf, Metric as MetricOf, Registry as MetricsRegistry } from "prom-client";
 import type { Entry } from "../roster/roster.ts";
+import { DETECTION_MILLIS, type Detections } from "../roster/tallies.ts";
 import { registryReport } from "./reports.ts";
 import type { Serving } from "./serving.ts";
 
@@ -12,13 +13,21 @@ type Labels = Readonly<Record<string, string>>;
 /** One value for each set of labels; the sets are few and known beforehand. */
 type Values = Iterable<readonly [labels: Labels, value: number]>;
 
-interface Metric {
+interface Named {
   readonly name: string;
   readonly help: string;
-  readonly type: "counter" | "gauge";
-  readonly labels?: readonly string[];
-  readonly values: (serving: Serving) => Values;
 }
+
+type Metric = Named &
+  (
+    | {
+        readonly type: "counter" | "gauge";
+        readonly labels?: readonly string[];
+        readonly values: (serving: Serving) => Values;
+      }
+    /** Has been counted already, where it happened. */
+    | { readonly type: "histogram"; readonly counted: (serving: Serving) => Detections }
+  );
 
 const QUANTILES = [0.5, 0.9, 0.99] as const;
 const NO_LABELS: Labels = {};
@@ -59,16 +68,10 @@ export const METRICS: readonly Metric[] = [
     values: ({ shell }) => one(shell.registry.tallies.recoveries),
   },
   {
-    name: "multiproto_suspect_until_lost_seconds_total",
-    help: "Time from a missed heartbeat until its client was declared lost, all together",
-    type: "counter",
-    values: ({ shell }) => one(shell.registry.tallies.suspectMillis / 1_000),
-  },
-  {
-    name: "multiproto_suspects_lost_total",
-    help: "Clients that were declared lost after a missed heartbeat",
-    type: "counter",
-    values: ({ shell }) => one(shell.registry.tallies.suspectsLost),
+    name: "multiproto_detection_seconds",
+    help: "Time from the last sign of life of a client until it was declared lost",
+    type: "histogram",
+    counted: ({ shell }) => shell.registry.tallies.detections,
   },
   {
     name: "multiproto_round_trip_seconds",
@@ -88,6 +91,13 @@ export const METRICS: readonly Metric[] = [
     help: "Number of the roster's last change in its epoch; starts again with an epoch",
     type: "gauge",
     values: ({ shell }) => one(shell.registry.published.seq),
+  },
+  {
+    name: "multiproto_roster_messages_total",
+    help: "Messages of the roster that were sent to clients of mp2: changes, and pages of the whole",
+    type: "counter",
+    labels: ["kind"],
+    values: ({ shell }) => labelled("kind", shell.registry.sent),
   },
   {
     name: "multiproto_input_dropped_total",
@@ -147,9 +157,19 @@ export class Metrics {
     return registry;
   }
 
-  async #add(registry: MetricsRegistry, { name, help, type, labels = [], values }: Metric): Promise<void> {
+  async #add(registry: MetricsRegistry, metric: Metric): Promise<void> {
     const { Counter, Gauge } = await import("prom-client");
     const { serving } = this.#options;
+    const { name, help, type } = metric;
+    if (type === "histogram") {
+      const counted = (): Detections | undefined => {
+        const now = serving();
+        return now === undefined ? undefined : metric.counted(now);
+      };
+      registry.registerMetric(asHistogram(metric, counted));
+      return;
+    }
+    const { labels = [], values } = metric;
     const collect = function (this: Pick<GaugeOf, "reset" | "inc">): void {
       this.reset();
       const now = serving();
@@ -161,6 +181,30 @@ export class Metrics {
     else new Gauge(configuration);
   }
 }
+
+/** The library's own histogram counts what it is shown, and it is loaded only when somebody asks: too late for most. */
+function asHistogram({ name, help }: Named, counted: () => Detections | undefined): MetricOf {
+  const type = "histogram";
+  const get = async () => {
+    const { within, count, sumMillis } = counted() ?? NOTHING_DETECTED;
+    const bucket = (le: number | string, value: number) => ({
+      metricName: `${name}_bucket`,
+      labels: { le },
+      value,
+    });
+    const values = [
+      ...within.map((value, index) => bucket((DETECTION_MILLIS[index] ?? 0) / 1_000, value)),
+      bucket("+Inf", count),
+      { metricName: `${name}_sum`, labels: {}, value: sumMillis / 1_000 },
+      { metricName: `${name}_count`, labels: {}, value: count },
+    ];
+    return { name, help, type, aggregator: "sum", values };
+  };
+  // Of a metric, a registry uses no more than this.
+  return { name, help, type, get } as unknown as MetricOf;
+}
+
+const NOTHING_DETECTED: Detections = { within: DETECTION_MILLIS.map(() => 0), count: 0, sumMillis: 0 };
 
 function one(value: number): Values {
   return [[NO_LABELS, value]];

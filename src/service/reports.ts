@@ -11,7 +11,11 @@ export function clientReports(shell: RegistryShell, clock: Clock): readonly Clie
   return Array.from(shell.registry.clients(), (view) => clientReport(view, shell, clock));
 }
 
-function clientReport({ entry, association }: ClientView, shell: RegistryShell, clock: Clock): ClientReport {
+export function clientReport(
+  { entry, association }: ClientView,
+  shell: RegistryShell,
+  clock: Clock,
+): ClientReport {
   const { presence, profile } = entry;
   const status = association === undefined ? undefined : shell.association(association);
   return {
@@ -28,6 +32,7 @@ function clientReport({ entry, association }: ClientView, shell: RegistryShell, 
     reason: presence.state === "offline" ? presence.reason : null,
     since: new Date(clock.wall() - (clock.now() - presence.since)).toISOString(),
     rttMillis: status?.rttMillis === undefined ? null : Math.round(status.rttMillis * 10) / 10,
+    tally: status?.tally ?? null,
   };
 }
 

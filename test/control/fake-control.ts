@@ -10,6 +10,7 @@ import type {
   StopRequest,
 } from "../../src/control/methods.ts";
 import type { ClientReport, StartReport, StatusReport } from "../../src/control/reports.ts";
+import type { TopReport, TopRequest } from "../../src/control/top.ts";
 
 export const FINGERPRINT = "a0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1b2b3b4b5b6b7b8b9babbbcbdbebf";
 
@@ -52,6 +53,7 @@ export function client(nickname: string, change: Partial<ClientReport> = {}): Cl
     reason: null,
     since: "2026-11-22T19:00:00.000Z",
     rttMillis: 1.25,
+    tally: { sentBytes: 1_500, receivedBytes: 700, heartbeats: 200, answers: 199 },
     ...change,
   };
 }
@@ -94,6 +96,11 @@ export class FakeControl implements RegistryControl {
   };
   clients = (): readonly ClientReport[] => [client("ola"), client("eva", { path: null, rttMillis: null })];
   configuration = (): ConfigurationReport => CONFIGURATION;
+  top = (request: TopRequest): TopReport => {
+    this.calls.push(`top by ${request.order}, ${request.limit} after ${request.skip}`);
+    const time = "2026-11-22T19:00:00.000Z";
+    return { time, realm: "office", online: 2, offline: 1, total: 3, clients: this.clients() };
+  };
   metrics = async (): Promise<string> => "# HELP multiproto_clients Clients\nmultiproto_clients 1\n";
   status = (): StatusReport => STATUS;
   version = () => ({ version: "9.8.7", runtime: "node 26", pid: 4711 });

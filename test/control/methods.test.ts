@@ -35,6 +35,8 @@ test("every method answers with what the registry said", async (context) => {
   });
   assert.match(await registry.request("metrics", undefined), /^multiproto_clients 1$/m);
   assert.deepEqual(await registry.request("configuration", undefined), CONFIGURATION);
+  const { clients, total } = await registry.request("top", { order: "loss", skip: 2, limit: 10 });
+  assert.deepEqual([clients[0], total], [client("ola"), 3]);
   assert.equal(await registry.request("restart", undefined), "restarted");
   assert.equal(await registry.request("stop", { restarting: false }), null);
   assert.deepEqual(await registry.request("log-level", { level: "debug", forMillis: 60_000 }), {
@@ -42,7 +44,7 @@ test("every method answers with what the registry said", async (context) => {
     previous: "info",
     until: "2026-11-22T20:00:00.000Z",
   });
-  assert.deepEqual(control.calls, ["stop", "log-level debug 60000"]);
+  assert.deepEqual(control.calls, ["top by loss, 10 after 2", "stop", "log-level debug 60000"]);
 });
 
 test("changes: what is asked for, and what is not", async (context) => {

@@ -9,6 +9,7 @@ import { METRICS } from "../../src/service/metrics.ts";
 import { multiprotoctl } from "../ctl/spawn.ts";
 import { TestShell } from "../support/chat-shell.ts";
 import { freePort } from "../support/free-ports.ts";
+import { Mp1Client } from "../support/mp1-client.ts";
 import { Multiprotod, makePlace } from "../support/multiprotod.ts";
 import { within } from "../support/until.ts";
 
@@ -55,6 +56,8 @@ test("metrics: who is there, who left and why, of all that docs/control.md names
   assert.equal(sample(text, 'multiproto_clients{protocol="mp2",state="online"}'), 1);
   assert.equal(sample(text, 'multiproto_joins_total{client="mp2"}'), 1);
   assert.equal(sample(text, "multiproto_nicknames_bound"), 1);
+  const kinds = ["delta", "page"].map((kind) => `multiproto_roster_messages_total{kind="${kind}"}`);
+  assert.ok(kinds.reduce((sum, kind) => sum + sample(text, kind), 0) >= 1, "it was told of itself");
   assert.ok(sample(text, "process_resident_memory_bytes") > 1_000_000);
   sample(text, "nodejs_eventloop_lag_p99_seconds");
   const documented = readFileSync(new URL("../../docs/control.md", import.meta.url), "utf8");
@@ -76,6 +79,21 @@ test("metrics: who is there, who left and why, of all that docs/control.md names
   const printed = await multiprotoctl(["metrics", ...socket]);
   assert.equal(printed.code, 0);
   assert.equal(sample(printed.stdout, 'multiproto_joins_total{client="mp2"}'), 1);
+});
+
+test("metrics: from a client's last sign of life until it was found lost", async (context) => {
+  const { port, place } = await served(context);
+  const ola = await Mp1Client.join(context, { registry: place, nickname: "ola" });
+  assert.equal(sample((await fetched({ port })).text, "multiproto_detection_seconds_count"), 0);
+  await ola.vanish();
+  const text = await within("the loss", countsOf(port, "multiproto_detection_seconds_count"), 30_000);
+  const seconds = sample(text, "multiproto_detection_seconds_sum");
+  assert.ok(seconds >= 2.8 && seconds < 5, `${seconds} s`);
+  assert.match(text, /^# TYPE multiproto_detection_seconds histogram$/m);
+  assert.equal(sample(text, 'multiproto_detection_seconds_bucket{le="2.5"}'), 0);
+  assert.equal(sample(text, 'multiproto_detection_seconds_bucket{le="30"}'), 1);
+  assert.equal(sample(text, 'multiproto_detection_seconds_bucket{le="+Inf"}'), 1);
+  assert.equal(sample(text, 'multiproto_losses_total{reason="lost"}'), 1);
 });
 
 /** The text in which that metric is 1. */

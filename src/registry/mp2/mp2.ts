@@ -109,6 +109,11 @@ export class Mp2 {
     this.dials = new Mp2DialBacks({ limits, emit, host, nextId: options.nextDial });
   }
 
+  /** Messages of the roster that were sent since the start. */
+  get sent(): Readonly<Record<"delta" | "page", number>> {
+    return this.#telling.sent;
+  }
+
   nextDeadline(): Millis {
     const parts = [this.dials, this.presence, this.#telling, this.durable];
     const times = parts.map((part) => part.nextDeadline()).filter((at) => at !== undefined);

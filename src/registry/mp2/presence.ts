@@ -112,7 +112,8 @@ export class Mp2Presence {
       case "lost":
       case "closed":
         this.#sessions.release(event.id);
-        if (session !== undefined && event.type === "lost") this.drop(now, session, "lost", event.detail);
+        if (session !== undefined && event.type === "lost")
+          this.drop(now, session, "lost", event.detail, event.silentMillis);
         else if (session !== undefined) this.drop(now, session, "left");
         break;
       default:
@@ -167,7 +168,7 @@ export class Mp2Presence {
   }
 
   /** The session is over. What is left of its association is nobody's. */
-  drop(now: Millis, session: Session, reason: OfflineReason, detail = ""): void {
+  drop(now: Millis, session: Session, reason: OfflineReason, detail = "", silentMillis?: Millis): void {
     const { roster, ledger, time } = this.#options;
     if (session.state.step === "ended") return;
     const wasAttached = session.state.step === "attached";
@@ -177,7 +178,7 @@ export class Mp2Presence {
     // Its client has registered twice, and has not been seen to come back yet.
     if (reason === "superseded" && entry.presence.state === "returning") return;
     if (wasAttached) ledger.seen(session.nickname, time(now), now);
-    roster.setPresence(session.key, { state: "offline", since: now, reason });
+    roster.setPresence(session.key, { state: "offline", since: now, reason }, silentMillis);
     this.#emit({ type: "log", entry: offlineLine(entry, reason, detail) });
     this.#changed(now);
   }

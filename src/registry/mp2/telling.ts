@@ -50,6 +50,8 @@ export class Telling {
   readonly #time: TellingOptions["time"];
   readonly #turn: TellingOptions["turn"];
   readonly #ticket: TellingOptions["ticket"];
+  /** Messages of the roster that have gone out, to whomever. */
+  readonly sent = { delta: 0, page: 0 };
   readonly #encoded = new EncodedOnce(PRESENCE_TO_CLIENT.encode);
   #broadcast: Broadcast | undefined;
   /** Who lacks something that is no broadcast: pages, an answer, what was refused. The longest-waiting first. */
@@ -222,6 +224,8 @@ export class Telling {
     if (state.step !== "greeting" && state.step !== "attached") return false;
     const bytes = seals.seal(stream, text);
     if (bytes === undefined) return false;
+    if (stream === STREAMS.deltas) this.sent.delta += 1;
+    else if (stream === STREAMS.pages) this.sent.page += 1;
     this.#emit({ type: "send", association: state.association, stream, ppid: MP2_PPID, bytes });
     return true;
   }

@@ -10,6 +10,8 @@ export class Liveness {
   /** Who has not seen our heartbeats cannot answer one, even with the v-tag. */
   readonly #nonce: number;
   #supervision: Supervision | undefined;
+  /** When the latest heartbeat was sent that has an answer. */
+  #answered: Millis = Number.NEGATIVE_INFINITY;
   /** Limits for this peer alone. */
   #own: LivenessLimits | undefined;
   /** The limits by which the crowd knows this peer. */
@@ -22,6 +24,11 @@ export class Liveness {
 
   get suspect(): boolean {
     return this.#supervision?.suspect ?? false;
+  }
+
+  /** Since the last sign of life, in running time. */
+  silence(now: Millis): Millis {
+    return this.#supervision?.silence(this.#link.running(now)) ?? 0;
   }
 
   /** The limits in force. */
@@ -98,6 +105,9 @@ export class Liveness {
       this.#link.host.count("bad-heartbeat-ack");
       return;
     }
+    // What was repeated on its way is one answer.
+    if (heartbeat.sentAt > this.#answered) this.#link.answers += 1;
+    this.#answered = Math.max(this.#answered, heartbeat.sentAt);
     const roundTrip = this.#link.running(now) - heartbeat.sentAt;
     if (roundTrip >= 0 && roundTrip <= this.limits.lostAfterMillis) this.#link.roundTrip.measure(roundTrip);
   }
@@ -134,6 +144,7 @@ export class Liveness {
   }
 
   #sendHeartbeat(now: Millis): void {
+    this.#link.heartbeats += 1;
     this.#link.add(heartbeatWith({ sentAt: this.#link.running(now), nonce: this.#nonce }));
   }
 }

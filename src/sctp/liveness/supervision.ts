@@ -62,6 +62,11 @@ export class Supervision {
     return this.#probes;
   }
 
+  /** How long nothing has come. */
+  silence(now: Millis): Millis {
+    return now - this.#lastSign;
+  }
+
   /** A sign of life, which clears the error counter (§8.1, §8.2); true when the user has asked for one. */
   sign(now: Millis, limits: LivenessLimits): boolean {
     this.#lastSign = now;

@@ -46,7 +46,7 @@ gather() {
   rm -rf "$target"
   mkdir -p "$target/bin"
   cp "$runtime/bin/node" "$target/bin/node"
-  cp -r dist package.json "$target/"
+  cp -r dist package.json scripts/user-units.sh "$target/"
   rm -rf "$target/dist/.inputs" "$target/dist/man"
   production_packages | while read -r path; do
     mkdir -p "$target/$(dirname "$path")"

@@ -1,20 +1,26 @@
 #!/bin/bash
-# Installs multiproto on this machine with a Node of its own, starts the registry and proves that it serves. A second
-# run upgrades in place. scripts/uninstall.sh takes it off again.
+# Installs multiproto on this machine with a Node of its own, starts the registry and proves that it serves; with
+# --chat-only the registry stays off, for the other machines of a LAN. A second run upgrades in place.
+# scripts/uninstall.sh takes it off again.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
 source "$(dirname "$0")/common.sh"
 # shellcheck source=scripts/gather.sh
 source "$(dirname "$0")/gather.sh"
 
+usage="usage: scripts/install.sh [--chat-only]   (as root; remove with scripts/uninstall.sh [--purge])
+  --chat-only: no registry runs here; one a LAN is enough"
+chat_only=no
 case ${1:-} in
   "") ;;
+  --chat-only) chat_only=yes ;;
   -h | --help)
-    echo "usage: scripts/install.sh   (as root; remove with scripts/uninstall.sh [--purge])"
+    echo "$usage"
     exit 0
     ;;
   *)
-    echo "install.sh: unknown argument $1 (usage: scripts/install.sh)" >&2
+    echo "install.sh: unknown argument $1" >&2
+    echo "$usage" >&2
     exit 2
     ;;
 esac
@@ -33,6 +39,8 @@ fi
 
 main() {
   plan 8
+  local was_off=no
+  ! is_switched_off || was_off=yes
   step "packages, native part and dist/ (scripts/setup.sh)"
   bash scripts/setup.sh | sed 's/^/      /' || fail "scripts/setup.sh failed (above)" "correct what it names, then run this again"
   step "gathering the programs with their own Node"
@@ -47,13 +55,24 @@ main() {
   step "units and documents"
   install_units
   install_documents
-  if has_systemd; then
+  if [ "$chat_only" = yes ] || [ "$was_off" = yes ]; then
+    step "leaving the registry off"
+    leave_registry_off
+    step "proof"
+    /usr/bin/multiproto-chat --version >/dev/null || fail "multiproto-chat does not run" "run it and see: multiproto-chat --version"
+    note "multiproto-chat runs"
+    echo
+    echo "multiproto is installed for chatting. Next, as yourself and not as root: multiproto-chat   (if it finds nobody: multiproto-chat doctor)"
+  elif has_systemd; then
     step "starting the registry"
     start_registry
+    # Who is reachable without a terminal runs this version from now on.
+    "$home/user-units.sh" restart
     step "proof"
     prove
     echo
-    echo "multiproto is installed and runs. Next: multiproto-chat   (and: systemctl status multiproto, multiprotoctl status)"
+    echo "multiproto is installed and runs. Next, as yourself and not as root: multiproto-chat"
+    echo "On the other machines of this network: scripts/install.sh --chat-only   Here, too: systemctl status multiproto, multiprotoctl status"
   else
     step "starting the registry"
     note "no systemd runs here (PID 1 is $(cat /proc/1/comm)): the registry is proved in the foreground and not left running"
@@ -124,6 +143,19 @@ install_units() {
   install -D -m 644 systemd/user/multiproto-chat.service /usr/lib/systemd/user/multiproto-chat.service
 }
 
+# Whether an admin has switched off the registry of an earlier installation: an upgrade is no reason to start it.
+is_switched_off() {
+  [ -d "$home" ] && has_systemd && [ "$(systemctl is-enabled multiproto.service 2>/dev/null)" = disabled ]
+}
+
+leave_registry_off() {
+  note "people of this machine use another one of this network; to have one here: systemctl enable --now multiproto.socket multiproto.service"
+  has_systemd || return 0
+  systemctl daemon-reload
+  systemctl --quiet disable --now multiproto.socket multiproto.service
+  "$home/user-units.sh" restart
+}
+
 start_registry() {
   systemctl daemon-reload
   systemctl --quiet enable multiproto.socket multiproto.service
@@ -144,7 +176,10 @@ prove_with() {
   mapfile -t ports < <("$home/bin/node" -e '
     const { ports } = JSON.parse(process.argv[1]);
     console.log(`--port\n${ports.udp}\n--encapsulation-port\n${ports.sctpUdp}`);' "$status")
-  bash scripts/prove.sh /usr/bin/multiproto-chat --registry 127.0.0.1 "${ports[@]}" | sed 's/^/      /'
+  PROOF_NAME=proof-$$ bash scripts/prove.sh /usr/bin/multiproto-chat --registry 127.0.0.1 "${ports[@]}" | sed 's/^/      /' || return 1
+  # Nobody is to meet them on the list, and their names are free.
+  local name
+  for name in "proof-$$-one" "proof-$$-two"; do quietly /usr/bin/multiprotoctl "$@" forget "$name" || true; done
 }
 
 prove() {

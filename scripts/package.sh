@@ -137,7 +137,7 @@ describe() {
   maintainer="${DEBFULLNAME:-The multiproto authors} <${DEBEMAIL:-multiproto@localhost.invalid}>"
   mkdir -p "$debian/source"
   echo "3.0 (quilt)" >"$debian/source/format"
-  cp scripts/deb/{rules,preinst,postrm} "$debian/"
+  cp scripts/deb/{rules,preinst,postinst,prerm,postrm} "$debian/"
   cp scripts/deb/lintian-overrides "$debian/multiproto.lintian-overrides"
   cp CHANGELOG.md "$1/"
   chmod 755 "$debian/rules"

@@ -1,11 +1,13 @@
 #!/bin/bash
 # Proves that a registry serves: two temporary clients register with it and one sends the other a real message.
 # usage: prove.sh CHAT_COMMAND...   (for example: prove.sh multiproto-chat --registry 127.0.0.1)
+# PROOF_NAME names the two: PROOF_NAME-one and PROOF_NAME-two.
 # Prints one line with the time it took; status 0 only when the message arrived and was confirmed.
 set -euo pipefail
 [ $# -gt 0 ] || { echo "usage: prove.sh CHAT_COMMAND..." >&2; exit 2; }
 
 limit_seconds=30
+names=${PROOF_NAME:-proof-$$}
 directory=$(mktemp -d /tmp/multiproto-proof.XXXXXX)
 listener=""
 finish() {
@@ -36,14 +38,14 @@ done
 
 text="proof $RANDOM-$RANDOM"
 begin=${EPOCHREALTIME/./}
-(client one "$@" --nick "proof-one-$$" listen --json --count 1) >"$directory/received" 2>"$directory/listener.log" &
+(client one "$@" --nick "$names-one" listen --json --count 1) >"$directory/received" 2>"$directory/listener.log" &
 listener=$!
 
 # The sender may look before the listener is on the roster (status 5); ask again until the time is over.
 status=5
 while [ $status -eq 5 ] && [ $(((${EPOCHREALTIME/./} - begin) / 1000000)) -lt $limit_seconds ] && kill -0 "$listener" 2>/dev/null; do
   status=0
-  (client two "$@" --nick "proof-two-$$" send "proof-one-$$" "$text" --wait "${limit_seconds}s") \
+  (client two "$@" --nick "$names-two" send "$names-one" "$text" --wait "${limit_seconds}s") \
     >"$directory/sender.log" 2>&1 || status=$?
 done
 milliseconds=$(((${EPOCHREALTIME/./} - begin) / 1000))

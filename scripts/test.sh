@@ -9,8 +9,8 @@ cd "$project" || exit 1
 node=$project/node_modules/.bin/node
 
 ci_tiers=(check unit crash lan attack interop chat systemd)
-all_tiers=("${ci_tiers[@]}" bench install sim fuzz mutants)
-usage="usage: scripts/test.sh [check|unit|crash|lan|attack|interop|chat|systemd|bench|install|sim|fuzz|mutants|all]"
+all_tiers=("${ci_tiers[@]}" bench install sim soak fuzz mutants)
+usage="usage: scripts/test.sh [check|unit|crash|lan|attack|interop|chat|systemd|bench|install|sim|soak|fuzz|mutants|all]"
 
 # The fuzz tier runs what the unit tier runs, longer; who sets these wants it otherwise.
 fuzz_rounds=${FUZZ_ROUNDS:-4000}
@@ -72,7 +72,9 @@ run_node_tests() {
     return
   fi
   case $tier in
-    unit | attack | chat) parallel=2 ;;
+    # Tests of real programs mostly wait for each other.
+    unit | crash | lan | attack | interop | systemd) parallel=2 ;;
+    chat) parallel=3 ;;
     install) minutes=60 ;;
     fuzz)
       parallel=2
@@ -110,15 +112,15 @@ run_bench() {
   fi
 }
 
-# Prints how far it is and the seed of each failure; LAN_SEEDS for another number.
-run_sim() {
-  local begin=$SECONDS last
-  "$node" test/sim/long.ts | tee "$reports/sim"
-  last=$(tail -n 1 "$reports/sim")
+# run_program TIER FILE: a program that prints how far it is and ends on "N passed, N failed".
+run_program() {
+  local tier=$1 begin=$SECONDS last
+  "$node" --disable-warning=ExperimentalWarning "$2" | tee "$reports/$tier"
+  last=$(tail -n 1 "$reports/$tier")
   if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
-    count sim "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}" $((SECONDS - begin))
+    count "$tier" "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}" $((SECONDS - begin))
   else
-    count sim 0 1 $((SECONDS - begin))
+    count "$tier" 0 1 $((SECONDS - begin))
   fi
 }
 
@@ -143,7 +145,8 @@ run_tier() {
   case $1 in
     check) run_check ;;
     bench) run_bench ;;
-    sim) run_sim ;;
+    sim) run_program sim test/sim/long.ts ;;
+    soak) run_program soak test/soak/day.ts ;;
     *) run_node_tests "$1" ;;
   esac
 }
@@ -151,7 +154,7 @@ run_tier() {
 case ${1:-ci} in
   ci) tiers=("${ci_tiers[@]}") ;;
   all) tiers=("${all_tiers[@]}") ;;
-  check | unit | crash | lan | attack | interop | chat | systemd | bench | install | sim | fuzz | mutants) tiers=("$1") ;;
+  check | unit | crash | lan | attack | interop | chat | systemd | bench | install | sim | soak | fuzz | mutants) tiers=("$1") ;;
   -h | --help)
     echo "$usage"
     exit 0

@@ -24,9 +24,11 @@ main() {
   fi
 
   if [ -d /run/systemd/system ]; then
-    echo "[1/3] stopping the registry"
+    echo "[1/3] stopping the registry and the chats of users in the background"
     systemctl --quiet disable multiproto.service multiproto.socket 2>/dev/null || true
     systemctl --quiet stop multiproto.socket multiproto.service 2>/dev/null || true
+    systemctl --quiet --global disable multiproto-chat.service 2>/dev/null || true
+    "$(dirname "$0")/user-units.sh" stop
   else
     echo "[1/3] no systemd runs here: nothing to stop"
     rm -f /etc/systemd/system/{multi-user,sockets}.target.wants/multiproto.{service,socket}

@@ -54,6 +54,12 @@ const ROOMS: Readonly<Record<string, { readonly mayImport: readonly string[]; re
 /** Single imports across the direction of the rooms; each has to be one that happens when it is needed, `import("…")`. */
 const WHEN_NEEDED: readonly { readonly from: string; readonly to: string; readonly reason: string }[] = [
   {
+    from: "ctl/commands/config.ts",
+    to: "service/configuration-check.ts",
+    reason:
+      "a configuration is checked before the registry has it, and where none runs: by the registry's own parser, in the same version. A multiprotod that is started to do it would be another one in a checkout or while an upgrade is under way",
+  },
+  {
     from: "ctl/commands/doctor.ts",
     to: "service/registry-doctor.ts",
     reason:

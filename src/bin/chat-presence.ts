@@ -18,7 +18,7 @@ export function addPresenceCommands(
 ): void {
   program
     .command("status")
-    .description("print which program holds your presence, and how it stands")
+    .description("print whether you are online, by which of your programs, and what is unread")
     .option("--json", "as JSON")
     .action(async ({ json = false }: { json?: boolean }) => {
       const given = options();
@@ -28,7 +28,7 @@ export function addPresenceCommands(
     });
   program
     .command("quit")
-    .description("end your presence, in all programs of yours")
+    .description("go offline, in all programs of yours")
     .action(async () => {
       const { socketPath } = openProfile(options());
       const answer = await ifRunning(() => askHolder(socketPath, "quit"));

@@ -1,4 +1,5 @@
 import { userInfo } from "node:os";
+import type { LogEntry } from "../base/log.ts";
 import { escapeText } from "../base/text.ts";
 import { type AlertChoice, type Call, DEFAULT_ALERTS } from "../chat/alerts.ts";
 import { DEFAULT_ALLOWANCES } from "../chat/allowance.ts";
@@ -74,18 +75,19 @@ export type Typed = (option: keyof ChatOptions) => boolean;
 
 /** People: in a terminal with editing, else the same commands line by line. */
 export async function converse(options: ChatOptions, isTyped: Typed): Promise<number> {
-  const isTerminal = process.stdin.isTTY && process.stdout.isTTY;
-  if (options.background === true) return runWith(options, isTyped, runBackground);
+  // A dumb one (a shell in an editor) shows control sequences instead of following them.
+  const isTerminal = process.stdin.isTTY && process.stdout.isTTY && process.env.TERM !== "dumb";
+  if (options.background === true) return runWith(options, isTyped, inBackground);
   const taken = isTerminal ? "ask" : whenTaken(options);
   return withPresence(options, { taken, isTyped }, async (session, context) => {
     const common = { session, clock: systemClock, context };
     if (!isTerminal) return runPlain({ ...common, input: process.stdin, output: process.stdout });
     // Faces are loaded here: scripts do without what draws them.
     const { historyPath } = await import("../tui/line-history.ts");
-    const hasColor = (process.env.NO_COLOR ?? "") === "" && process.env.TERM !== "dumb";
+    const hasColor = (process.env.NO_COLOR ?? "") === "";
     const terminal = { input: process.stdin, output: process.stdout, hasColor };
     const face = { ...common, ...terminal, historyPath: historyPath(process.env, options.profile) };
-    if (options.plain === true || process.env.TERM === "dumb") {
+    if (options.plain === true) {
       const { LineFace } = await import("../tui/line-face.ts");
       return new LineFace(face).run();
     }
@@ -97,6 +99,13 @@ export async function converse(options: ChatOptions, isTyped: Typed): Promise<nu
       archive?.close();
     }
   });
+}
+
+/** A service of the user, where a service manager runs it. */
+async function inBackground(context: ScriptContext): Promise<number> {
+  const { ServiceManager } = await import("../service/notify.ts");
+  const log = { write: ({ text }: LogEntry): void => void context.errors.write(`${text}\n`) };
+  return runBackground(context, new ServiceManager({ notifySocket: process.env.NOTIFY_SOCKET, log }));
 }
 
 /** What commands need of the program around them. */

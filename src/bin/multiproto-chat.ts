@@ -26,7 +26,7 @@ Examples:
   multiproto-chat listen --count 1                 print one message and end
   multiproto-chat send-file ola build.tar.gz       a file; files accept ID takes one
   multiproto-chat history search deploy --with ola what was said of it
-  multiproto-chat --background                     stay online with no face; also: status, quit
+  multiproto-chat --background                     stay online without a terminal; also: status, quit
   multiproto-chat doctor --registry HOST           why it does not work
   multiproto-chat fingerprint                      your key, to be read to others
 
@@ -58,12 +58,12 @@ export function chatProgram(): { readonly program: Command; readonly code: () =>
     )
     .option("--interface <name>", "search on this network interface only")
     .option("--port <n>", "port of the registry", portNumber, DEFAULT_PORT)
-    .option("--no-legacy", "only registries and people with keys: nothing by mp1")
-    .option("--plain", "lines instead of the full screen")
+    .option("--no-legacy", "only registries and people with keys: no older clients (mp1)")
+    .option("--plain", "lines instead of the full screen, also for screen readers")
     .option("--data-dir <dir>", "where your keys are (default: ~/.local/share/multiproto)")
     .option("--encapsulation-port <n>", "its UDP port for SCTP", portNumber, DEFAULT_ENCAPSULATION_PORT)
     .option("--profile <name>", "another you: its own key, its own settings in chat.toml")
-    .option("--background", "be online without a face, for your other programs")
+    .option("--background", "stay online without a terminal, until: multiproto-chat quit")
     .addHelpText("after", EXAMPLES)
     .exitOverride()
     .action(async () => ended(await converse(options(), isTyped)));

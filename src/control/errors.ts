@@ -3,11 +3,12 @@
 /**
  * - `bad-request`: not a request, or its parameters are wrong
  * - `unknown-method`: the server does not know the method (an older version?)
- * - `busy`: too many requests under way on this connection
+ * - `busy`: too many requests under way on this connection, or too many connections
  * - `configuration-refused`: the file has an error; the registry goes on with what it had
  * - `stopping`: the registry is on its way down
  * - `not-found`: nobody of that nickname or key is known
  * - `ambiguous`: the digits fit several keys
+ * - `not-permitted`: the read-only socket only tells
  * - `storage`: it cannot be stored, so it was not done
  * - `other-version`: the two programs are of different versions, and what crosses the socket may differ
  * - `failed`: anything else, told by the text
@@ -20,6 +21,7 @@ export const ERROR_CODES = [
   "stopping",
   "not-found",
   "ambiguous",
+  "not-permitted",
   "storage",
   "other-version",
   "failed",

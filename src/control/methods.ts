@@ -28,6 +28,7 @@ import {
   parseImportRequest,
 } from "./backup.ts";
 import { type ChangesReport, type ChangesRequest, parseChanges, parseChangesRequest } from "./changes.ts";
+import { type ConfigurationReport, parseConfigurationReport } from "./configuration-report.ts";
 import { type Method, methodsOf, nothing, nothingBack } from "./method.ts";
 import { boolean, field, integer, oneOf, optional, type Parse, parseObject, text } from "./parse.ts";
 import {
@@ -52,6 +53,8 @@ export interface RegistryControl {
   readonly backup: BackupControl;
   changes(request: ChangesRequest): Promise<ChangesReport>;
   clients(): readonly ClientReport[];
+  /** Throws ControlError "failed" while nothing is in force. */
+  configuration(): ConfigurationReport;
   /** The registry in numbers, in Prometheus' text format. */
   metrics(): Promise<string>;
   /** Refuses a bad configuration by a ControlError "configuration-refused" whose text says line and key. */
@@ -126,6 +129,7 @@ export const METHODS = {
   ),
   changes: method(parseChangesRequest, parseChanges, (control, request) => control.changes(request)),
   clients: method(nothing, parseClients, (control) => control.clients()),
+  configuration: method(nothing, parseConfigurationReport, (control) => control.configuration()),
   fingerprint: method(nothing, parseFingerprintReport, (control) => control.administration.fingerprint()),
   forget: method(parseForgetRequest, parseConcerned, (control, request) =>
     control.administration.forget(request),

@@ -14,6 +14,9 @@ export interface ProcessMark {
   readonly startTicks: number;
 }
 
+/** The read-only socket, where there is one, in the same directory: whoever may ask there looks at the file first. */
+export const READ_SOCKET = "read.sock";
+
 /** No secret; whoever may use the socket, of whatever group, has to read it first. */
 const FILE_MODE = 0o644;
 

@@ -9,7 +9,15 @@ import type { Millis } from "../base/clock.ts";
 import { errorCode, errorText } from "../base/errors.ts";
 import type { Method } from "./method.ts";
 import type { Parse } from "./parse.ts";
-import { asControlError, frameParser, PUSH_EVENT, parseReply, REPLY_EVENT, REQUEST_EVENT } from "./wire.ts";
+import {
+  asControlError,
+  frameParser,
+  NO_ID,
+  PUSH_EVENT,
+  parseReply,
+  REPLY_EVENT,
+  REQUEST_EVENT,
+} from "./wire.ts";
 
 /**
  * - `not-running`: nobody listens on the socket, or there is none
@@ -160,6 +168,8 @@ export class RequestClient {
 
   #settle(data: unknown): void {
     const reply = parseReply(data, "reply");
+    // About no request, but about all of them: the connection is not wanted.
+    if (reply.id === NO_ID && !reply.ok) this.#refuseAll(asControlError(reply.error));
     const waiting = this.#waiting.get(reply.id);
     if (waiting === undefined) return;
     this.#waiting.delete(reply.id);
@@ -175,12 +185,16 @@ export class RequestClient {
     }
   }
 
-  #fail(error: ConnectionError): void {
+  #refuseAll(error: Error): void {
     for (const waiting of this.#waiting.values()) {
       clearTimeout(waiting.timer);
       waiting.reject(error);
     }
     this.#waiting.clear();
+  }
+
+  #fail(error: ConnectionError): void {
+    this.#refuseAll(error);
     if (this.#isOver) return;
     this.#isOver = true;
     this.#options.onClosed?.(error);

@@ -5,6 +5,7 @@
  */
 import { createServer, type Server, type Socket } from "node:net";
 import { IPCModule, type IPCServer } from "node-ipc";
+import type { FrameParser } from "node-ipc/parsers";
 import type { Clock, Millis } from "../base/clock.ts";
 import { errorCode, errorText } from "../base/errors.ts";
 import type { Log, LogEntry } from "../base/log.ts";
@@ -12,8 +13,10 @@ import { TokenBucket } from "../base/tokens.ts";
 import { ControlError } from "./errors.ts";
 import { type ListenAt, type ListenWords, listen } from "./listen.ts";
 import { ShapeError } from "./parse.ts";
+import type { Turns } from "./turns.ts";
 import {
   frameParser,
+  NO_ID,
   PUSH_EVENT,
   parseRequest,
   REPLY_EVENT,
@@ -61,6 +64,10 @@ export interface RequestServerOptions {
   readonly words: ServerWords;
   /** Throws ShapeError or {@link ControlError}, which go to the client, or anything else, which is also logged. */
   readonly answer: (from: ServedClient, request: Request) => Promise<unknown>;
+  /** Why a new connection is not served, which it is told; undefined: it is. */
+  readonly admit?: (socket: Socket) => string | undefined;
+  /** Who waits for its turn before it is answered. Absent: nobody does. */
+  readonly turns?: Turns;
   /** The connection is gone. */
   readonly onGone?: (client: ServedClient) => void;
 }
@@ -89,6 +96,7 @@ export class RequestServer {
   readonly #clock: Clock;
   readonly #limits: ServerLimits;
   readonly #ipc: IPCServer;
+  readonly #outgoing: FrameParser;
   readonly #connections = new Map<Socket, Connection>();
   readonly #server: Server = createServer((socket) => this.#accept(socket));
   #settled: () => void = () => {};
@@ -101,6 +109,7 @@ export class RequestServer {
     this.#limits = options.limits;
     this.#server.maxConnections = this.#limits.connections;
     this.#ipc = ipcServer(this.#limits);
+    this.#outgoing = frameParser(this.#limits.replyBytes, [REPLY_EVENT]);
     this.#ipc.on(REQUEST_EVENT, (data, socket) => this.#receive(data, socket));
     this.#ipc.on("error", (error) => this.#socketFailed(error));
   }
@@ -114,7 +123,7 @@ export class RequestServer {
       this.#note({
         level: "error",
         text: `${subject} socket: ${errorText(error)}`,
-        limit: "control-listener",
+        limit: `${this.#options.words.subject} listener`,
       }),
     );
   }
@@ -128,6 +137,11 @@ export class RequestServer {
   #accept(socket: Socket): void {
     if (this.#closing !== undefined) {
       socket.destroy();
+      return;
+    }
+    const refused = this.#options.admit?.(socket);
+    if (refused !== undefined) {
+      this.#turnAway(socket, refused);
       return;
     }
     const { requestsPerSecond, readsPerSecond, idleMillis } = this.#limits;
@@ -155,6 +169,16 @@ export class RequestServer {
     this.#ipc.addSocket(socket);
   }
 
+  #turnAway(socket: Socket, why: string): void {
+    socket.on("error", () => undefined);
+    const error: ReplyError = {
+      code: "busy",
+      text: `${this.#options.words.owner} takes no more here: ${why}; try again later`,
+    };
+    // A line fits into any socket's buffer: nobody is waited for.
+    socket.end(this.#outgoing.encode(REPLY_EVENT, { id: NO_ID, ok: false, error }), () => socket.destroy());
+  }
+
   #receive(data: unknown, socket: Socket): void {
     const connection = this.#connections.get(socket);
     // One read can carry many frames: those after the one that got its sender dropped are not answered.
@@ -175,10 +199,16 @@ export class RequestServer {
 
   /** Never rejects. */
   async #answer(connection: Connection, data: unknown, id: number): Promise<Reply> {
+    const { answer, turns, words } = this.#options;
     try {
-      if (this.#closing !== undefined)
-        throw new ControlError("stopping", `${this.#options.words.owner} is stopping`);
-      return { id, ok: true, result: await this.#options.answer(connection, parseRequest(data, "request")) };
+      const request = parseRequest(data, "request");
+      if (turns !== undefined) await turns.take();
+      if (this.#closing !== undefined) throw new ControlError("stopping", `${words.owner} is stopping`);
+      if (connection.socket.destroyed) throw new ControlError("failed", "nobody waits for it any more");
+      const began = this.#clock.now();
+      const result = answer(connection, request);
+      turns?.spent(this.#clock.now() - began);
+      return { id, ok: true, result: await result };
     } catch (error) {
       return { id, ok: false, error: this.#replyError(error) };
     }
@@ -190,7 +220,7 @@ export class RequestServer {
     this.#note({
       level: "error",
       text: `${this.#options.words.subject} request failed: ${errorText(error)}`,
-      limit: "control-failed",
+      limit: `${this.#options.words.subject} failed`,
     });
     return { code: "failed", text: errorText(error) };
   }
@@ -203,6 +233,7 @@ export class RequestServer {
 
   #send(socket: Socket, reply: Reply): void {
     if (socket.destroyed || !socket.writable) return;
+    const began = this.#clock.now();
     try {
       this.#ipc.emit(socket, REPLY_EVENT, reply);
     } catch (error) {
@@ -211,10 +242,11 @@ export class RequestServer {
       this.#note({
         level: "error",
         text: `${this.#options.words.subject} socket: ${text}`,
-        limit: "control-reply",
+        limit: `${this.#options.words.subject} reply`,
       });
       this.#ipc.emit(socket, REPLY_EVENT, { id: reply.id, ok: false, error: { code: "failed", text } });
     }
+    this.#options.turns?.spent(this.#clock.now() - began);
     this.#watchStall(socket);
   }
 
@@ -242,7 +274,7 @@ export class RequestServer {
     this.#note({
       level: "warn",
       text: `${this.#options.words.subject} client dropped: ${why}`,
-      limit: "control-dropped",
+      limit: `${this.#options.words.subject} dropped`,
     });
   }
 
@@ -254,13 +286,13 @@ export class RequestServer {
       this.#note({
         level: "warn",
         text: `${subject} client dropped: ${error.message}`,
-        limit: "control-dropped",
+        limit: `${this.#options.words.subject} dropped`,
       });
     } else {
       this.#note({
         level: "debug",
         text: `${subject} client lost: ${errorText(error)}`,
-        limit: "control-lost",
+        limit: `${this.#options.words.subject} lost`,
       });
     }
   }

@@ -18,6 +18,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   stop: async () => (await import("./commands/stop.ts")).addStop,
   restart: async () => (await import("./commands/restart.ts")).addRestart,
   reload: async () => (await import("./commands/reload.ts")).addReload,
+  config: async () => (await import("./commands/config.ts")).addConfig,
   clients: async () => (await import("./commands/clients.ts")).addClients,
   watch: async () => (await import("./commands/watch.ts")).addWatch,
   wait: async () => (await import("./commands/wait.ts")).addWait,

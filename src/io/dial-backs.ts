@@ -1,6 +1,8 @@
 import { connect, type Socket } from "node:net";
 import { errorCode } from "../base/errors.ts";
 import type { DialId } from "../registry/output.ts";
+import type { DialEnd } from "../registry/settings.ts";
+import { isNoDescriptors } from "./descriptors.ts";
 
 /** A client that sends more than this on one dial-back is cut off; a nickname has at most 128 bytes. */
 const MAX_BYTES = 4_096;
@@ -9,8 +11,7 @@ const MAX_BYTES = 4_096;
 export interface DialEvents {
   connected(dial: DialId): void;
   data(dial: DialId, bytes: Uint8Array): void;
-  /** `refused`: its machine said no at once. */
-  closed(dial: DialId, refused: boolean): void;
+  closed(dial: DialId, how: DialEnd): void;
 }
 
 /**
@@ -29,7 +30,7 @@ export class DialBacks {
     const socket = connect({ host: address, port, noDelay: true });
     this.#sockets.set(dial, socket);
     let bytesRead = 0;
-    let refused = false;
+    let how: DialEnd = "ended";
     socket.on("connect", () => this.#events.connected(dial));
     socket.on("data", (bytes: Buffer) => {
       bytesRead += bytes.length;
@@ -38,10 +39,12 @@ export class DialBacks {
       if (bytesRead > MAX_BYTES) socket.destroy();
     });
     socket.on("error", (error) => {
-      refused = errorCode(error) === "ECONNREFUSED";
+      const code = errorCode(error);
+      if (code === "ECONNREFUSED") how = "refused";
+      else if (isNoDescriptors(code)) how = "no-descriptors";
     });
     socket.on("close", () => {
-      if (this.#sockets.delete(dial)) this.#events.closed(dial, refused);
+      if (this.#sockets.delete(dial)) this.#events.closed(dial, how);
     });
   }
 

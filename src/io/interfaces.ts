@@ -2,6 +2,9 @@ import { isIPv6 } from "node:net";
 import { networkInterfaces } from "node:os";
 import { errorText, SystemError } from "../base/errors.ts";
 
+/** The code of an error that says nothing about which interfaces there are. */
+export const CANNOT_LIST = "ENETDOWN";
+
 /** An interface that a LAN may be on, with what it is called there; at least one address. */
 export interface Link {
   /** As the kernel calls it, which is also the zone of its link-local addresses. */
@@ -72,8 +75,9 @@ function allLinks(): readonly Link[] {
   try {
     table = networkInterfaces();
   } catch (error) {
-    const why = `Cannot list network interfaces: ${errorText(error)} (a sandbox without AF_NETLINK?)`;
-    throw new SystemError(why, "ENETDOWN", { cause: error });
+    const help = "too many open files, or a sandbox without AF_NETLINK?";
+    const why = `Cannot list network interfaces: ${errorText(error)} (${help})`;
+    throw new SystemError(why, CANNOT_LIST, { cause: error });
   }
   return Object.entries(table).flatMap(([name, addresses = []]) => {
     const [first] = addresses;

@@ -1,5 +1,5 @@
-import { errorText } from "../base/errors.ts";
-import { type Link, usableLinks } from "./interfaces.ts";
+import { errorCode, errorText } from "../base/errors.ts";
+import { CANNOT_LIST, type Link, usableLinks } from "./interfaces.ts";
 
 /** Node tells nobody when an interface comes or goes, so it is looked: Wi-Fi and cables are noticed within this. */
 const LOOK_MILLIS = 5_000;
@@ -54,6 +54,8 @@ export class LinkWatch {
       return this.#read();
     } catch (error) {
       this.#options.onError(error instanceof Error ? error : new Error(errorText(error)));
+      // Not to know is no reason to leave an interface: with all descriptors in use the kernel cannot be asked.
+      if (errorCode(error) === CANNOT_LIST) return this.#links;
       return this.#options.only.flatMap((name) => {
         try {
           return usableLinks([name]);

@@ -4,7 +4,7 @@ import type { Log } from "../base/log.ts";
 import type { AdminCommand, AdminResult } from "../registry/admin.ts";
 import type { DialId, RegistryOutput } from "../registry/output.ts";
 import { Registry } from "../registry/registry.ts";
-import type { Farewell, RegistrySettings } from "../registry/settings.ts";
+import type { Farewell, RegistrySettings, Strain } from "../registry/settings.ts";
 import type { RosterKeeper } from "../roster/keeper.ts";
 import type { Ledger } from "../roster/ledger.ts";
 import type { AssociationId, AssociationStatus, SctpCounters, SctpEvent, SctpSettings } from "../sctp/api.ts";
@@ -82,7 +82,7 @@ export class RegistryShell {
     this.#dials = new DialBacks({
       connected: (dial) => this.#do((registry, now) => registry.dialConnected(now, dial)),
       data: (dial, bytes) => this.#do((registry, now) => registry.dialData(now, dial, bytes)),
-      closed: (dial, refused) => this.#do((registry, now) => registry.dialClosed(now, dial, refused)),
+      closed: (dial, how) => this.#do((registry, now) => registry.dialClosed(now, dial, how)),
     });
     this.#alarm = new Alarm(clock, () => this.#do((registry, now) => registry.advance(now)));
     this.#selfCheck = new SelfCheck(random);
@@ -130,6 +130,11 @@ export class RegistryShell {
   configure(settings: RegistrySettings, sctp: SctpSettings): void {
     this.#do((registry) => registry.configure(settings));
     this.#sctp.configure(sctp);
+  }
+
+  /** From now on nobody gets in who is not here yet, for this reason; undefined: all do again. */
+  limit(strain: Strain | undefined): void {
+    this.#do((registry) => registry.limit(strain));
   }
 
   /** What an admin wants; resolves when it is durable, or with why it was not done. */

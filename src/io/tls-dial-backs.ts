@@ -3,6 +3,7 @@ import type { SealKeys } from "../base/seal.ts";
 import type { DialId } from "../registry/output.ts";
 import type { Progress, TlsFailure } from "../registry/settings.ts";
 import { ALPN_REGISTRY } from "../wire/mp2-values.ts";
+import { isNoDescriptors } from "./descriptors.ts";
 import type { Identity } from "./identity.ts";
 import type { ChannelEvents, TlsChannel } from "./tls-channel.ts";
 import { type DialFailure, TlsDialler } from "./tls-dialler.ts";
@@ -97,5 +98,6 @@ export class TlsDialBacks {
 function failureOf(failure: DialFailure, code: string, isConnected: boolean): TlsFailure {
   if (isConnected) return "tls";
   if (failure === "refused") return "refused";
+  if (isNoDescriptors(code)) return "no-descriptors";
   return failure === "too-slow" || code === "ETIMEDOUT" ? "timeout" : "unreachable";
 }

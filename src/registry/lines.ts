@@ -13,6 +13,11 @@ import type { TlsFailure } from "./settings.ts";
 
 type Line = readonly [LogLevel, string];
 
+const NO_DESCRIPTORS: Line = [
+  "error",
+  "cannot be called back: this process or machine has too many open files (see LimitNOFILE= of the unit); it is tried again when the client asks again",
+];
+
 export function line(level: LogLevel, text: string, fields: LogFields = {}, limit?: string): LogEntry {
   return { level, text, fields, ...(limit === undefined ? {} : { limit }) };
 }
@@ -52,6 +57,7 @@ export function failedDialLine(
     unreachable: ["warn", `cannot be reached on TCP ${port} (does a firewall there drop it?)`],
     "no-nickname": ["info", `sent no nickname within ${durationText(nicknameMillis)}`],
     "hung-up": ["info", "hung up before it sent a nickname"],
+    "no-descriptors": NO_DESCRIPTORS,
   };
   const [level, text] = reasons[why];
   return line(level, `${address} asked to join, but ${text}`, { address, port }, `dial-${why}`);
@@ -66,6 +72,7 @@ export function failedTlsLine({ address, port }: Source, why: TlsFailure | Mp2Di
     "hung-up": ["info", "hung up before it registered"],
     silent: ["info", "did not register in time"],
     "bad-frame": ["warn", "sent no frame of mp2"],
+    "no-descriptors": NO_DESCRIPTORS,
   };
   const [level, text] = reasons[why];
   return line(level, `${address} asked to join, but ${text}`, { address, port }, `tls-${why}`);

@@ -19,6 +19,7 @@ import type { Emit } from "./output.ts";
 import type { Presence } from "./presence.ts";
 import { type Pushes, rosterFor } from "./pushes.ts";
 import type { Dial, DialFailure, RegistrationHost, Registrations } from "./registration.ts";
+import type { Strain } from "./settings.ts";
 
 export interface Mp1AdmissionOptions {
   readonly limits: RegistryLimits;
@@ -27,6 +28,8 @@ export interface Mp1AdmissionOptions {
   readonly emit: Emit;
   /** Whether the name is a key's: it is for nobody over mp1. */
   readonly isBound: IsBound;
+  /** Why nobody gets in who is not here yet, if that is so. */
+  readonly strain: () => Strain | undefined;
   readonly presence: () => Presence;
   readonly registrations: () => Registrations;
   /** Whoever has had the newcomer's address and port over mp2 is not there any more. */
@@ -92,6 +95,12 @@ export class Mp1Admission implements RegistrationHost {
     const { roster, limits, pushes } = this.#options;
     const key = entryKey(dial.source.address, dial.source.port);
     const replaced = roster.holderOf(nickname)?.key;
+    const strain = this.#options.strain();
+    const former = roster.find(key)?.presence.state ?? "offline";
+    if (strain !== undefined && former === "offline") {
+      this.#refuse(now, dial, { code: "registry-full", text: strain.text });
+      return;
+    }
     this.#options.displace(now, dial);
     if (!roster.add({ ...dial.source, nickname, client: dial.client }, now)) {
       const text = `the registry is full (${limits.maxClients} clients online)`;

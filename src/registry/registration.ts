@@ -7,6 +7,7 @@ import { type Nickname, parseNickname } from "../wire/nickname.ts";
 import type { Source } from "./discovery.ts";
 import type { RegistryLimits } from "./limits.ts";
 import type { DialId, Emit } from "./output.ts";
+import type { DialEnd } from "./settings.ts";
 
 /** Where one dial-back stands. All transitions are in {@link Registrations}. */
 type DialState =
@@ -41,7 +42,7 @@ export interface RegistrationHost {
   failed(now: Millis, dial: Dial, why: DialFailure): void;
 }
 
-export type DialFailure = "refused" | "unreachable" | "no-nickname" | "hung-up";
+export type DialFailure = "refused" | "unreachable" | "no-descriptors" | "no-nickname" | "hung-up";
 
 /**
  * The dial-backs under way: any number at once, each with its own limits, so that a slow or silent client delays
@@ -115,12 +116,12 @@ export class Registrations {
   }
 
   /** The connection ended, or could not be made. */
-  closed(now: Millis, id: DialId, refused: boolean): void {
+  closed(now: Millis, id: DialId, how: DialEnd): void {
     const dial = this.#dials.get(id);
     if (dial === undefined) return;
     const step = dial.state.step;
     this.#end(dial);
-    if (step === "connecting") this.#host.failed(now, dial, refused ? "refused" : "unreachable");
+    if (step === "connecting") this.#host.failed(now, dial, how === "ended" ? "unreachable" : how);
     else if (step === "naming") this.#host.failed(now, dial, "hung-up");
   }
 

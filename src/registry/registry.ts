@@ -24,10 +24,12 @@ import { Registrations } from "./registration.ts";
 import { Returns } from "./returns.ts";
 import type {
   ClientView,
+  DialEnd,
   Farewell,
   Progress,
   RegistryOptions,
   RegistrySettings,
+  Strain,
   TlsFailure,
 } from "./settings.ts";
 
@@ -47,6 +49,7 @@ export class Registry {
   #turn = 0;
   #lastDial: DialId = 0;
   #isStopping = false;
+  #strain: Strain | undefined;
   readonly #gate: DiscoveryGate;
   readonly #feed: RosterFeed;
   readonly #pushes: Pushes;
@@ -77,12 +80,13 @@ export class Registry {
     const pushes = this.#pushes;
     const emit: Emit = (output) => this.#outputs.push(output);
     const nextDial = (): DialId => ++this.#lastDial;
+    const strain = (): Strain | undefined => this.#strain;
     this.#presence = new Presence({
       ...{ limits, roster, pushes, emit },
       judged: (at, key) => this.#registrations.holderJudged(at, key),
     });
     const admission = new Mp1Admission({
-      ...{ limits, roster, pushes, emit },
+      ...{ limits, roster, pushes, emit, strain },
       isBound: (nickname) => ledger.holderOf(nickname) !== undefined,
       presence: () => this.#presence,
       registrations: () => this.#registrations,
@@ -99,7 +103,8 @@ export class Registry {
     const returns = this.#returns;
     const turn = (): number => this.#turn;
     const changed = (at: Millis): void => this.#presence.changed(at);
-    this.#mp2 = new Mp2({ ...options, bounds: limits, feed: this.#feed, emit, nextDial, turn, changed });
+    const feed = this.#feed;
+    this.#mp2 = new Mp2({ ...options, bounds: limits, feed, emit, nextDial, turn, changed, strain });
     this.#associations = new Associations(this.#presence, this.#mp2, emit);
     const { sessions, durable, presence: mp2, announcer } = this.#mp2;
     const time = (at: Millis): number => announcer.time(at);
@@ -184,6 +189,16 @@ export class Registry {
     this.#mp2.configure(settings);
   }
 
+  /** Why nobody gets in who is not here yet, if that is so. */
+  get strain(): Strain | undefined {
+    return this.#strain;
+  }
+
+  /** From now on nobody gets in who is not here yet, for this reason; undefined: all do again. Who is here stays. */
+  limit(strain: Strain | undefined): void {
+    this.#strain = strain;
+  }
+
   // Discovery
 
   /** A datagram on the discovery port. */
@@ -215,9 +230,8 @@ export class Registry {
     this.#feed.settle(now);
   }
 
-  /** `refused`: the client's machine said no at once, as opposed to silence. */
-  dialClosed(now: Millis, dial: DialId, refused: boolean): void {
-    this.#registrations.closed(now, dial, refused);
+  dialClosed(now: Millis, dial: DialId, how: DialEnd): void {
+    this.#registrations.closed(now, dial, how);
   }
 
   // Dial-backs of mp2

@@ -63,8 +63,19 @@ export interface Progress {
   readonly pending: number;
 }
 
-/** Why a dial-back by TLS came to nothing. */
-export type TlsFailure = "refused" | "timeout" | "unreachable" | "tls";
+/** Why a dial-back by TLS came to nothing. "no-descriptors": for a reason of ours, this process has too many open files. */
+export type TlsFailure = "refused" | "timeout" | "unreachable" | "tls" | "no-descriptors";
+
+/** How a dial-back of mp1 ended: its machine said no at once; this process has too many open files; any other end. */
+export type DialEnd = "refused" | "no-descriptors" | "ended";
+
+/** The registry is short of something, so that it takes nobody in who is not here yet. */
+export interface Strain {
+  /** For those who are refused: "it is short of memory". */
+  readonly text: string;
+  /** When they may try again. */
+  readonly retryIn: Millis;
+}
 
 /** Why the registry goes away, and when it is expected back. */
 export interface Farewell {

@@ -7,13 +7,15 @@ import type { RegistryNetwork } from "../io/registry-sockets.ts";
 import { DEFAULT_ENCAPSULATION_PORT, DEFAULT_PORT } from "../wire/mp1-discovery.ts";
 import { MAX_REALM_CHARACTERS, parseRealm, type Realm } from "../wire/mp2-values.ts";
 import {
+  ConfigurationError,
   duration,
   interfaceNames,
+  type Mistake,
+  mistake,
   oneOf,
   type ParseValue,
   port,
   readToml,
-  refusal,
   suggestion,
   tomlTable,
   trueOrFalse,
@@ -23,13 +25,18 @@ import {
 export interface Configuration {
   readonly network: RegistryNetwork & { readonly realm: Realm };
   readonly log: { readonly level: LogLevel; readonly format: "text" | "json" };
+  /** Whether there is a read-only socket for everybody on this machine. */
+  readonly control: { readonly anyoneMayRead: boolean };
   /** Where metrics are offered; undefined: by the control socket alone. */
   readonly metrics: { readonly listen: MetricsPlace | undefined };
   readonly presence: { readonly heartbeatMillis: number; readonly lostAfterMillis: number };
+  /** What the file says; all else is as it is by default. */
+  readonly fromFile: ReadonlySet<ConfigurationKey>;
 }
 
 /** Every key there is, with its default. */
 const KEYS = {
+  "control.anyone-may-read": { parse: trueOrFalse, default: false },
   "network.interfaces": { parse: interfaceNames, default: [] as readonly string[] },
   "network.port": { parse: port, default: DEFAULT_PORT },
   "network.encapsulation-port": { parse: port, default: DEFAULT_ENCAPSULATION_PORT },
@@ -42,34 +49,52 @@ const KEYS = {
   "presence.lost-after": { parse: duration(1_000, 600_000), default: 2_800 },
 } as const satisfies Readonly<Record<string, { readonly parse: ParseValue; readonly default: unknown }>>;
 
-type Key = keyof typeof KEYS;
-type Values = { [K in Key]: ReturnType<(typeof KEYS)[K]["parse"]> | (typeof KEYS)[K]["default"] };
+export type ConfigurationKey = keyof typeof KEYS;
+export const CONFIGURATION_KEYS = Object.keys(KEYS) as readonly ConfigurationKey[];
+type Values = {
+  [K in ConfigurationKey]: ReturnType<(typeof KEYS)[K]["parse"]> | (typeof KEYS)[K]["default"];
+};
 
-/** Parses the text of a file. Errors: {@link ConfigurationError}. */
+/** Who has more to put right than this looks again afterwards: to find a mistake's line the file is read once more. */
+const MAX_MISTAKES = 100;
+
+/** Parses the text of a file. Errors: {@link ConfigurationError}, with all mistakes up to {@link MAX_MISTAKES}. */
 export function parseConfiguration(text: string, file: string): Configuration {
   const values = Object.fromEntries(
     Object.entries(KEYS).map(([key, { default: value }]) => [key, value]),
   ) as Values;
-  for (const [section, table] of Object.entries(tomlTable(text, file))) {
-    const known = Object.keys(KEYS).some((key) => key.startsWith(`${section}.`));
-    if (!known || typeof table !== "object" || table === null || Array.isArray(table)) {
-      const sections = [...new Set(Object.keys(KEYS).map((key) => `[${key.split(".")[0]}]`))];
-      throw refusal(
-        text,
-        file,
-        section,
-        undefined,
-        `unknown section or key${suggestion(`[${section}]`, sections)}`,
-      );
-    }
-    for (const [name, value] of Object.entries(table)) setValue(values, { text, file, section, name }, value);
+  const fromFile = new Set<ConfigurationKey>();
+  const mistakes: Mistake[] = [];
+  for (const { section, name, value } of settingsOf(tomlTable(text, file))) {
+    if (mistakes.length >= MAX_MISTAKES) break;
+    const outcome = takeSetting(values, section, name, value);
+    if (outcome.ok) fromFile.add(outcome.key);
+    else mistakes.push(mistake(text, section, name, outcome.why));
   }
-  if (values["presence.lost-after"] < 2 * values["presence.heartbeat"]) {
+  if (mistakes.length === 0 && values["presence.lost-after"] < 2 * values["presence.heartbeat"]) {
     const why =
       "lost-after must be at least twice heartbeat: after a missed heartbeat there must be time to ask again";
-    throw refusal(text, file, "presence", "lost-after", why);
+    mistakes.push(mistake(text, "presence", "lost-after", why));
   }
-  return configuration(values);
+  const [first, ...others] = mistakes;
+  if (first !== undefined) throw new ConfigurationError(file, [first, ...others]);
+  return configuration(values, fromFile);
+}
+
+interface Setting {
+  readonly section: string;
+  /** Undefined: the section itself, or a key outside of any. */
+  readonly name: string | undefined;
+  readonly value: unknown;
+}
+
+function* settingsOf(tables: Readonly<Record<string, unknown>>): Generator<Setting> {
+  for (const [section, table] of Object.entries(tables)) {
+    const known = Object.keys(KEYS).some((key) => key.startsWith(`${section}.`));
+    if (!known || typeof table !== "object" || table === null || Array.isArray(table))
+      yield { section, name: undefined, value: table };
+    else for (const [name, value] of Object.entries(table)) yield { section, name, value };
+  }
 }
 
 /**
@@ -81,13 +106,21 @@ export function readConfiguration(file: string, required: boolean): Configuratio
 }
 
 /** Names of the keys in which two configurations differ. */
-export function changedKeys(one: Configuration, other: Configuration): readonly string[] {
-  const [first, second] = [flat(one), flat(other)];
-  return Object.keys(first).filter((key) => JSON.stringify(first[key]) !== JSON.stringify(second[key]));
+export function changedKeys(one: Configuration, other: Configuration): readonly ConfigurationKey[] {
+  const [first, second] = [settingsByKey(one), settingsByKey(other)];
+  return CONFIGURATION_KEYS.filter((key) => JSON.stringify(first[key]) !== JSON.stringify(second[key]));
 }
 
-function flat({ network, log, metrics, presence }: Configuration): Readonly<Record<string, unknown>> {
+/** Each setting as {@link Configuration} has it: durations in milliseconds. */
+export function settingsByKey({
+  control,
+  network,
+  log,
+  metrics,
+  presence,
+}: Configuration): Readonly<Record<ConfigurationKey, unknown>> {
   return {
+    "control.anyone-may-read": control.anyoneMayRead,
     "network.interfaces": network.interfaces,
     "network.port": network.port,
     "network.encapsulation-port": network.encapsulationPort,
@@ -101,8 +134,9 @@ function flat({ network, log, metrics, presence }: Configuration): Readonly<Reco
   };
 }
 
-function configuration(values: Values): Configuration {
+function configuration(values: Values, fromFile: ReadonlySet<ConfigurationKey>): Configuration {
   return {
+    control: { anyoneMayRead: values["control.anyone-may-read"] },
     network: {
       interfaces: values["network.interfaces"],
       port: values["network.port"],
@@ -116,32 +150,35 @@ function configuration(values: Values): Configuration {
       heartbeatMillis: values["presence.heartbeat"],
       lostAfterMillis: values["presence.lost-after"],
     },
+    fromFile,
   };
 }
 
-interface Place {
-  readonly text: string;
-  readonly file: string;
-  readonly section: string;
-  readonly name: string;
-}
+type Taken =
+  | { readonly ok: true; readonly key: ConfigurationKey }
+  | { readonly ok: false; readonly why: string };
 
-function setValue(values: Values, { text, file, section, name }: Place, value: unknown): void {
+function takeSetting(values: Values, section: string, name: string | undefined, value: unknown): Taken {
+  if (name === undefined) {
+    const sections = [...new Set(CONFIGURATION_KEYS.map((key) => `[${key.split(".")[0]}]`))];
+    return { ok: false, why: `unknown section or key${suggestion(`[${section}]`, sections)}` };
+  }
   const key = `${section}.${name}`;
   if (!isKey(key)) {
-    const names = Object.keys(KEYS).flatMap((known) =>
+    const names = CONFIGURATION_KEYS.flatMap((known) =>
       known.startsWith(`${section}.`) ? [known.slice(section.length + 1)] : [],
     );
-    throw refusal(text, file, section, name, `unknown key${suggestion(name, names)}`);
+    return { ok: false, why: `unknown key${suggestion(name, names)}` };
   }
   try {
     Object.assign(values, { [key]: KEYS[key].parse(value) });
+    return { ok: true, key };
   } catch (error) {
-    throw refusal(text, file, section, name, errorText(error));
+    return { ok: false, why: errorText(error) };
   }
 }
 
-function isKey(key: string): key is Key {
+function isKey(key: string): key is ConfigurationKey {
   return Object.hasOwn(KEYS, key);
 }
 

@@ -1,12 +1,13 @@
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock, Millis, Random } from "../base/clock.ts";
 import { errorText, SystemError } from "../base/errors.ts";
 import { durationText } from "../base/text.ts";
 import type { ChangesReport, ChangesRequest } from "../control/changes.ts";
+import type { ConfigurationReport } from "../control/configuration-report.ts";
 import { ControlError } from "../control/errors.ts";
 import type { LogLevelRequest, RegistryControl, StopRequest } from "../control/methods.ts";
-import { removePidFile, writePidFile } from "../control/pidfile.ts";
+import { READ_SOCKET, removePidFile, writePidFile } from "../control/pidfile.ts";
 import {
   type ClientReport,
   type LogLevelReport,
@@ -17,10 +18,11 @@ import {
   type VersionReport,
 } from "../control/reports.ts";
 import { type ControlServer, createControlServer } from "../control/server.ts";
-import type { Farewell } from "../registry/settings.ts";
+import type { Farewell, Strain } from "../registry/settings.ts";
 import { Administration } from "./administration.ts";
 import { Backup } from "./backup.ts";
 import { type Configuration, changedKeys, readConfiguration } from "./configuration.ts";
+import { settingReports } from "./configuration-report.ts";
 import type { Places } from "./environment.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import type { ServiceLog } from "./log.ts";
@@ -28,14 +30,16 @@ import { LogLevelSwitch } from "./log-level.ts";
 import { Metrics } from "./metrics.ts";
 import type { ServiceManager } from "./notify.ts";
 import { Reach } from "./reach.ts";
+import { ReadAccess } from "./read-access.ts";
 import { clientReports, readyFields, registryReport, statusText } from "./reports.ts";
 import { isRestartJob, ownUnit } from "./restart-job.ts";
 import { RunHistory } from "./run-history.ts";
-import { letGo, openServing, reconfigure, type Serving } from "./serving.ts";
+import { letGo, mustServe, openServing, reconfigure, type Serving } from "./serving.ts";
 import { isRestartKey } from "./settings.ts";
 import { StateFault } from "./state.ts";
 import { Supervision } from "./supervision.ts";
 import { ConfigurationError } from "./toml.ts";
+import { Vitals } from "./vitals.ts";
 import { Watchers } from "./watchers.ts";
 
 export interface DaemonOptions {
@@ -77,14 +81,18 @@ export class Daemon implements RegistryControl {
   readonly #startedAt: Millis;
   readonly #history: RunHistory;
   readonly #supervision: Supervision;
+  readonly #vitals: Vitals;
   readonly #started = Promise.withResolvers<StartReport>();
   readonly #stopped = Promise.withResolvers<Farewell>();
   readonly administration: Administration;
   readonly backup: Backup;
   readonly #metrics: Metrics;
   readonly #level: LogLevelSwitch;
+  readonly #readAccess: ReadAccess;
   readonly #watchers = new Watchers({ registry: () => this.#serving?.shell.registry });
   #phase: Phase = { state: "starting" };
+  /** Of the configuration file, when it was read last and not refused. */
+  #read: Pick<ConfigurationReport, "exists" | "readAt"> = { exists: false, readAt: "" };
   #reach: Reach | undefined;
 
   constructor(options: DaemonOptions) {
@@ -96,10 +104,18 @@ export class Daemon implements RegistryControl {
     this.administration = new Administration({ serving, log });
     this.backup = new Backup({ serving, log });
     this.#metrics = new Metrics({ serving, version: options.version });
+    this.#readAccess = new ReadAccess({
+      path: join(places.runtimeDirectory, READ_SOCKET),
+      ...{ control: this, log, clock },
+    });
     this.#level = new LogLevelSwitch({
       log,
       clock,
       configured: () => this.#serving?.configuration.log.level,
+    });
+    this.#vitals = new Vitals({
+      ...{ log, clock, unit: manager.isActive ? ownUnit() : undefined },
+      limit: (strain) => this.#limit(strain),
     });
     this.#supervision = new Supervision({
       manager,
@@ -154,6 +170,12 @@ export class Daemon implements RegistryControl {
 
   changes(request: ChangesRequest): Promise<ChangesReport> {
     return this.#watchers.changes(request);
+  }
+
+  configuration(): ConfigurationReport {
+    const { configuration } = mustServe(this.#serving);
+    const settings = settingReports(configuration, this.#options.log.level);
+    return { file: this.#options.places.configurationFile, ...this.#read, settings };
   }
 
   metrics(): Promise<string> {
@@ -220,6 +242,7 @@ export class Daemon implements RegistryControl {
     const applied = changed.filter((key) => !needsRestart.includes(key));
     this.#level.reset(configuration.log.level);
     this.#phase = { state: "ready", serving: reconfigure(serving, configuration) };
+    await this.#readAccess.want(configuration.control.anyoneMayRead);
     const list = (keys: readonly string[]): string => (keys.length === 0 ? "nothing" : keys.join(", "));
     const later = needsRestart.length === 0 ? "" : `; needs a restart: ${list(needsRestart)}`;
     log.write({ level: "info", text: `Configuration reloaded: ${list(applied)} changed${later}` });
@@ -259,6 +282,7 @@ export class Daemon implements RegistryControl {
       await manager.ready(this.#statusText());
       this.#started.resolve({ outcome: "ready", pid: process.pid, version });
       this.#supervision.begin();
+      this.#vitals.begin();
       farewell = await this.#stopped.promise;
     } catch (error) {
       code = exitCode(error);
@@ -284,11 +308,15 @@ export class Daemon implements RegistryControl {
       metricsText: () => this.#metrics.text(),
     });
     this.#phase = { state: "ready", serving };
+    await this.#readAccess.want(configuration.control.anyoneMayRead);
   }
 
   #readConfiguration(): Configuration {
-    const { configurationFile, configurationRequired } = this.#options.places;
-    return readConfiguration(configurationFile, configurationRequired);
+    const { places, clock } = this.#options;
+    const { configurationFile, configurationRequired } = places;
+    const configuration = readConfiguration(configurationFile, configurationRequired);
+    this.#read = { exists: existsSync(configurationFile), readAt: new Date(clock.wall()).toISOString() };
+    return configuration;
   }
 
   // While it runs
@@ -305,8 +333,16 @@ export class Daemon implements RegistryControl {
     void this.#reach?.look(this.#serving?.shell.links ?? []);
   }
 
+  #limit(strain: Strain | undefined): void {
+    const shell = this.#serving?.shell;
+    if (shell === undefined || shell.registry.strain?.text === strain?.text) return;
+    shell.limit(strain);
+    this.#supervision.statusSoon();
+  }
+
   #statusText(): string {
-    return statusText(registryReport(this.#serving), this.#options.clock.now() - this.#startedAt);
+    const upMillis = this.#options.clock.now() - this.#startedAt;
+    return statusText(registryReport(this.#serving), upMillis, this.#serving?.shell.registry.strain);
   }
 
   // The way down
@@ -317,6 +353,7 @@ export class Daemon implements RegistryControl {
     this.#phase = { state: "stopping" };
     this.#watchers.changed();
     this.#supervision.end();
+    this.#vitals.end();
     this.#level.end();
     removePidFile(this.#options.places.runtimeDirectory);
     const limit = setTimeout(() => process.exit(EXIT.ok), STOP_MILLIS);
@@ -326,7 +363,7 @@ export class Daemon implements RegistryControl {
       log.write({ level: "info", text: `${what} after ${durationText(clock.now() - this.#startedAt)}` });
       await letGo(serving, farewell);
     }
-    await control.close();
+    await Promise.all([control.close(), this.#readAccess.want(false)]);
     await told;
     this.#history.end();
     clearTimeout(limit);

@@ -11,8 +11,12 @@ export type LogFormat = "text" | "json" | "pretty";
 /** Lines with the same `limit` key: so many at once, then one in ten seconds with the count of the rest. */
 const LIMIT = { burst: 5, perSecond: 0.1 };
 
-/** Longest line; journald cuts at 48 KiB, people much earlier. */
-const MAX_LINE = 2_000;
+/**
+ * The longest sentence and the longest value, UTF-16 units before escaping; journald cuts at 48 KiB, people much earlier.
+ * Each for itself, so that a long text of somebody's pushes no field out of the line.
+ */
+const MAX_SENTENCE = 2_000;
+const MAX_VALUE = 256;
 
 /** sd-daemon(3): journald takes "<N>" at the start of a line as its priority. */
 const PRIORITY: Readonly<Record<LogLevel, number>> = { debug: 7, info: 6, warn: 4, error: 3 };
@@ -130,18 +134,34 @@ function formatted(json: string, format: LogFormat, journal: boolean): string {
   if (format === "json") {
     return `${prefix}${escapeJson(JSON.stringify({ time, level, message: msg, ...fields }))}\n`;
   }
-  const text = escapeText(`${String(msg)}${keyValues(fields as LogFields)}`, MAX_LINE);
+  const text = `${sentence(String(msg))}${keyValues(fields as LogFields)}`;
   const stamp = format === "pretty" && !journal ? `${String(time).slice(11, 23)} ${level.padEnd(5)} ` : "";
   return `${prefix}${stamp}${text}\n`;
 }
 
-/** " key=value key2="two words""; a value with blanks, quotes or equals signs is quoted. */
+/** What looks like a key of ours: a word in small letters before "=". "IPAddressAllow=" of an advice does not. */
+const KEY = /(?<![\w-])([a-z][a-z0-9-]*)=/g;
+
+/**
+ * Safe to show, and without anything that reads as a field: somebody whose nickname is "x reason=kicked" has no say in
+ * what the fields tell. docs/operations.md has the grammar.
+ */
+function sentence(text: string): string {
+  return escapeText(text, MAX_SENTENCE).replace(KEY, "$1\\x3d");
+}
+
+/** " key=value key2="two words"": bare, or a JSON string, in which "=" is written \u003d. */
 function keyValues(fields: LogFields): string {
   return Object.entries(fields)
     .filter(([, value]) => value !== undefined)
-    .map(
-      ([key, value]) =>
-        ` ${key}=${/^[^\s"=]+$/.test(String(value)) ? String(value) : JSON.stringify(String(value))}`,
-    )
+    .map(([key, value]) => ` ${key}=${valueText(String(value))}`)
     .join("");
+}
+
+function valueText(value: string): string {
+  const cut =
+    value.length > MAX_VALUE ? `${value.slice(0, MAX_VALUE).replace(/[\uD800-\uDBFF]$/, "")}…` : value;
+  const quoted = escapeJson(JSON.stringify(cut));
+  const isBare = /^[^\s"=\\]+$/.test(cut) && quoted === `"${cut}"`;
+  return isBare ? cut : quoted.replaceAll("=", "\\u003d");
 }

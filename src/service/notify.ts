@@ -1,7 +1,13 @@
 import { spawn } from "node:child_process";
 import systemdNotify from "systemd-notify";
-import { errorText } from "../base/errors.ts";
+import { errorCode, errorText, SystemError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
+import { SpareDescriptors } from "../io/descriptors.ts";
+
+/** What a child with three pipes takes: both ends of each, and the pair by which its exec is told (uv_spawn). */
+const CALL_DESCRIPTORS = 8;
+/** Visitors may take sixteen of those that a call gives back before the next one needs them. */
+const SPARE_DESCRIPTORS = 32;
 
 /**
  * What the service manager is told, by npm `systemd-notify`, which runs the binary of that name (some 10 ms a call;
@@ -15,10 +21,12 @@ export class ServiceManager {
   #last: Promise<void> = Promise.resolve();
   #status = "";
   #statusQueued = false;
+  readonly #spare: SpareDescriptors;
 
   constructor(options: { readonly notifySocket: string | undefined; readonly log: Log }) {
     this.#active = options.notifySocket !== undefined && options.notifySocket !== "";
     this.#log = options.log;
+    this.#spare = new SpareDescriptors(this.#active ? SPARE_DESCRIPTORS : 0);
   }
 
   get isActive(): boolean {
@@ -59,13 +67,27 @@ export class ServiceManager {
     return this.#queue(() => run(["--no-block", ...assignments]));
   }
 
+  /** Without descriptors for its pipes, the package's child would fail where nobody can catch it. */
+  async #withDescriptors(call: () => Promise<void>): Promise<void> {
+    if (!this.#spare.lend(CALL_DESCRIPTORS)) throw new SystemError("too many open files", "EMFILE");
+    const called = call();
+    this.#spare.refill();
+    await called.finally(() => this.#spare.refill());
+  }
+
   /** Never rejects: a service manager that does not listen is no reason to stop serving. */
   #queue(call: () => Promise<void>): Promise<void> {
     if (!this.#active) return Promise.resolve();
-    this.#last = this.#last.then(call).catch((error: unknown) => {
-      const text = `Cannot tell the service manager: ${errorText(error)} (is systemd-notify installed?)`;
-      this.#log.write({ level: "warn", text, limit: "notify" });
-    });
+    this.#last = this.#last
+      .then(() => this.#withDescriptors(call))
+      .catch((error: unknown) => {
+        const help =
+          errorCode(error) === "EMFILE"
+            ? "LimitNOFILE= of the unit is too low"
+            : "is systemd-notify installed?";
+        const text = `Cannot tell the service manager: ${errorText(error)} (${help})`;
+        this.#log.write({ level: "warn", text, limit: "notify" });
+      });
     return this.#last;
   }
 }

@@ -2,7 +2,7 @@ import type { Clock } from "../base/clock.ts";
 import { durationText } from "../base/text.ts";
 import type { ClientReport, StatusReport, StoreReport } from "../control/reports.ts";
 import type { RegistryShell } from "../io/registry-shell.ts";
-import type { ClientView } from "../registry/settings.ts";
+import type { ClientView, Strain } from "../registry/settings.ts";
 import type { Ledger } from "../roster/ledger.ts";
 import type { Serving } from "./serving.ts";
 
@@ -85,10 +85,15 @@ function storeReport({ trouble, counts }: Ledger): StoreReport {
 }
 
 /** The line that `systemctl status` shows. */
-export function statusText({ online, offline, returning, store }: FromRegistry, upMillis: number): string {
+export function statusText(
+  { online, offline, returning, store }: FromRegistry,
+  upMillis: number,
+  strain: Strain | undefined,
+): string {
   const trouble = store?.state === "failing" ? ", cannot write its state (see the journal)" : "";
   const missed = returning === 0 ? "" : `${returning} not back yet, `;
-  return `${online} online, ${missed}${offline} offline, up ${durationText(upMillis)}${trouble}`;
+  const shut = strain === undefined ? "" : ", takes nobody new in (see the journal)";
+  return `${online} online, ${missed}${offline} offline, up ${durationText(upMillis)}${trouble}${shut}`;
 }
 
 /** Fields of the line that tells that it is ready. */

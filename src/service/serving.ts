@@ -5,9 +5,9 @@ import { ControlError } from "../control/errors.ts";
 import { MetricsServer } from "../control/metrics-server.ts";
 import { RegistryShell } from "../io/registry-shell.ts";
 import type { Farewell } from "../registry/settings.ts";
-import type { Configuration } from "./configuration.ts";
+import { CONFIGURATION_KEYS, type Configuration, type ConfigurationKey } from "./configuration.ts";
 import type { ServiceLog } from "./log.ts";
-import { registrySettings, sctpSettings } from "./settings.ts";
+import { RESTART_KEYS, registrySettings, sctpSettings } from "./settings.ts";
 import { type OpenState, openState } from "./state.ts";
 
 export interface Serving {
@@ -75,10 +75,14 @@ async function openMetrics({
 /** From now on as `configuration` says. What needs a restart stays as it is, so that it shows as changed again later. */
 export function reconfigure(serving: Serving, configuration: Configuration): Serving {
   serving.shell.configure(registrySettings(configuration), sctpSettings(configuration));
-  const { network: former, log, metrics } = serving.configuration;
+  const { network: former, log, metrics, fromFile } = serving.configuration;
   const { interfaces, port, encapsulationPort } = former;
   const network = { ...configuration.network, interfaces, port, encapsulationPort };
-  const running = { ...configuration, network, metrics, log: { ...configuration.log, format: log.format } };
+  const origin = (key: ConfigurationKey) => (RESTART_KEYS.has(key) ? fromFile : configuration.fromFile);
+  const running = {
+    ...{ ...configuration, network, metrics, log: { ...configuration.log, format: log.format } },
+    fromFile: new Set(CONFIGURATION_KEYS.filter((key) => origin(key).has(key))),
+  };
   return { ...serving, configuration: running };
 }
 

@@ -1,15 +1,39 @@
-import { readFileSync } from "node:fs";
+import { isUtf8 } from "node:buffer";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { parse as parseToml, TomlError } from "smol-toml";
 import { errorCode, errorText, SystemError } from "../base/errors.ts";
 import { escapeText } from "../base/text.ts";
 
 /** What both configuration files have in common: reading TOML, and saying what is wrong with it and where. */
 
+/** One thing that is wrong with a configuration. */
+export interface Mistake {
+  /** 1-based; null where it is about the whole file, or where the parser keeps no position. */
+  readonly line: number | null;
+  /** "network.port"; null where it is about no key. */
+  readonly key: string | null;
+  /** What is wrong, and what would do. */
+  readonly text: string;
+}
+
 /** A refused configuration; its text names file, line, key and what would do. Exit code 78 (EX_CONFIG). */
 export class ConfigurationError extends SystemError {
-  constructor(message: string) {
-    super(message, "ECONFIG");
+  /** All that is wrong, in the order of the file; at least one. The message tells the first. */
+  readonly mistakes: readonly Mistake[];
+
+  constructor(file: string, mistakes: readonly [Mistake, ...Mistake[]]) {
+    super(`${mistakeText(file, mistakes[0])}${moreText(mistakes.length - 1)}`, "ECONFIG");
+    this.mistakes = mistakes;
   }
+}
+
+/** "multiproto.toml, line 3: network.port: wants a port number from 1 to 65535". */
+export function mistakeText(file: string, { line, key, text }: Mistake): string {
+  return `${file}${line === null ? "" : `, line ${line}`}: ${key === null ? "" : `${key}: `}${text}`;
+}
+
+function moreText(more: number): string {
+  return more === 0 ? "" : ` (and ${more} more ${more === 1 ? "mistake" : "mistakes"})`;
 }
 
 /** A file larger than this is not a configuration. */
@@ -20,16 +44,51 @@ export type ParseValue = (value: unknown) => unknown;
 
 /** The text of the file; "" for one that is missing and need not exist. Errors: {@link ConfigurationError}. */
 export function readToml(file: string, required: boolean): string {
-  let text: string;
+  const failed = (line: number | null, text: string): ConfigurationError =>
+    new ConfigurationError(file, [{ line, key: null, text }]);
+  let bytes: Uint8Array;
   try {
-    text = readFileSync(file, "utf8");
+    bytes = readStart(file);
   } catch (error) {
     if (errorCode(error) === "ENOENT" && !required) return "";
-    throw new ConfigurationError(`Cannot read ${file}: ${errorText(error)}`);
+    throw failed(null, `cannot be read: ${errorText(error)}`);
   }
-  if (text.length > MAX_FILE_BYTES)
-    throw new ConfigurationError(`${file} is longer than ${MAX_FILE_BYTES} bytes`);
-  return text;
+  if (bytes.length > MAX_FILE_BYTES) throw failed(null, `is longer than ${MAX_FILE_BYTES} bytes`);
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw failed(lineOfBadByte(bytes), "not UTF-8 text");
+  }
+}
+
+/**
+ * The file's bytes, one more than it may have at most. Neither a pipe without a writer nor a device without an end
+ * holds the reader up.
+ */
+function readStart(file: string): Uint8Array {
+  const descriptor = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const stat = fstatSync(descriptor);
+    // A device for the sake of /dev/null.
+    if (!stat.isFile() && !stat.isCharacterDevice()) throw new Error("it is not a file");
+    const bytes = Buffer.alloc(MAX_FILE_BYTES + 1);
+    let length = 0;
+    while (length < bytes.length) {
+      const read = readSync(descriptor, bytes, length, bytes.length - length, null);
+      if (read === 0) break;
+      length += read;
+    }
+    return bytes.subarray(0, length);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** The line that is not UTF-8, 1-based: no byte of a character is a line feed. */
+function lineOfBadByte(bytes: Uint8Array): number {
+  const lines = Buffer.from(bytes).toString("latin1").split("\n");
+  const bad = lines.findIndex((line) => !isUtf8(Buffer.from(line, "latin1")));
+  return bad + 1;
 }
 
 export function tomlTable(text: string, file: string): Readonly<Record<string, unknown>> {
@@ -38,10 +97,17 @@ export function tomlTable(text: string, file: string): Readonly<Record<string, u
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
     const why = error.message.split("\n")[0]?.replace(/^Invalid TOML document: /, "") ?? "not TOML";
-    throw new ConfigurationError(`${file}, line ${error.line}: ${escapeText(why)}`);
+    throw new ConfigurationError(file, [{ line: error.line, key: null, text: escapeText(why) }]);
   }
 }
 
+export function mistake(text: string, section: string, name: string | undefined, why: string): Mistake {
+  const line = lineOf(text, section, name);
+  const key = [section, name].filter((part) => part !== undefined && part !== "").join(".");
+  return { line: line === 0 ? null : line, key: escapeText(key, 100), text: why };
+}
+
+/** For who ends at the first mistake. */
 export function refusal(
   text: string,
   file: string,
@@ -49,18 +115,15 @@ export function refusal(
   name: string | undefined,
   why: string,
 ): ConfigurationError {
-  const line = lineOf(text, section, name);
-  const key = [section, name].filter((part) => part !== undefined && part !== "").join(".");
-  return new ConfigurationError(
-    `${file}${line === 0 ? "" : `, line ${line}`}: ${escapeText(key, 100)}: ${why}`,
-  );
+  return new ConfigurationError(file, [mistake(text, section, name, why)]);
 }
 
 /** The line of a key, 1-based; 0 when it is not written in the plain way. The parser keeps no positions of values. */
 function lineOf(text: string, section: string, name: string | undefined): number {
   let current = "";
   for (const [index, line] of text.split("\n").entries()) {
-    const header = /^\s*\[\s*"?([^\]"]+?)"?\s*\]/.exec(line)?.[1];
+    // Neither pattern tries a character twice: a file may have one line of 64 KiB.
+    const header = /^\s*\[\s*"?([^\]"\s][^\]"]*)["\]]/.exec(line)?.[1]?.trimEnd();
     if (header !== undefined) current = header;
     const key = /^\s*"?([\w-]+)"?\s*[=.]/.exec(line)?.[1];
     if (name === undefined ? header === section || key === section : current === section && key === name)

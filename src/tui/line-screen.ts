@@ -7,12 +7,13 @@ import { graphemes, graphemeWidth, textWidth } from "./width.ts";
  * more than one row (a long text is shown in part, around the cursor), so that nothing above is ever torn.
  */
 
+/** Red and magenta can be read on black and on white; yellow, green and cyan on one of them only. */
 const STYLE: Readonly<Record<Tone, string>> = {
   chat: "1",
-  sent: "36",
+  sent: "35",
   quiet: "2",
-  good: "32",
-  bad: "33",
+  good: "",
+  bad: "31",
   alarm: "1;31",
   plain: "",
 };
@@ -31,6 +32,8 @@ export class LineScreen {
   #cursor = 0;
   #isOpen = false;
   #drawAsked = false;
+  /** What stands there: a screen reader reads out what is drawn again. */
+  #drawn: Prompt | undefined;
 
   constructor(out: WriteStream, options: { hasColor: boolean }) {
     this.#out = out;
@@ -55,7 +58,7 @@ export class LineScreen {
     this.#drawAsked = true;
     setImmediate(() => {
       this.#drawAsked = false;
-      if (this.#isOpen) this.#draw();
+      if (this.#isOpen && !isSame(this.#prompt, this.#drawn)) this.#draw();
     });
   }
 
@@ -67,6 +70,7 @@ export class LineScreen {
   /** Takes the prompt away and gives the terminal back. */
   suspend(): void {
     this.#isOpen = false;
+    this.#drawn = undefined;
     this.#out.write("\r\x1b[J\x1b[?2004l");
   }
 
@@ -91,6 +95,7 @@ export class LineScreen {
   #draw(): void {
     const { text, cursor } = fitPrompt(this.#prompt, Math.max(8, (this.#out.columns || 80) - 1));
     this.#cursor = cursor;
+    this.#drawn = this.#prompt;
     this.#out.write(`\r\x1b[J${text}\r${cursor > 0 ? `\x1b[${cursor}C` : ""}`);
   }
 
@@ -104,6 +109,10 @@ export class LineScreen {
     const head = /^\d\d:\d\d .*?: /u.exec(first)?.[0] ?? "";
     return [paint(style, head) + first.slice(head.length), ...rest].join("\n");
   }
+}
+
+function isSame(one: Prompt, other: Prompt | undefined): boolean {
+  return one.label === other?.label && one.before === other.before && one.after === other.after;
 }
 
 function paint(style: string, text: string): string {

@@ -24,6 +24,9 @@ const INTERRUPT_MILLIS: Millis = 2_000;
 /** What a key asks of the terminal. */
 export type ScreenEffect = "none" | "redraw" | "suspend" | { readonly entered: string };
 
+/** To somebody who looks for a use of Enter; who comes is chosen by itself. */
+const NOBODY_YET = "nobody is here yet: your text stays, and Enter sends it when somebody is";
+
 /** The full-screen face without its screen: notices and keys go in, a frame comes out. */
 export class ScreenModel {
   readonly #desk: ScreenDesk;
@@ -272,7 +275,10 @@ export class ScreenModel {
     // Nothing that was typed is lost: it stays in the input until somebody can get it.
     const command = parseCommand(text);
     if (command.type === "say" && partner === undefined) {
-      this.#desk.flash = bad("to whom? choose with Up and Down when the input is empty, or: /msg NAME TEXT");
+      const isAlone = this.#desk.session.snapshot.roster.length === 0;
+      this.#desk.flash = bad(
+        isAlone ? NOBODY_YET : "to whom? Up and Down choose when the input is empty; or: /msg NAME TEXT",
+      );
       return "none";
     }
     this.#desk.editor.key({ name: "return" });

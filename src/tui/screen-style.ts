@@ -26,12 +26,14 @@ const PLAIN_LOOK: Readonly<Record<Style, string>> = {
   hit: "1;4",
 };
 
-/** The terminal's own foreground and background, which are right in light and dark, and few of its base colours. */
+/**
+ * The terminal's own foreground and background, which are right in light and dark, and those two of its base colours that
+ * can be read on both: yellow, green and cyan are lost on white, blue on black.
+ */
 const COLOR_LOOK: Readonly<Record<Style, string>> = {
   ...PLAIN_LOOK,
-  name: "1;36",
-  own: "36",
-  good: "32",
+  name: "1;35",
+  own: "35",
   bad: "31",
   alarm: "1;7;31",
 };

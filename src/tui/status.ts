@@ -55,12 +55,22 @@ function unreadReport({ total, conversations }: Unread): object {
   return { total, conversations: listed };
 }
 
-function holderLines(holder: HolderReport): readonly string[] {
-  const { nickname, away, registry, realm, pid, version, attached, pending, fingerprint } = holder;
+/** "ola: online at registry office at 10.0.0.1, away". */
+export function standingText({
+  nickname,
+  away,
+  registry,
+  realm,
+}: Pick<HolderReport, "nickname" | "away" | "registry" | "realm">): string {
   const where = realm === undefined ? registry : `${messageText(realm)} at ${registry}`;
   const standing = registry === undefined ? "no registry at the moment" : `online at registry ${where}`;
+  return `${messageText(nickname)}: ${standing}${away ? ", away" : ""}`;
+}
+
+function holderLines(holder: HolderReport): readonly string[] {
+  const { pid, version, attached, pending, fingerprint } = holder;
   return [
-    `${messageText(nickname)}: ${standing}${away ? ", away" : ""}`,
+    standingText(holder),
     `held by process ${pid} (version ${version}); programs attached: ${attached}`,
     `messages on their way: ${pending}`,
     `key: ${fingerprintText(fingerprint as Fingerprint)}`,

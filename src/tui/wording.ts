@@ -142,11 +142,12 @@ function hintLines(
   const waited = durationText(waitedMillis);
   return [
     bad(`no registry has answered for ${waited} (asked ${place}); still asking. Check that:`),
-    quiet("  a registry runs on this network (on its machine: systemctl status multiproto)"),
-    quiet("  no firewall is in the way: here, incoming TCP 50000-65001 and UDP; there, UDP 10001 and 9899"),
+    quiet("  a registry runs on this network (its machine: systemctl status multiproto)"),
+    quiet("  no firewall is between (here: TCP 50000-65001, UDP; there: UDP 10001, 9899)"),
     quiet("  it is the right network (choose another one: --interface NAME)"),
-    quiet("  multicast gets there; across subnets it does not (name the host: --registry HOST)"),
+    quiet("  multicast gets there; not so across subnets (there: --registry HOST)"),
     ...KEYLESS_LINES[unverified].map(quiet),
+    quiet("to find out which it is: multiproto-chat doctor"),
   ];
 }
 

@@ -15,7 +15,7 @@ import { ECHO } from "./lean-client.ts";
 import { lastOf, Mp2Swarms, processorMillis } from "./mp2-swarms.ts";
 
 /** BENCH_CLIENTS for another number. */
-const CLIENTS = Number(process.env.BENCH_CLIENTS ?? 1_000);
+const CLIENTS = Number(process.env.BENCH_CLIENTS ?? 10_000);
 const PROCESSES = 3;
 const AT_ONCE = 128;
 const ROUNDS = 15;
@@ -37,8 +37,9 @@ title(`One change of the roster until the last of ${CLIENTS} has it (real socket
 const scope = new Scope();
 try {
   const place = await makePlace(scope, PRESENCE);
-  const daemon = await Multiprotod.start(scope, place);
   const swarms = await Mp2Swarms.open(scope, place, CLIENTS, PROCESSES);
+  await swarms.prepare(place);
+  const daemon = await Multiprotod.start(scope, place);
   await swarms.join(CLIENTS, AT_ONCE);
   const ola = await Mp2Client.join(scope, { registry: place, nickname: "ola" });
   const socket = await udp();

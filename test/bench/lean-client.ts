@@ -33,6 +33,7 @@ import { ALPN_REGISTRY, type Realm } from "../../src/wire/mp2-values.ts";
 import type { Nickname } from "../../src/wire/nickname.ts";
 import type { RegistryPlace } from "../support/mp1-client.ts";
 import { LeanSearch } from "./lean-search.ts";
+import type { Passport, Stranger } from "./prepared-crowd.ts";
 
 /** No bound of the client's own is to be felt: those of the registry are what is measured. */
 const ACCEPT_LIMITS = {
@@ -46,6 +47,10 @@ const ACCEPT_LIMITS = {
 export const ECHO = 0x65;
 /** How much longer than the registry's heartbeat a client waits before it asks by itself. */
 const PATIENCE = WATCHED_SCTP_SETTINGS.heartbeatMillis / 1_000;
+
+const NOTHING = new Uint8Array();
+/** What the registry says anew to whoever goes on. */
+const NOTHING_YET = { heartbeat: 1_000, lostAfter: 3_000, time: 0, sctpPort: 0, rawIp: false };
 
 export interface LeanCounts {
   readonly hellos: number;
@@ -134,8 +139,9 @@ export class LeanClient {
     return client;
   }
 
-  get address(): string {
-    return this.#options.address;
+  get stranger(): Stranger {
+    const { nickname, identity, address, port } = this.#options;
+    return { nickname, fingerprint: identity.fingerprint, address, port };
   }
 
   accept(socket: Socket): void {
@@ -154,6 +160,17 @@ export class LeanClient {
   get counts(): LeanCounts {
     const { hellos, joins } = this.#search;
     return { hellos, joins, needless: this.#needless, setbacks: this.#setbacks + this.#search.blocked };
+  }
+
+  /** It has been registered in an earlier life of the registry, and goes on by that when it starts. */
+  prepare({ session, ticket, secret, epoch, seq }: Passport): void {
+    const registered = { type: "registered", session, epoch, seq, ...NOTHING_YET } as const;
+    const [source, fingerprint] = [{ address: "127.0.0.1", port: 0 }, this.#options.identity.fingerprint];
+    const joined = { fingerprint, source, host: undefined, cookie: NOTHING, attempt: 0 };
+    const keys = { toClient: NOTHING, toRegistry: NOTHING };
+    const registration = { ...this.#constant, joined, registered, keys, secret: Buffer.from(secret, "hex") };
+    this.#resumable = { registration, ticket: Buffer.from(ticket, "hex"), until: Infinity };
+    this.#at = { epoch, seq };
   }
 
   start(): void {
@@ -231,11 +248,14 @@ export class LeanClient {
   #registrationOf(registered: Registered, keys: SealKeys): Registration {
     const joined = this.#search.former;
     if (joined === undefined) throw new Error("dialled back without a join");
-    return {
-      ...{ joined, registered, keys, secret: registrationSecret(keys), pages: "known" },
-      ...{ realm: "bench" as Realm, nick: this.#options.nickname as Nickname },
-      ...{ availability: { away: false }, address: "127.0.0.1" },
-    };
+    return { ...this.#constant, joined, registered, keys, secret: registrationSecret(keys) };
+  }
+
+  /** Of any registration. */
+  get #constant() {
+    const nick = this.#options.nickname as Nickname;
+    const [availability, address] = [{ away: false }, "127.0.0.1"];
+    return { realm: "bench" as Realm, nick, availability, address, pages: "known" } as const;
   }
 
   /** The session begins, or goes on. */

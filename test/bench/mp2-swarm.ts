@@ -9,10 +9,13 @@ import { monotonicMillis } from "../support/subject-report.ts";
 import { Watched } from "../support/until.ts";
 import { LeanClient, type LeanCounts } from "./lean-client.ts";
 import { identityMaker } from "./many-identities.ts";
+import type { Passport, Stranger } from "./prepared-crowd.ts";
 
 export type SwarmCommand =
   /** Makes so many, with keys; they do nothing yet. */
   | { readonly do: "open"; readonly count: number }
+  /** Each has been online in an earlier life of the registry, and goes on by that when it comes online. */
+  | { readonly do: "prepare"; readonly passports: readonly Passport[] }
   /** So many more of those that have not yet come online do, some at once; who does not stay leaves at once. */
   | { readonly do: "join"; readonly count: number; readonly atOnce: number; readonly stay: boolean }
   /** The registry is gone, whoever has noticed: nobody counts as attached. */
@@ -29,8 +32,8 @@ export interface SwarmAnswer {
   readonly at: number;
   /** When each client was done: of "beacon". */
   readonly each: readonly number[];
-  readonly addresses: readonly string[];
-  readonly port: number;
+  /** Of "open". */
+  readonly strangers: readonly Stranger[];
   /** Of all since they were made. */
   readonly counts: LeanCounts;
 }
@@ -114,6 +117,9 @@ async function carryOut(command: SwarmCommand): Promise<void> {
   switch (command.do) {
     case "open":
       return open(command.count);
+    case "prepare":
+      for (const [at, passport] of command.passports.entries()) clients[at]?.prepare(passport);
+      return;
     case "join":
       return join(command.count, command.atOnce, command.stay);
     case "forget":
@@ -140,8 +146,7 @@ process.on("message", async (command: SwarmCommand) => {
   process.send?.({
     at,
     each: command.do === "beacon" ? [...back.values()] : [],
-    addresses: command.do === "open" ? clients.map(({ address }) => address) : [],
-    port: ownPort,
+    strangers: command.do === "open" ? clients.map(({ stranger }) => stranger) : [],
     counts: {
       hellos: sum(({ hellos }) => hellos),
       joins: sum(({ joins }) => joins),
@@ -154,7 +159,6 @@ process.on("disconnect", () => process.exit(0));
 process.send?.({
   at: 0,
   each: [],
-  addresses: [],
-  port: ownPort,
+  strangers: [],
   counts: { hellos: 0, joins: 0, needless: 0, setbacks: 0 },
 } satisfies SwarmAnswer);

@@ -3,17 +3,16 @@ import { type ChildProcess, fork } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { RegistryPlace } from "../support/mp1-client.ts";
+import type { Place } from "../support/multiprotod.ts";
 import { type Owner, within } from "../support/until.ts";
 import type { SwarmAnswer, SwarmCommand } from "./mp2-swarm.ts";
+import { prepareCrowd, type Stranger } from "./prepared-crowd.ts";
 
 const SWARM = fileURLToPath(new URL("mp2-swarm.ts", import.meta.url));
 const PATIENCE_MILLIS = 180_000;
 
 /** Where one client listens. */
-export interface Ear {
-  readonly address: string;
-  readonly port: number;
-}
+export type Ear = Pick<Stranger, "address" | "port">;
 
 /** A program that answers each message with one; `Answer` is its word for it. */
 export async function answerOf<Answer>(child: ChildProcess, command: object | undefined): Promise<Answer> {
@@ -33,10 +32,12 @@ export async function answerOf<Answer>(child: ChildProcess, command: object | un
 
 export class Mp2Swarms {
   readonly #swarms: readonly ChildProcess[];
-  readonly ears: Ear[] = [];
+  /** The clients of each process. */
+  readonly #strangers: readonly (readonly Stranger[])[];
 
-  private constructor(swarms: readonly ChildProcess[]) {
+  private constructor(swarms: readonly ChildProcess[], strangers: readonly (readonly Stranger[])[]) {
     this.#swarms = swarms;
+    this.#strangers = strangers;
   }
 
   /** So many clients in so many processes, made but not started. */
@@ -52,15 +53,34 @@ export class Mp2Swarms {
     );
     for (const child of children) owner.after(() => void child.kill("SIGKILL"));
     await Promise.all(children.map((child) => answerOf(child, undefined)));
-    const swarms = new Mp2Swarms(children);
-    for (const answer of await swarms.tell({ do: "open", count: Math.ceil(count / processes) })) {
-      for (const address of answer.addresses) swarms.ears.push({ address, port: answer.port });
-    }
-    return swarms;
+    const open: SwarmCommand = { do: "open", count: Math.ceil(count / processes) };
+    const answers = await Promise.all(children.map((child) => answerOf<SwarmAnswer>(child, open)));
+    return new Mp2Swarms(
+      children,
+      answers.map(({ strangers }) => strangers),
+    );
+  }
+
+  get ears(): readonly Ear[] {
+    return this.#strangers.flat();
   }
 
   get size(): number {
     return this.ears.length;
+  }
+
+  /**
+   * All of them have been online, as the state of the registry says, which must not run. When it starts it waits some
+   * seconds for them.
+   */
+  async prepare(place: Place): Promise<void> {
+    const passports = await prepareCrowd(place, this.#strangers.flat());
+    let from = 0;
+    for (const [index, swarm] of this.#swarms.entries()) {
+      const size = this.#strangers[index]?.length ?? 0;
+      await answerOf(swarm, { do: "prepare", passports: passports.slice(from, from + size) });
+      from += size;
+    }
   }
 
   /** The answer of each process. */

@@ -10,7 +10,7 @@ import { chatProgram } from "../../src/bin/multiproto-chat.ts";
 import { registryProgram } from "../../src/bin/multiprotod.ts";
 import { multiprotoctlProgram } from "../../src/ctl/program.ts";
 import { CHAT_KEYS } from "../../src/service/chat-configuration.ts";
-import { parseConfiguration } from "../../src/service/configuration.ts";
+import { CONFIGURATION_KEYS, parseConfiguration } from "../../src/service/configuration.ts";
 
 const PROJECT = resolve(import.meta.dirname, "../..");
 const pages = await manPages(PROJECT);
@@ -91,7 +91,9 @@ test("the page of multiproto.toml has every key, with a value that the parser ta
   const shipped = readFileSync(join(PROJECT, "systemd/multiproto.toml"), "utf8");
   const set = shipped.replace(/^#([\w-]+ = )/gm, "$1");
   const [defaults, said] = [parseConfiguration("", "f"), parseConfiguration(set, "f")];
-  assert.deepEqual({ ...said, network: { ...said.network, realm: defaults.network.realm } }, defaults);
+  assert.deepEqual([...said.fromFile].sort(), [...CONFIGURATION_KEYS].sort());
+  const { fromFile, network } = defaults;
+  assert.deepEqual({ ...said, fromFile, network: { ...said.network, realm: network.realm } }, defaults);
   for (const [, key] of set.matchAll(/^([\w-]+) = /gm))
     assert.match(plain(page), new RegExp(`^${key} = .*\\n\\S`, "m"), `${key} and what it means`);
 });

@@ -1,6 +1,7 @@
 import type { LogEntry } from "../../src/base/log.ts";
 import type { ConcernedReport } from "../../src/control/admin-reports.ts";
 import type { ChangesReport, ChangesRequest } from "../../src/control/changes.ts";
+import type { ConfigurationReport } from "../../src/control/configuration-report.ts";
 import type {
   AdministrationControl,
   BackupControl,
@@ -72,6 +73,17 @@ export const CHANGES: ChangesReport = {
   ],
 };
 
+export const CONFIGURATION: ConfigurationReport = {
+  file: "/etc/multiproto/multiproto.toml",
+  exists: true,
+  readAt: "2026-11-22T18:00:00.000Z",
+  settings: [
+    { key: "network.interfaces", value: ["eth0", "\u001b[2J"], origin: "file" },
+    { key: "network.port", value: 10_001, origin: "default" },
+    { key: "log.level", value: "debug", origin: "command" },
+  ],
+};
+
 /** A registry that remembers what it was asked; each answer can be replaced. */
 export class FakeControl implements RegistryControl {
   readonly calls: string[] = [];
@@ -81,6 +93,7 @@ export class FakeControl implements RegistryControl {
     return CHANGES;
   };
   clients = (): readonly ClientReport[] => [client("ola"), client("eva", { path: null, rttMillis: null })];
+  configuration = (): ConfigurationReport => CONFIGURATION;
   metrics = async (): Promise<string> => "# HELP multiproto_clients Clients\nmultiproto_clients 1\n";
   status = (): StatusReport => STATUS;
   version = () => ({ version: "9.8.7", runtime: "node 26", pid: 4711 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ControlError } from "../../src/control/errors.ts";
 import { METHODS } from "../../src/control/methods.ts";
-import { BINDING, CHANGES, CONCERNED, client, FINGERPRINT, STATUS } from "./fake-control.ts";
+import { BINDING, CHANGES, CONCERNED, CONFIGURATION, client, FINGERPRINT, STATUS } from "./fake-control.ts";
 import { rig } from "./harness.ts";
 
 test("the method table is sorted by name", () => {
@@ -34,6 +34,7 @@ test("every method answers with what the registry said", async (context) => {
     needsRestart: ["network.port"],
   });
   assert.match(await registry.request("metrics", undefined), /^multiproto_clients 1$/m);
+  assert.deepEqual(await registry.request("configuration", undefined), CONFIGURATION);
   assert.equal(await registry.request("restart", undefined), "restarted");
   assert.equal(await registry.request("stop", { restarting: false }), null);
   assert.deepEqual(await registry.request("log-level", { level: "debug", forMillis: 60_000 }), {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SystemError } from "../../src/base/errors.ts";
-import type { Link } from "../../src/io/interfaces.ts";
+import { CANNOT_LIST, type Link } from "../../src/io/interfaces.ts";
 import { LinkWatch } from "../../src/io/link-watch.ts";
 
 function link(name: string, address: string): Link {
@@ -65,4 +65,24 @@ test("a chosen interface must be there at the start; later its absence is an err
     watch.links.map(({ name }) => name),
     ["lo"],
   );
+});
+
+test("when interfaces cannot be listed, those of before stay", () => {
+  let isBlind = false;
+  const errors: string[] = [];
+  const told: boolean[] = [];
+  const watch = new LinkWatch({
+    only: [],
+    look: () => {
+      if (isBlind) throw new SystemError("Cannot list network interfaces", CANNOT_LIST);
+      return [ETH0, WLAN0];
+    },
+    onLook: (_links, changed) => told.push(changed),
+    onError: (error) => errors.push(error.message),
+  });
+  isBlind = true;
+  watch.look();
+  watch.close();
+  assert.deepEqual(watch.links, [ETH0, WLAN0]);
+  assert.deepEqual([errors, told], [["Cannot list network interfaces"], [false]]);
 });

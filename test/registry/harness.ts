@@ -46,7 +46,7 @@ export class Bench {
   }
 
   hungUp(dial: DialId, refused = false): void {
-    this.registry.dialClosed(this.now, dial, refused);
+    this.registry.dialClosed(this.now, dial, refused ? "refused" : "ended");
     this.collect();
   }
 

@@ -36,8 +36,9 @@ export class Scene {
     this.collect();
   }
 
-  /** A registry that knows what the stores know, in place of the one there was. */
-  restart(): void {
+  /** A registry that knows what the stores know, in place of the one there was; `stores` in place of those of before. */
+  restart(stores: Given = {}): void {
+    Object.assign(this.#given, stores);
     this.dies = Infinity;
     this.#byDial.clear();
     this.#byAssociation.clear();

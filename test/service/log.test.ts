@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type LogFormat, ServiceLog } from "../../src/service/log.ts";
+import { parseLogLine } from "../support/log-line.ts";
 
 function logTo(
   lines: string[],
@@ -83,4 +84,63 @@ test("the level can be changed while it runs", () => {
   log.level = "debug";
   log.write({ level: "debug", text: "shown" });
   assert.deepEqual(lines, ["<7>shown\n"]);
+});
+
+test("no text can forge a field, and every value comes back as it was", () => {
+  const hostile = [
+    ...'plain|two words|a=b|reason=kicked|x reason=kicked|"quoted" reason=kicked|back\\slash|\\|"|=| |é'.split(
+      "|",
+    ),
+    ...[
+      '" reason="kicked',
+      "a\nreason=kicked",
+      "a\treason=kicked",
+      "\u001b[2J\u202ereason=kicked",
+      "😀",
+      "\u2028 reason=x",
+    ],
+    ...[
+      "\ud800 reason=x",
+      "(reason=kicked)",
+      ",reason=kicked",
+      "…reason=kicked",
+      "-reason=kicked",
+      "é reason=kicked",
+    ],
+  ];
+  for (const text of hostile) {
+    const lines: string[] = [];
+    logTo(lines).log.write({
+      level: "info",
+      text: `${text} online`,
+      fields: { nickname: text, reason: "left" },
+    });
+    const [line = ""] = lines;
+    assert.doesNotMatch(line.slice(0, -1), /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u, JSON.stringify(text));
+    const { sentence, fields } = parseLogLine(line.slice(3, -1));
+    assert.match(sentence, / online$/);
+    assert.deepEqual([...fields.keys()], ["nickname", "reason"], line);
+    assert.equal(fields.get("nickname"), text.toWellFormed() === text ? text : fields.get("nickname"));
+    assert.equal(fields.get("reason"), "left");
+    assert.equal([...line.matchAll(/(?<![\w-])reason=/g)].length, 1, `grep finds one: ${line}`);
+  }
+});
+
+test("an advice keeps its settings as one types them", () => {
+  const lines: string[] = [];
+  logTo(lines).log.write({
+    level: "warn",
+    text: "there [Service] and IPAddressAllow=10.0.0.1/8 (legacy = false)",
+  });
+  assert.equal(lines[0], "<4>there [Service] and IPAddressAllow=10.0.0.1/8 (legacy = false)\n");
+});
+
+test("a long text pushes no field out of the line", () => {
+  const lines: string[] = [];
+  const fields = { status: `"${"=".repeat(10_000)}`, reason: "left" };
+  logTo(lines).log.write({ level: "info", text: "x".repeat(100_000), fields });
+  const parsed = parseLogLine((lines[0] ?? "").slice(3, -1));
+  assert.equal(parsed.fields.get("reason"), "left");
+  assert.equal(parsed.fields.get("status")?.length, 257);
+  assert.ok((lines[0] ?? "").length < 4_000);
 });

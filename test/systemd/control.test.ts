@@ -45,6 +45,29 @@ describe("the registry steered over its socket and by systemctl", () => {
     assert.equal(socket.trim(), "660 root multiproto");
   });
 
+  test("anyone-may-read: an outsider is told after a reload, as the kernel knows it, and steers nothing", async () => {
+    await lab.write(CONFIGURATION, "[control]\nanyone-may-read = true\n");
+    await lab.must(["systemctl", "reload", "multiproto"]);
+    const socket = await lab.must(["stat", "-c", "%a %U", "/run/multiproto/read.sock"]);
+    assert.equal(socket.trim(), "666 multiproto");
+    const asOutsider = (...args: string[]) => lab.exec(["multiprotoctl", ...args], { user: "outsider" });
+    const status = await asOutsider("status", "--json");
+    assert.equal(status.code, 0, status.stderr);
+    assert.equal(JSON.parse(status.stdout).pid, await mainPid(lab));
+    assert.equal((await asOutsider("stop")).code, 4);
+    // In the sandbox, too, the kernel says whose connections these are: the fifth of one user is one too many.
+    const script =
+      "import socket, time\n" +
+      "held = [socket.socket(socket.AF_UNIX) for _ in range(5)]\n" +
+      "for each in held: each.connect('/run/multiproto/read.sock')\n" +
+      "print(held[4].recv(4096).decode())";
+    const held = await lab.exec(["python3", "-c", script], { user: "outsider" });
+    assert.match(held.stdout, /4 connections of this user are open already/, held.stderr);
+    await lab.write(CONFIGURATION, "");
+    await lab.must(["systemctl", "reload", "multiproto"]);
+    assert.equal((await asOutsider("status")).code, 4);
+  });
+
   test("status tells pid and ports; systemctl status tells in one line who is online", async () => {
     const status = JSON.parse((await ctl(lab, "status", "--json")).stdout);
     assert.equal(status.pid, await mainPid(lab));

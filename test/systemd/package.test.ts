@@ -8,6 +8,7 @@ import { Lan } from "../lab/netns.ts";
 import { CHECKOUT, SystemdLab } from "../lab/systemd-lab.ts";
 import type { CrowdReport } from "../support/crowd.ts";
 import { ctl, mainPid } from "./installed.ts";
+import { UserSession } from "./user-session.ts";
 
 const NODE = join(import.meta.dirname, "../../node_modules/.bin/node");
 const CROWD = join(import.meta.dirname, "../support/crowd.ts");
@@ -21,6 +22,7 @@ describe("the Debian package", () => {
   let deb: string;
   let old: string;
   let people: Running | undefined;
+  let ola: UserSession;
 
   before(async () => {
     deb = await buildPackage(directory, "deb", "--fast");
@@ -161,10 +163,22 @@ describe("the Debian package", () => {
     );
   });
 
+  test("upgraded, who is reachable without a terminal is so with the new version", async () => {
+    ola = await UserSession.begin(lab, "ola");
+    await ola.must("systemctl --user enable --now multiproto-chat");
+    const [pid] = await ola.show("MainPID");
+    await dpkg("--install", inLab(deb));
+    const [now] = await ola.show("MainPID");
+    assert.notEqual(now, pid);
+    assert.equal(String(JSON.parse(await ola.must("multiproto-chat status --json")).pid), now);
+  });
+
   test("removed, nothing runs, and configuration and key stay; purged, they are gone", async () => {
     const pid = await mainPid(lab);
     await dpkg("--remove", "multiproto");
     assert.equal((await lab.exec(["test", "-e", `/proc/${pid}`])).code, 1);
+    assert.equal((await lab.exec(["pgrep", "-u", "ola", "-f", "multiproto"])).stdout, "");
+    assert.equal(await ola.must("systemctl --user list-units --failed --plain --no-legend"), "");
     assert.equal((await lab.exec(["systemctl", "cat", "multiproto.service"])).code, 1);
     await lab.must(["ls", CONFIGURATION, "/var/lib/multiproto/identity.pem"]);
     await dpkg("--purge", "multiproto");

@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { until } from "../lab/command.ts";
 import { People } from "./people.ts";
@@ -118,7 +121,7 @@ test("keys: editing, completion, history, help, conversations, leaving by Ctrl-C
   await eve.shows(/^> hello wörld X你$/m);
   assert.equal(await eve.cursor(), `${"> hello wörld X".length},23`);
   await eve.keys("Enter");
-  await eve.shows("to whom?");
+  await eve.shows("nobody is here yet: your text stays");
   await eve.shows(/^> hello wörld X你$/m);
   await eve.keys("C-c");
   await eve.shows("Ctrl-C again leaves");
@@ -227,10 +230,23 @@ test("colours are off with NO_COLOR, and a dumb terminal gets lines", async (t) 
   assert.match(await colored.painted(), colors);
   assert.doesNotMatch(await plain.painted(), colors);
   await people.leave(colored, plain);
+  const directory = await mkdtemp(join(tmpdir(), "multiproto-test-"));
+  t.after(() => rm(directory, { recursive: true, force: true }));
   const dumb = await people.screen("dan", 80, 24, { TERM: "dumb" });
+  await dumb.record(join(directory, "written"));
   await dumb.shows(/^online as dan/m);
-  await dumb.shows(/^> $|^>$/m);
-  await people.leave(dumb);
+  const eve = await people.screen("eve");
+  await dumb.shows("eve is online");
+  await dumb.type("msg eve hello");
+  await dumb.keys("Enter");
+  await dumb.shows("to eve: hello ✓");
+  await eve.shows(/dan +hello/);
+  await dumb.keys("C-d");
+  await dumb.shows("ended with 0");
+  const written = await readFile(join(directory, "written"), "utf8");
+  assert.match(written, /to eve: hello ✓/);
+  assert.ok(!written.includes("\u001b"), JSON.stringify(written));
+  await people.leave(eve);
 });
 
 test("a room: who is in it, what is said there, by whom", async (t) => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { until } from "../lab/command.ts";
@@ -28,14 +28,21 @@ function lasting(screen: string): string {
       const left = Math.floor((rule.length - day.length) / 2);
       return `${"─".repeat(left)}${day}${"─".repeat(rule.length - day.length - left)}`;
     })
-    .replace(/\b\d{5}\b/g, "04521");
+    // Keys, not ports.
+    .replace(/(?<!TCP |UDP |-)\b\d{5}\b(?!-)/g, "04521");
   // Where it was found stands in lines of its own, which are as long as the names of this machine's interfaces.
   return same
+    .replace(/\b\d+\.\d+\.\d+\.\d+:\d+ +/g, (column) => "10.0.0.7:51234".padEnd(column.length))
     .replace(
       /^( *)looking for a registry by multicast on .*$/gm,
       "$1looking for a registry by multicast on eth0 (port 10001) …",
     )
+    .replace(
+      /no registry has answered for \d+ s \(asked by multicast on .*\s*.*port \d+\)\);\s+still asking\./g,
+      "no registry has answered for 10 s (asked by multicast on eth0 (port 10001));\n  still asking.",
+    )
     .replace(/registry office at [\d.]+/g, "registry office at 10.0.0.1")
+    .replace(/\/tmp\/multiproto-test-\w+\/(\w+)\/home/g, "/home/$1")
     .replace(/[ \t]+$/gm, "");
 }
 
@@ -93,6 +100,88 @@ test("the screens in docs are what the program shows, from the first one to an a
     await adam.shows("SIGNS");
     await isDocumented("help", adam);
     await people.leave(ola);
+  } finally {
+    await people.dispose();
+    await registry.dispose();
+  }
+});
+
+test("so are those of a file, offered, taken and arrived", async () => {
+  const registry = await Registry.start({ realm: "office" });
+  const people = new People(registry);
+  const home = async (name: string): Promise<{ HOME: string; XDG_CONFIG_HOME: string }> => {
+    const path = join(registry.directory, name, "home");
+    await mkdir(path, { recursive: true });
+    return { HOME: path, XDG_CONFIG_HOME: "" };
+  };
+  try {
+    const [adams, olas] = [await home("adam"), await home("ola")];
+    await writeFile(join(adams.HOME, "photo.jpg"), Buffer.alloc(3_000_000));
+    const ola = await people.screen("ola", 80, 24, olas);
+    await ola.shows("nobody else is there yet");
+    const adam = await people.screen("adam", 80, 24, adams);
+    await adam.shows("it goes to ola");
+    await adam.type("the photo of the board, as promised");
+    await adam.keys("Enter");
+    await adam.shows("promised ✓");
+    await adam.type("/send-file ~/photo.jpg");
+    await adam.keys("Enter");
+    await adam.shows("ola has not answered");
+    await ola.shows("/accept 1");
+    await ola.type("/accept");
+    await ola.shows(/^to adam> \/accept$/m);
+    await isDocumented("file-offered", ola);
+    await ola.keys("Enter");
+    await adam.shows("ola has it");
+    await ola.shows("Downloads/photo.jpg");
+    await ola.type("thanks!");
+    await ola.keys("Enter");
+    await ola.shows("thanks! ✓");
+    await isDocumented("file-arrived", ola);
+    await people.leave(ola, adam);
+  } finally {
+    await people.dispose();
+    await registry.dispose();
+  }
+});
+
+test("so is that of the line interface", async () => {
+  const registry = await Registry.start({ realm: "office" });
+  const people = new People(registry);
+  try {
+    const bo = await people.chat("bo");
+    await bo.shows("online as bo");
+    const eva = await people.chat("eva");
+    await eva.shows("what you type goes to bo");
+    await bo.shows(/^to eva>$/m);
+    await bo.type("good morning");
+    await bo.keys("Enter");
+    await eva.shows("bo: good morning");
+    await eva.type("good morning!");
+    await eva.keys("Enter");
+    await eva.shows("good morning! ✓");
+    await bo.shows("good morning!");
+    await bo.type("bye");
+    await bo.keys("Enter");
+    await eva.shows("bo: bye");
+    await bo.shows("bye ✓");
+    await people.leave(bo);
+    await eva.shows("bo is offline");
+    await isDocumented("line-interface", eva);
+  } finally {
+    await people.dispose();
+    await registry.dispose();
+  }
+});
+
+test("so is what stands there while no registry answers", async () => {
+  const registry = await Registry.start({ realm: "office" });
+  const people = new People(registry);
+  try {
+    await registry.stop();
+    const adam = await people.screen("adam");
+    await adam.shows("multiproto-chat doctor");
+    await isDocumented("no-registry", adam);
   } finally {
     await people.dispose();
     await registry.dispose();

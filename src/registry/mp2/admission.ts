@@ -8,6 +8,7 @@ import type { Holder, Refused, Register } from "../../wire/mp2-registration.ts";
 import { type Address, canonicalAddress, type Fingerprint, type Notice } from "../../wire/mp2-values.ts";
 import { type Nickname, numberedNickname } from "../../wire/nickname.ts";
 import type { RegistryLimits } from "../limits.ts";
+import type { Strain } from "../settings.ts";
 import { noticeOf } from "./notice.ts";
 import type { Sessions } from "./sessions.ts";
 
@@ -32,17 +33,20 @@ export class Admissions {
   readonly #ledger: Ledger;
   readonly #sessions: Sessions;
   readonly #newNames: KeyedBuckets;
+  readonly #strain: () => Strain | undefined;
 
   constructor(options: {
     readonly limits: RegistryLimits;
     readonly roster: Roster;
     readonly ledger: Ledger;
     readonly sessions: Sessions;
+    readonly strain: () => Strain | undefined;
   }) {
     this.#limits = options.limits;
     this.#roster = options.roster;
     this.#ledger = options.ledger;
     this.#sessions = options.sessions;
+    this.#strain = options.strain;
     this.#newNames = new KeyedBuckets(options.limits.newNamesPerAddress, options.limits.maxAddresses);
   }
 
@@ -50,7 +54,10 @@ export class Admissions {
   judge(now: Millis, wall: number, candidate: Candidate): Admission {
     const { fingerprint, address, register } = candidate;
     const refusal =
-      this.refusalOfKey(fingerprint) ?? this.#isHeld(candidate) ?? this.#isTooMany(now, candidate);
+      this.refusalOfKey(fingerprint) ??
+      this.#isHeld(candidate) ??
+      this.#isStrained(candidate) ??
+      this.#isTooMany(now, candidate);
     if (refusal !== undefined) return { verdict: "refused", refusal };
     const binding = this.#ledger.bind(register.nick, fingerprint, wall, now);
     if (binding.verdict === "taken") {
@@ -81,6 +88,16 @@ export class Admissions {
     if (holder.profile?.fingerprint === fingerprint || holder.key === entryKey(address, port))
       return undefined;
     return this.#taken(register.nick, holderOf(holder), address);
+  }
+
+  /** Who is here, or was before a restart and comes back, however late, takes nothing that was not there already. */
+  #isStrained({ fingerprint }: Candidate): Refused | undefined {
+    const strain = this.#strain();
+    if (strain === undefined || this.#sessions.of(fingerprint) !== undefined) return undefined;
+    const presence = this.#roster.withFingerprint(fingerprint)?.presence;
+    if (presence?.state === "returning") return undefined;
+    if (presence?.state === "offline" && presence.reason === "registry-restart-expired") return undefined;
+    return { ...refused("registry-full", strain.text), retryIn: strain.retryIn };
   }
 
   #isTooMany(now: Millis, { fingerprint, address, register }: Candidate): Refused | undefined {

@@ -9,7 +9,7 @@ import type { IgnoredReason, Source } from "../discovery.ts";
 import type { RegistryLimits } from "../limits.ts";
 import { failedTlsLine } from "../lines.ts";
 import type { DialId, Emit } from "../output.ts";
-import type { Farewell, RegistryOptions, RegistrySettings, TlsFailure } from "../settings.ts";
+import type { Farewell, RegistryOptions, RegistrySettings, Strain, TlsFailure } from "../settings.ts";
 import { refused } from "./admission.ts";
 import { Announcer } from "./announcer.ts";
 import { Cookies } from "./cookies.ts";
@@ -37,6 +37,8 @@ export interface Mp2Options extends RegistryOptions {
   readonly turn: () => number;
   /** Those on mp1 must be told. */
   readonly changed: (now: Millis) => void;
+  /** Why nobody gets in who is not here yet, if that is so. */
+  readonly strain: () => Strain | undefined;
 }
 
 /** mp2 at the registry: its parts put together. docs/protocol-mp2.md is the specification. */
@@ -75,7 +77,7 @@ export class Mp2 {
       run,
       returning: () => returning(roster),
     });
-    const { turn, changed } = options;
+    const { turn, changed, strain } = options;
     const tickets = new Tickets(random, identity.sign);
     const ticket = (at: Millis, { id: session, fingerprint, secret }: Session): Ticket =>
       tickets.make(time(at), { session, fingerprint, secret });
@@ -93,7 +95,7 @@ export class Mp2 {
       presence: this.presence,
     });
     this.#registration = new Mp2Registration({
-      ...{ limits, random, ledger, publication, roster, sessions, durable, emit, time, facts },
+      ...{ limits, random, ledger, publication, roster, sessions, durable, emit, time, facts, strain },
       presence: this.presence,
       dials: () => this.dials,
       settings: () => this.#settings,
@@ -195,7 +197,8 @@ export class Mp2 {
 
   #failed({ source, cookie }: Mp2Join, why: TlsFailure | Mp2DialFault): void {
     this.#options.emit({ type: "log", entry: failedTlsLine(source, why) });
-    if (why === "hung-up" || why === "silent" || why === "bad-frame") return;
+    // Of these the client knows, or can do nothing about them.
+    if (why === "hung-up" || why === "silent" || why === "bad-frame" || why === "no-descriptors") return;
     const bytes = DISCOVERY_TO_CLIENT.encode({ type: "blocked", cookie, port: source.port, reason: why });
     this.#options.emit({ type: "datagram", to: source, bytes });
   }

@@ -16,7 +16,7 @@ import { type Realm, SESSION_BYTES, type SessionId } from "../../wire/mp2-values
 import type { RegistryLimits } from "../limits.ts";
 import { line } from "../lines.ts";
 import type { Emit } from "../output.ts";
-import type { RegistrySettings } from "../settings.ts";
+import type { RegistrySettings, Strain } from "../settings.ts";
 import { Admissions, type Candidate, refused } from "./admission.ts";
 import type { Mp2Dial, Mp2DialBacks, TlsPeer } from "./dial-backs.ts";
 import type { Durable } from "./durable.ts";
@@ -38,6 +38,7 @@ export interface Mp2RegistrationOptions {
   readonly emit: Emit;
   readonly time: (now: Millis) => number;
   readonly settings: () => RegistrySettings;
+  readonly strain: () => Strain | undefined;
 }
 
 /** The dialogue on a dial-back: challenge → register → registered and pages, or refused. */

@@ -1,5 +1,4 @@
 import type { Millis, Random, UnixMillis } from "../base/clock.ts";
-import { Deadlines } from "../base/deadlines.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
 import type { Listed } from "../roster/listed.ts";
 import { Mirror } from "../roster/mirror.ts";
@@ -26,8 +25,9 @@ import { KnownPeers } from "./known-peers.ts";
 import { Links } from "./links.ts";
 import { Membership } from "./membership.ts";
 import type { MembershipChange } from "./membership-changes.ts";
-import type { ChatNotice, ChatSnapshot } from "./notices.ts";
+import type { ChatSnapshot } from "./notices.ts";
 import type { PinSubject, Pins } from "./pins.ts";
+import { PresenceNews } from "./presence-news.ts";
 import { Readable } from "./readable.ts";
 import type { Restricted, RestrictionLevel } from "./restrictions.ts";
 import { RoomPosts } from "./room-posts.ts";
@@ -36,11 +36,6 @@ import type { SendOptions } from "./session.ts";
 import type { ChatIdentity, ChatSettings } from "./settings.ts";
 import { Standing } from "./standing.ts";
 import { Trusted } from "./trust.ts";
-
-/** Arrivals and departures within this time are told together. */
-export const PRESENCE_GATHER_MILLIS: Millis = 150;
-/** After a registry restart everybody returns one by one: whoever is back by then was never told to be gone. */
-export const PRESENCE_SETTLE_MILLIS: Millis = 8_000;
 
 export interface ChatClientOptions {
   readonly settings: ChatSettings;
@@ -78,7 +73,7 @@ export class ChatClient {
   readonly #files: Files;
   readonly #standing: Standing;
   readonly #allowance: Allowance;
-  readonly #deadlines = new Deadlines<"presence" | "roster", "tell" | "changed">();
+  readonly #news: PresenceNews;
   #registryLostAt: Millis | undefined;
   /** Entries of the mirror have changed within the call that is under way. */
   #isRosterChanged = false;
@@ -152,6 +147,11 @@ export class ChatClient {
       },
       tell: (notice) => emit({ type: "notice", notice }),
     });
+    this.#news = new PresenceNews({
+      ...{ peers, rooms: this.#rooms },
+      tell: (notice) => emit({ type: "notice", notice }),
+      settled: (now) => this.#deliveries.rosterChanged(now),
+    });
     this.#posts = new RoomPosts({
       ...{ peers, unixAt, archiving, isLasting, rooms: this.#rooms },
       isBlocked: (fingerprint) => trusted.isBlocked(fingerprint),
@@ -205,7 +205,7 @@ export class ChatClient {
   /** Away or back, by the user's own word, and what to say of oneself; undefined: nothing. */
   setStatus(now: Millis, away: boolean, status: StatusText | undefined): void {
     this.#standing.setStatus(away, status);
-    this.#rosterChanges(now);
+    this.#news.rosterChanged(now);
   }
 
   /** Somebody is at a keyboard: whoever was away by that is back. */
@@ -368,18 +368,14 @@ export class ChatClient {
     this.#archiving.advance(now);
     this.#files.advance(now);
     this.#standing.advance(now);
-    for (let due = this.#deadlines.due(now); due !== undefined; due = this.#deadlines.due(now)) {
-      if (due.name === "changed") this.#outputs.push({ type: "notice", notice: { type: "roster" } });
-      else this.#tellPresence(now);
-    }
+    this.#news.advance(now);
     this.#afterRoster(now);
   }
 
   nextDeadline(): Millis | undefined {
     const talking = [this.#links, this.#deliveries, this.#arrivals, this.#archiving, this.#files];
-    const parts = [this.#membership, this.#standing, ...talking];
-    const all = parts.map((part) => part.nextDeadline() ?? Infinity);
-    const next = Math.min(...all, this.#deadlines.next() ?? Infinity);
+    const parts = [this.#membership, this.#standing, this.#news, ...talking];
+    const next = Math.min(...parts.map((part) => part.nextDeadline() ?? Infinity));
     return next === Infinity ? undefined : next;
   }
 
@@ -408,7 +404,7 @@ export class ChatClient {
   }
 
   #tellRooms(now: Millis): void {
-    this.#rosterChanges(now);
+    this.#news.rosterChanged(now);
     this.#standing.roomsChanged();
   }
 
@@ -424,19 +420,15 @@ export class ChatClient {
       case "online":
         this.#registryLostAt = undefined;
         if (!change.again) this.#archiving.start(now);
-        if (change.again) this.#gatherPresence(now, PRESENCE_SETTLE_MILLIS);
-        else {
-          this.#peers.takeChanges();
-          this.#rooms.takeChanges();
-        }
+        if (change.again) this.#news.beginAgain(now);
+        else this.#news.begin();
         return;
       case "ended":
         this.#finish(now);
         return;
       case "lost":
         this.#registryLostAt = now;
-        this.#peers.keep();
-        this.#deadlines.clearAll("presence");
+        this.#news.lost();
     }
   }
 
@@ -471,35 +463,13 @@ export class ChatClient {
     this.#arrivals.rosterChanged(now);
     // Before we are online the notice of it brings the list.
     if (this.#membership.registry === undefined) return;
-    this.#gatherPresence(now, PRESENCE_GATHER_MILLIS);
-    this.#rosterChanges(now);
-  }
-
-  /** Told soon, however much of it there is. */
-  #rosterChanges(now: Millis): void {
-    if (this.#deadlines.at("roster", "changed") === undefined)
-      this.#deadlines.set("roster", "changed", now + PRESENCE_GATHER_MILLIS);
+    this.#news.peersChanged(now);
   }
 
   #trustChanged(now: Millis): void {
     this.#links.judgeAnew(now);
     this.#deliveries.rosterChanged(now);
     this.#files.rosterChanged(now);
-    this.#rosterChanges(now);
-  }
-
-  #gatherPresence(now: Millis, time: Millis): void {
-    if (this.#deadlines.at("presence", "tell") === undefined)
-      this.#deadlines.set("presence", "tell", now + time);
-  }
-
-  #tellPresence(now: Millis): void {
-    this.#peers.settle();
-    const { online, offline } = this.#peers.takeChanges();
-    // Whoever was kept although the registry does not know of them is not to be waited for any more.
-    this.#deliveries.rosterChanged(now);
-    const tell = (notice: ChatNotice): void => void this.#outputs.push({ type: "notice", notice });
-    if (online.length + offline.length > 0) tell({ type: "presence", online, offline });
-    for (const change of this.#rooms.takeChanges()) tell({ type: "room", change });
+    this.#news.rosterChanged(now);
   }
 }

@@ -372,7 +372,8 @@ export class Presence implements HeldSession {
     this.#arrive(found);
     this.#attendAgain();
     this.#heard.holderFound(found.told);
-    if (this.#place !== found) return;
+    // What was missed may have been all that a script waited for.
+    if (this.#isLeaving) return;
     this.#tell({ type: "presence-moved", here: found.type === "holding" });
     if (found.type === "attached") {
       this.#former = undefined;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { JUDGE_MILLIS } from "../../src/chat/arrivals.ts";
-import { PRESENCE_SETTLE_MILLIS } from "../../src/chat/client.ts";
+import { PRESENCE_SETTLE_MILLIS } from "../../src/chat/presence-news.ts";
 import type { RoomName, StatusText } from "../../src/wire/mp2-values.ts";
 import { entry, OLA as KEYED_OLA, Mp2Client } from "./mp2-client.ts";
 import { type Item, nickname, OLA, VirtualClient } from "./virtual-client.ts";

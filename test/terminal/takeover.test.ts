@@ -118,6 +118,22 @@ test("what a killed holder had stored and told nobody is told by those who go on
   await sawAll(listening, face);
 });
 
+test("a script ends when what was missed is all that it waited for", async () => {
+  const first = await background("ivo");
+  const listening = beside("ivo", "listen", "--json", "--count", "2");
+  await held("ivo", ({ attached }) => attached === 1);
+  await send("bob", "ivo", "one");
+  await listening.output((text) => text.includes('"one"'), "the first message");
+  listening.child.kill("SIGSTOP");
+  await first.stop("SIGKILL");
+  const second = await background("ivo");
+  await send("bob", "ivo", "two");
+  await second.stop("SIGKILL");
+  listening.child.kill("SIGCONT");
+  assert.equal((await listening.finished).code, EXIT.ok);
+  assert.deepEqual(textsOf(listening), ["one", "two"]);
+});
+
 const FILE_BYTES = 300 * 1_024 * 1_024;
 
 /** A large file with something of its own everywhere. */

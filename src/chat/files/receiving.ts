@@ -1,9 +1,10 @@
 import type { Millis } from "../../base/clock.ts";
 import type { FileCancellation, FileMessage, FileRefusal } from "../../wire/mp2-files.ts";
 import type { FileHost } from "./host.ts";
+import { KeptTransfer, type Shown } from "./kept-transfer.ts";
 import { Meter } from "./meter.ts";
 import type { FileEnd, FileEvent, IncomingStream } from "./requests.ts";
-import type { Transfer, TransferChange, TransferRecord, TransferState, TransferWhy } from "./transfer.ts";
+import type { Transfer, TransferRecord, TransferState, TransferWhy } from "./transfer.ts";
 
 /**
  * One file of theirs, from its offer to its end. What is there is counted on disk, never in the archive, so that a kill
@@ -31,24 +32,22 @@ type State =
 
 export class Receiving {
   readonly #host: FileHost;
-  #record: TransferRecord;
+  readonly #kept: KeptTransfer;
   #state: State;
   #isUntold = false;
   /** The sender says so. */
   #isPausedThere = false;
   /** It is there, and the archive does not know yet. */
   #isStoring = false;
-  #bytes = 0;
 
   constructor(host: FileHost, record: TransferRecord) {
     this.#host = host;
-    this.#record = record;
+    this.#kept = new KeptTransfer(host, record, () => this.#shown);
     this.#state = stateOf(record);
-    if (record.state === "done") this.#bytes = record.size;
   }
 
   get record(): TransferRecord {
-    return this.#record;
+    return this.#kept.record;
   }
 
   get isOver(): boolean {
@@ -73,19 +72,13 @@ export class Receiving {
   }
 
   get transfer(): Transfer {
-    const { id, direction, fingerprint, name, size, time, path } = this.#record;
-    const peer = this.#host.nameOf(fingerprint) ?? this.#record.peer;
-    const bytesPerSecond = this.#state.type === "running" ? this.#state.meter.bytesPerSecond : 0;
-    return {
-      ...{ id, direction, peer, fingerprint, name, size, time, path, why: this.#why },
-      ...{ state: this.#shown, bytes: this.#bytes, bytesPerSecond },
-    };
+    return this.#kept.transfer;
   }
 
   /** Says what is to be said, if a link is up; else one is wanted. */
   speak(now: Millis): void {
     if (!this.#isUntold) return;
-    this.#isUntold = !this.#host.say(now, this.#record.fingerprint, this.#message());
+    this.#isUntold = !this.#host.say(now, this.record.fingerprint, this.#message());
   }
 
   said(now: Millis, message: FileMessage): void {
@@ -96,7 +89,7 @@ export class Receiving {
       case "filePause":
         if (this.#state.type === "over" || this.#isPausedThere) return;
         this.#isPausedThere = true;
-        this.#tell("paused");
+        this.#kept.tell("paused");
         return;
       case "fileCancel":
         if (this.#state.type !== "over") this.#cancelledThere(now, message.reason);
@@ -112,8 +105,8 @@ export class Receiving {
     this.#isPausedThere = false;
     this.#isUntold = false;
     this.#state = { type: "running", meter: new Meter(now, offset), from: offset };
-    this.#tell(wasPaused ? "resumed" : "started");
-    const { path: folder, name, size } = this.#record;
+    this.#kept.tell(wasPaused ? "resumed" : "started");
+    const { path: folder, name, size } = this.record;
     return { folder, name, size, offset };
   }
 
@@ -121,9 +114,9 @@ export class Receiving {
     const { type } = this.#state;
     if (event.type === "prepared" && type === "preparing") this.#prepared(now, event);
     else if (event.type === "progress" && this.#state.type === "running") {
-      this.#bytes = event.bytes;
+      this.#kept.bytes = event.bytes;
       this.#state.meter.passed(now, event.bytes);
-      this.#tell("progress");
+      this.#kept.tell("progress");
     } else if (event.type === "saved" && (type === "running" || type === "preparing"))
       this.#saved(now, event.path);
     else if (event.type === "ended" && (type === "running" || type === "preparing"))
@@ -152,9 +145,9 @@ export class Receiving {
 
   resume(now: Millis): boolean {
     if (this.#state.type !== "paused") return false;
-    this.#save(now, "accepted", undefined);
+    this.#kept.save(now, "accepted", undefined);
     this.#prepare(false);
-    this.#tell("resumed");
+    this.#kept.tell("resumed");
     return true;
   }
 
@@ -164,7 +157,12 @@ export class Receiving {
     return this.#isPausedThere ? "there" : undefined;
   }
 
-  get #shown(): TransferState {
+  get #shown(): Shown {
+    const bytesPerSecond = this.#state.type === "running" ? this.#state.meter.bytesPerSecond : 0;
+    return { state: this.#shownState, why: this.#why, bytesPerSecond };
+  }
+
+  get #shownState(): TransferState {
     const state = this.#state;
     if (state.type === "asking") return "offered";
     if (state.type === "over") return state.how;
@@ -173,24 +171,24 @@ export class Receiving {
   }
 
   #prepare(anew: boolean): void {
-    const { id, path, name, size } = this.#record;
+    const { id, path, name, size } = this.record;
     this.#state = { type: "preparing" };
     this.#host.ask({ type: "prepare", id, folder: path === "" ? undefined : path, name, size, anew });
   }
 
   #prepared(now: Millis, { folder, offset }: Extract<FileEvent, { type: "prepared" }>): void {
-    this.#bytes = offset;
-    if (this.#record.state === "accepted" && this.#record.path === folder) {
+    this.#kept.bytes = offset;
+    if (this.record.state === "accepted" && this.record.path === folder) {
       this.#ready(now, offset);
       return;
     }
-    const isFirst = this.#record.state === "offered";
-    this.#record = { ...this.#record, path: folder };
+    const isFirst = this.record.state === "offered";
+    this.#kept.change({ path: folder });
     // Stored first: what the sender is told must be true after a kill.
-    this.#save(now, "accepted", undefined, (later) => {
+    this.#kept.save(now, "accepted", undefined, (later) => {
       if (this.#state.type === "preparing") this.#ready(later, offset);
     });
-    if (isFirst) this.#tell("accepted");
+    if (isFirst) this.#kept.tell("accepted");
   }
 
   #ready(now: Millis, offset: number): void {
@@ -204,7 +202,8 @@ export class Receiving {
     const wasPausedThere = this.#isPausedThere;
     this.#isPausedThere = false;
     if (this.#state.type === "resting") this.#prepare(false);
-    if (wasPausedThere && this.#state.type !== "over" && this.#state.type !== "paused") this.#tell("resumed");
+    if (wasPausedThere && this.#state.type !== "over" && this.#state.type !== "paused")
+      this.#kept.tell("resumed");
     this.#isUntold = true;
     this.speak(now);
   }
@@ -216,18 +215,18 @@ export class Receiving {
   }
 
   #saved(now: Millis, path: string): void {
-    this.#bytes = this.#record.size;
-    const folder = this.#record.path;
+    this.#kept.bytes = this.record.size;
+    const folder = this.record.path;
     this.#state = { type: "over", how: "done", why: undefined };
-    this.#record = { ...this.#record, path };
+    this.#kept.change({ path });
     this.#isStoring = true;
-    this.#save(now, "done", undefined, (later) => {
+    this.#kept.save(now, "done", undefined, (later) => {
       this.#isStoring = false;
       // Now that it is known to be there, its part may go and its sender may forget it.
-      this.#host.ask({ type: "discard", id: this.#record.id, folder });
+      this.#host.ask({ type: "discard", id: this.record.id, folder });
       this.#isUntold = true;
       this.speak(later);
-      this.#tell("done");
+      this.#kept.tell("done");
     });
   }
 
@@ -238,63 +237,49 @@ export class Receiving {
       if (state.type === "running" && state.from > 0) this.#prepare(true);
       else this.#finish(now, "failed", "corrupt");
     } else if (how === "disk-full" || how === "storage") {
-      if (this.#record.state === "offered") {
+      if (this.record.state === "offered") {
         this.#state = { type: "asking", why: how };
-        this.#tell("not-accepted");
+        this.#kept.tell("not-accepted");
       } else this.#pause(now, how);
     } else {
       this.#prepare(false);
-      this.#tell("interrupted");
+      this.#kept.tell("interrupted");
     }
   }
 
   #pause(now: Millis, why: "here" | "disk-full" | "storage"): void {
     this.#stop();
     this.#state = { type: "paused", why };
-    this.#save(now, "paused", why);
-    this.#tell("paused");
+    this.#kept.save(now, "paused", why);
+    this.#kept.tell("paused");
     this.#isUntold = true;
     this.speak(now);
   }
 
   #finish(now: Millis, how: "refused" | "failed" | "cancelled", why: TransferWhy | undefined): void {
     this.#stop();
-    const { id, path: folder } = this.#record;
+    const { id, path: folder } = this.record;
     if (folder !== "") this.#host.ask({ type: "discard", id, folder });
     this.#state = { type: "over", how, why };
-    this.#save(now, how, why);
-    this.#tell(how);
+    this.#kept.save(now, how, why);
+    this.#kept.tell(how);
     this.#isUntold = true;
     this.speak(now);
   }
 
   #stop(): void {
     const { type } = this.#state;
-    if (type === "running" || type === "preparing") this.#host.ask({ type: "stop", id: this.#record.id });
+    if (type === "running" || type === "preparing") this.#host.ask({ type: "stop", id: this.record.id });
   }
 
   #message(): FileMessage {
-    const { id } = this.#record;
+    const { id } = this.record;
     const state = this.#state;
     if (state.type === "ready") return { type: "fileAccept", id, offset: state.offset };
     if (state.type === "paused") return { type: "filePause", id };
     if (state.type !== "over" || this.#isStoring) return { type: "filePending", id };
     if (state.how === "done") return { type: "fileDone", id };
     return { type: "fileRefuse", id, reason: REFUSALS[state.why ?? "other"] ?? "other" };
-  }
-
-  #save(
-    now: Millis,
-    state: TransferRecord["state"],
-    why: TransferWhy | undefined,
-    done?: (now: Millis) => void,
-  ): void {
-    this.#record = { ...this.#record, state, why };
-    this.#host.store(now, this.#record, done);
-  }
-
-  #tell(change: TransferChange): void {
-    this.#host.tell(this.transfer, change);
   }
 }
 

@@ -2,9 +2,10 @@ import type { Millis } from "../../base/clock.ts";
 import type { FileMessage, FileRefusal, OfferedName } from "../../wire/mp2-files.ts";
 import type { Source } from "../events.ts";
 import type { FileHost } from "./host.ts";
+import { KeptTransfer, type Shown } from "./kept-transfer.ts";
 import { Meter } from "./meter.ts";
 import type { FileEnd, FileEvent } from "./requests.ts";
-import type { Transfer, TransferChange, TransferRecord, TransferState, TransferWhy } from "./transfer.ts";
+import type { Transfer, TransferRecord, TransferState, TransferWhy } from "./transfer.ts";
 
 /** Between two attempts: doubled each time, with jitter, up to the last; begun anew when bytes have passed. */
 const AGAIN_MILLIS = { first: 500, last: 30_000 } as const;
@@ -39,25 +40,23 @@ type State =
 
 export class Sending {
   readonly #host: FileHost;
-  #record: TransferRecord;
+  readonly #kept: KeptTransfer;
   #state: State;
   /** What the state has to say was not said, or may not have come over. */
   #isUntold = false;
-  #bytes = 0;
   #attempts = 0;
 
   /** With a record of the archive: as it was. */
   constructor(host: FileHost, record: TransferRecord, isNew: boolean) {
     this.#host = host;
-    this.#record = record;
+    this.#kept = new KeptTransfer(host, record, () => this.#shown);
     this.#state = isNew ? { type: "inspecting" } : stateOf(record);
-    if (record.state === "done") this.#bytes = record.size;
     this.#isUntold = this.#state.type === "offering";
     if (isNew) host.ask({ type: "inspect", id: record.id, path: record.path });
   }
 
   get record(): TransferRecord {
-    return this.#record;
+    return this.#kept.record;
   }
 
   get isOver(): boolean {
@@ -79,15 +78,7 @@ export class Sending {
   }
 
   get transfer(): Transfer {
-    const { id, direction, fingerprint, name, size, time, path } = this.#record;
-    const state = this.#state;
-    const why = state.type === "paused" ? state.by : state.type === "over" ? state.why : undefined;
-    const peer = this.#host.nameOf(fingerprint) ?? this.#record.peer;
-    const bytesPerSecond = state.type === "running" ? state.meter.bytesPerSecond : 0;
-    return {
-      ...{ id, direction, peer, fingerprint, name, size, time, path, why },
-      ...{ state: this.#shown, bytes: this.#bytes, bytesPerSecond },
-    };
+    return this.#kept.transfer;
   }
 
   linkUp(now: Millis): void {
@@ -100,7 +91,7 @@ export class Sending {
   speak(now: Millis): void {
     if (!this.#isUntold) return;
     const message = this.#message();
-    this.#isUntold = message !== undefined && !this.#host.say(now, this.#record.fingerprint, message);
+    this.#isUntold = message !== undefined && !this.#host.say(now, this.record.fingerprint, message);
   }
 
   /** The link was lost: the answer may be lost with it. */
@@ -130,7 +121,7 @@ export class Sending {
         this.#pausedThere(now);
         return;
       case "fileDone":
-        this.#bytes = this.#record.size;
+        this.#kept.bytes = this.record.size;
         this.#finish(now, "done", undefined);
         return;
       default:
@@ -141,11 +132,11 @@ export class Sending {
   run(now: Millis, { address, port }: Source): void {
     if (this.#state.type !== "accepted") return;
     const { offset } = this.#state;
-    const { id, fingerprint, path, stamp, size } = this.#record;
-    this.#bytes = offset;
+    const { id, fingerprint, path, stamp, size } = this.record;
+    this.#kept.bytes = offset;
     this.#state = { type: "running", meter: new Meter(now, offset) };
     this.#host.ask({ type: "stream", id, address, port, fingerprint, path, stamp, size, offset });
-    this.#tell("started");
+    this.#kept.tell("started");
   }
 
   handle(now: Millis, event: FileEvent): void {
@@ -169,8 +160,8 @@ export class Sending {
     if (type === "paused" && this.#state.by === "here") return false;
     this.#stop();
     this.#state = { type: "paused", by: "here" };
-    this.#save(now, "paused", "here");
-    this.#tell("paused");
+    this.#kept.save(now, "paused", "here");
+    this.#kept.tell("paused");
     this.#isUntold = true;
     this.speak(now);
     return true;
@@ -178,9 +169,9 @@ export class Sending {
 
   resume(now: Millis): boolean {
     if (this.#state.type !== "paused" || this.#state.by !== "here") return false;
-    this.#save(now, "offered", undefined);
+    this.#kept.save(now, "offered", undefined);
     this.#offer(now);
-    this.#tell("resumed");
+    this.#kept.tell("resumed");
     return true;
   }
 
@@ -204,13 +195,20 @@ export class Sending {
     return state.type === "offering" || state.type === "pending" || state.type === "sent";
   }
 
-  get #shown(): TransferState {
+  get #shown(): Shown {
+    const state = this.#state;
+    const why = state.type === "paused" ? state.by : state.type === "over" ? state.why : undefined;
+    const bytesPerSecond = state.type === "running" ? state.meter.bytesPerSecond : 0;
+    return { state: this.#shownState, why, bytesPerSecond };
+  }
+
+  get #shownState(): TransferState {
     const state = this.#state;
     switch (state.type) {
       case "inspecting":
       case "offering":
       case "pending":
-        return this.#bytes > 0 ? "waiting" : "offered";
+        return this.#kept.bytes > 0 ? "waiting" : "offered";
       case "accepted":
         return "waiting";
       case "sent":
@@ -225,26 +223,26 @@ export class Sending {
   #inspected(now: Millis, event: Extract<FileEvent, { type: "inspected" }>): void {
     if (this.#state.type !== "inspecting") return;
     const { name, size, stamp } = event;
-    this.#record = { ...this.#record, name, size, stamp };
+    this.#kept.change({ name, size, stamp });
     this.#state = { type: "offering" };
-    this.#host.store(now, this.#record, (later) => {
+    this.#kept.save(now, this.record.state, this.record.why, (later) => {
       if (this.#state.type !== "offering") return;
       this.#isUntold = true;
       this.speak(later);
     });
-    this.#tell("offered");
+    this.#kept.tell("offered");
   }
 
   #accepted(offset: number): void {
     const { type } = this.#state;
-    if (type === "inspecting" || type === "running" || offset > this.#record.size) return;
+    if (type === "inspecting" || type === "running" || offset > this.record.size) return;
     if (type === "paused" && this.#state.by === "here") return;
-    this.#host.deadlines.clearAll(this.#record.id);
+    this.#host.deadlines.clearAll(this.record.id);
     this.#isUntold = false;
-    this.#bytes = offset;
+    this.#kept.bytes = offset;
     this.#state = { type: "accepted", offset };
-    if (type === "offering" || type === "pending") this.#tell("accepted");
-    else if (type === "paused") this.#tell("resumed");
+    if (type === "offering" || type === "pending") this.#kept.tell("accepted");
+    else if (type === "paused") this.#kept.tell("resumed");
   }
 
   #pausedThere(now: Millis): void {
@@ -253,16 +251,16 @@ export class Sending {
     this.#stop();
     this.#state = { type: "paused", by: "there" };
     this.#isUntold = false;
-    this.#save(now, "offered", undefined);
-    this.#tell("paused");
+    this.#kept.save(now, "offered", undefined);
+    this.#kept.tell("paused");
   }
 
   #progress(now: Millis, bytes: number): void {
     if (this.#state.type !== "running") return;
-    this.#bytes = bytes;
+    this.#kept.bytes = bytes;
     this.#attempts = 0;
     this.#state.meter.passed(now, bytes);
-    this.#tell("progress");
+    this.#kept.tell("progress");
   }
 
   #ended(now: Millis, how: FileEnd): void {
@@ -289,13 +287,13 @@ export class Sending {
     this.#attempts += 1;
     this.#state = { type: "offering" };
     const jitter = 0.5 + this.#host.fraction() / 2;
-    this.#host.deadlines.set(this.#record.id, "again", now + pause * jitter);
-    this.#tell("interrupted");
+    this.#host.deadlines.set(this.record.id, "again", now + pause * jitter);
+    this.#kept.tell("interrupted");
   }
 
   #confirmLater(now: Millis): void {
     if (this.#state.type === "sent")
-      this.#host.deadlines.set(this.#record.id, "confirm", now + CONFIRM_MILLIS);
+      this.#host.deadlines.set(this.record.id, "confirm", now + CONFIRM_MILLIS);
   }
 
   #offer(now: Millis): void {
@@ -305,7 +303,7 @@ export class Sending {
   }
 
   #message(): FileMessage | undefined {
-    const { id, name, size, time } = this.#record;
+    const { id, name, size, time } = this.record;
     switch (this.#state.type) {
       case "offering":
       case "pending":
@@ -332,29 +330,15 @@ export class Sending {
     this.#stop();
     this.#state = { type: "over", how, why };
     this.#isUntold = false;
-    const tell = (): void => this.#tell(how);
+    const tell = (): void => this.#kept.tell(how);
     // What nobody has been offered is nothing to keep.
     if (wasInspecting) tell();
-    else this.#save(now, how, why, tell);
+    else this.#kept.save(now, how, why, tell);
   }
 
   #stop(): void {
-    this.#host.deadlines.clearAll(this.#record.id);
-    if (this.#state.type === "running") this.#host.ask({ type: "stop", id: this.#record.id });
-  }
-
-  #save(
-    now: Millis,
-    state: TransferRecord["state"],
-    why: TransferWhy | undefined,
-    done?: (now: Millis) => void,
-  ): void {
-    this.#record = { ...this.#record, state, why };
-    this.#host.store(now, this.#record, done);
-  }
-
-  #tell(change: TransferChange): void {
-    this.#host.tell(this.transfer, change);
+    this.#host.deadlines.clearAll(this.record.id);
+    if (this.#state.type === "running") this.#host.ask({ type: "stop", id: this.record.id });
   }
 }
 

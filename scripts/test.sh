@@ -9,8 +9,8 @@ cd "$project" || exit 1
 node=$project/node_modules/.bin/node
 
 ci_tiers=(check unit crash lan attack interop chat systemd)
-all_tiers=("${ci_tiers[@]}" bench install sim soak fuzz mutants)
-usage="usage: scripts/test.sh [check|unit|crash|lan|attack|interop|chat|systemd|bench|install|sim|soak|fuzz|mutants|all]"
+all_tiers=("${ci_tiers[@]}" bench install upgrade sim soak fuzz mutants)
+usage="usage: scripts/test.sh [check|unit|crash|lan|attack|interop|chat|systemd|bench|install|upgrade|sim|soak|fuzz|mutants|all]"
 
 # The fuzz tier runs what the unit tier runs, longer; who sets these wants it otherwise.
 fuzz_rounds=${FUZZ_ROUNDS:-4000}
@@ -28,8 +28,9 @@ tier_packages() {
     interop) echo iproute2 nftables user-mode-linux kmod gcc libc6-dev libusrsctp-dev python3 ;;
     chat) echo tmux iproute2 ;;
     bench) echo gcc libc6-dev ;;
-    systemd) echo systemd-container iproute2 nftables util-linux debhelper ;;
+    systemd) echo systemd-container iproute2 nftables util-linux debhelper e2fsprogs user-mode-linux kmod ;;
     install) echo systemd-container iproute2 debootstrap debhelper lintian ;;
+    upgrade) echo systemd-container iproute2 debhelper git ;;
   esac
 }
 
@@ -38,7 +39,7 @@ tier_files() {
   case $1 in
     unit)
       find test -name '*.test.ts' -not -path 'test/crash/*' -not -path 'test/lan/*' -not -path 'test/attack/*' -not -path 'test/interop/*' -not -path 'test/systemd/*' \
-        -not -path 'test/terminal/*' -not -path 'test/install/*' -not -path 'test/bench/*' -not -path 'test/mutants/*' -not -path test/architecture.test.ts
+        -not -path 'test/terminal/*' -not -path 'test/install/*' -not -path 'test/upgrade/*' -not -path 'test/bench/*' -not -path 'test/mutants/*' -not -path test/architecture.test.ts
       ;;
     chat) find test/terminal -name '*.test.ts' ;;
     fuzz) find test/sctp test/roster -name 'fuzz-*.test.ts' -o -name '*-seeds.test.ts' -o -name liveness.test.ts ;;
@@ -75,7 +76,7 @@ run_node_tests() {
     # Tests of real programs mostly wait for each other.
     unit | crash | lan | attack | interop | systemd) parallel=2 ;;
     chat) parallel=3 ;;
-    install) minutes=60 ;;
+    install | upgrade) minutes=60 ;;
     fuzz)
       parallel=2
       export FUZZ_ROUNDS=$fuzz_rounds PAIR_SEEDS=$pair_seeds LIVENESS_MINUTES=$liveness_minutes
@@ -134,7 +135,7 @@ run_tier() {
     return
   fi
   case $1 in
-    lan | attack | interop | chat | systemd | install)
+    lan | attack | interop | chat | systemd | install | upgrade)
       if ! is_root; then
         echo "the tier $1 needs root (network namespaces, mounts): sudo scripts/test.sh $1"
         count "$1" 0 1 0
@@ -154,7 +155,7 @@ run_tier() {
 case ${1:-ci} in
   ci) tiers=("${ci_tiers[@]}") ;;
   all) tiers=("${all_tiers[@]}") ;;
-  check | unit | crash | lan | attack | interop | chat | systemd | bench | install | sim | soak | fuzz | mutants) tiers=("$1") ;;
+  check | unit | crash | lan | attack | interop | chat | systemd | bench | install | upgrade | sim | soak | fuzz | mutants) tiers=("$1") ;;
   -h | --help)
     echo "$usage"
     exit 0

@@ -36,9 +36,11 @@ function pauseLine(millis: Millis): LogEntry {
 }
 
 function jumpLine(millis: Millis): LogEntry {
+  // Looks are some milliseconds apart from when they are due: an hour is an hour.
+  const far = durationText(Math.round(Math.abs(millis) / 1_000) * 1_000);
   const cause = millis > 0 ? "forward, or the machine was suspended for so long" : "back";
   const text =
-    `The clock of this machine was set ${durationText(Math.abs(millis))} ${cause}: times that people see from before are off ` +
+    `The clock of this machine was set ${far} ${cause}: times that people see from before are off ` +
     "by that, nothing else is (see: timedatectl timesync-status)";
   return { level: "warn", text, fields: { "jumped-ms": Math.round(millis) }, limit: "clock" };
 }

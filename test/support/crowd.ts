@@ -1,6 +1,6 @@
 /**
  * Many real client shells in one process, each with a profile of its own, on whatever network this process is started
- * in. `node crowd.ts PREFIX COUNT` starts them and prints JSON lines: {"online": N} whenever that has changed. Standard
+ * in. `node crowd.ts PREFIX COUNT [mp2]` starts them, with "mp2" without mp1, and prints JSON lines: {"online": N} whenever that has changed. Standard
  * input: "write" lets each client write to the next one, {"delivered": N, "received": N} says so when all is confirmed;
  * "report" prints {@link CrowdReport}, "forget" lets it begin anew with whom it was told to be gone.
  */
@@ -31,7 +31,7 @@ export interface CrowdReport {
   readonly onlineAt: readonly number[];
 }
 
-const [prefix = "", count = "1"] = process.argv.slice(2);
+const [prefix = "", count = "1", protocol] = process.argv.slice(2);
 const directory = mkdtempSync(join(tmpdir(), "multiproto-crowd-"));
 process.on("exit", () => rmSync(directory, { recursive: true, force: true }));
 const shells: ChatShell[] = [];
@@ -53,7 +53,7 @@ async function add(index: number): Promise<void> {
   const identity = await profile.identity();
   const shell = await ChatShell.open({
     downloads: join(directory, String(index), "downloads"),
-    settings: { nickname: parsed.nickname, whenTaken: "end", legacy: true, hosts: [] },
+    settings: { nickname: parsed.nickname, whenTaken: "end", legacy: protocol !== "mp2", hosts: [] },
     registry: { type: "multicast", port: PORT, links: () => usableLinks() },
     interfaces: [],
     registryPort: PORT,

@@ -43,6 +43,7 @@ export class Presence {
   /** "attach": the association of a client that has registered must be up by then. */
   readonly #deadlines = new Deadlines<EntryKey, "attach">();
   readonly #joins = new Map<EntryKey, Join>();
+  #isStopping = false;
 
   constructor(options: PresenceOptions) {
     this.#limits = options.limits;
@@ -129,6 +130,12 @@ export class Presence {
         // queue full is repeated by the clock, with the roster of then.
         break;
     }
+  }
+
+  /** We go: whose association ends from now on has not left for that. */
+  stop(): void {
+    this.#isStopping = true;
+    for (const { association } of this.#attachments.all()) this.#emit({ type: "shutdown", association });
   }
 
   advance(now: Millis): void {
@@ -249,7 +256,7 @@ export class Presence {
     this.#deadlines.clearAll(key);
     const entry = this.#roster.setPresence(key, { state: "offline", since: now, reason }, silentMillis);
     if (entry === undefined) return;
-    this.#log(offlineLine(entry, reason, detail));
+    if (!this.#isStopping) this.#log(offlineLine(entry, reason, detail));
     this.#changed(now);
   }
 

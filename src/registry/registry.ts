@@ -317,7 +317,7 @@ export class Registry {
     this.#isStopping = true;
     this.#registrations.hangUpAll();
     this.#mp2.stop(now, farewell);
-    for (const { association } of this.#presence.all()) this.#outputs.push({ type: "shutdown", association });
+    this.#presence.stop();
   }
 
   #displace(now: Millis, { address, port }: Source): void {

@@ -214,6 +214,8 @@ for (const farewell of [{ reason: "restart", backIn: 2_000 }, { reason: "stop" }
     assert.equal(scene.last("hang-up")?.dial, dialled.dial);
     for (const { association = 0 } of [ola, kari]) scene.event({ type: "closed", id: association });
     assert.equal(scene.registry.counts.online, 0);
+    const gone = scene.logs().filter((text) => text.includes("offline"));
+    assert.deepEqual(gone, [], "nobody has left because we do");
     scene.take();
     scene.stop(farewell);
     ola.hello();

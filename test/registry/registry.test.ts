@@ -356,6 +356,9 @@ test("stopping shuts every association down and drops the dial-backs", () => {
   const told = bench.outputs.flatMap((output) => (output.type === "shutdown" ? [output.association] : []));
   assert.deepEqual(told, ids);
   assert.equal(bench.last("hang-up")?.dial, dial);
+  for (const id of ids) bench.event({ type: "closed", id });
+  const gone = bench.logs().filter((text) => text.includes("offline"));
+  assert.deepEqual(gone, [], "nobody has left because we do");
 });
 
 test("nothing is left behind: after everybody has gone no deadline but the next beacon's remains", () => {

@@ -191,9 +191,7 @@ export class Mp2 {
       this.#telling.control(session, { type: "ended", ...farewell });
       this.#options.ledger.seen(session.nickname, this.announcer.time(now), now);
     }
-    for (const association of this.sessions.associations()) {
-      this.#options.emit({ type: "shutdown", association });
-    }
+    this.presence.stop();
   }
 
   #attached(): readonly Session[] {

@@ -43,6 +43,7 @@ export class Mp2Presence {
   /** When a registration began, for the time that the join took. */
   readonly #joins = new Map<Session, Millis>();
   #faults = 0;
+  #isStopping = false;
 
   constructor(options: Mp2PresenceOptions) {
     this.#options = options;
@@ -179,8 +180,14 @@ export class Mp2Presence {
     if (reason === "superseded" && entry.presence.state === "returning") return;
     if (wasAttached) ledger.seen(session.nickname, time(now), now);
     roster.setPresence(session.key, { state: "offline", since: now, reason }, silentMillis);
-    this.#emit({ type: "log", entry: offlineLine(entry, reason, detail) });
+    if (!this.#isStopping) this.#emit({ type: "log", entry: offlineLine(entry, reason, detail) });
     this.#changed(now);
+  }
+
+  /** We go: whose association ends from now on has not left for that. */
+  stop(): void {
+    this.#isStopping = true;
+    for (const association of this.#sessions.associations()) this.#emit({ type: "shutdown", association });
   }
 
   /** The session is nobody's any more; what becomes of its entry is another matter. */

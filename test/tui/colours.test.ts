@@ -41,14 +41,18 @@ function contrast(one: Rgb, other: Rgb): number {
   return (light + 0.05) / (dark + 0.05);
 }
 
+/** SGR 39: the terminal's own. */
+const DEFAULT_COLOR = 39;
+
 /** Base colours that a painted text sets, as 0 to 7; a background or any other colour is not foreseen. */
 function colorsOf(painted: string): readonly number[] {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: what a terminal is sent
   const codes = [...painted.matchAll(/\x1b\[([\d;]*)m/g)].flatMap(([, list = ""]) =>
     list.split(";").map(Number),
   );
-  for (const code of codes) assert.ok(code < 38, `${code} is no base colour of the foreground`);
-  return codes.filter((code) => code >= 30).map((code) => code - 30);
+  for (const code of codes)
+    assert.ok(code < 38 || code === DEFAULT_COLOR, `${code} is no base colour of the foreground`);
+  return codes.filter((code) => code >= 30 && code < 38).map((code) => code - 30);
 }
 
 /** What the line interface writes for a line of that tone. */

@@ -100,6 +100,22 @@ test("ink shows each row as it is handed over: it counts columns as we do", () =
   );
 });
 
+test("looks are painted in ink's own form, so that it takes each row apart once", () => {
+  const styles = ["plain", "quiet", "strong", "name", "own", "good", "bad", "alarm", "here", "hit"] as const;
+  const spans = fc.array(fc.tuple(fc.constantFrom("ab", "é ☕", ""), fc.constantFrom(...styles)), {
+    maxLength: 8,
+  });
+  fc.assert(
+    fc.property(spans, fc.boolean(), (parts, hasColor) => {
+      const row = [...parts.map(([text, style]) => span(text, style)), span(".")];
+      const painted = paintRow(row, hasColor);
+      const shown = renderToString(createElement(Text, { wrap: "truncate" }, painted), { columns: 80 });
+      assert.equal(shown, painted);
+    }),
+    { numRuns: 1_000 },
+  );
+});
+
 test("a word of 64 KB breaks into rows, quickly", () => {
   const rows = wrapToWidth(displayLine("x".repeat(65_536), ALL), 80);
   assert.equal(rows.length, Math.ceil(65_536 / 80));

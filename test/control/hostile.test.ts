@@ -198,7 +198,7 @@ test("a client that does not read its reply is dropped", async (context) => {
 test("replies waiting for one client are bounded", async (context) => {
   await assertDropped(
     context,
-    { replyBytes: 3_000_000 },
+    { replyBytes: 4_000_000 },
     (attacker, { control, log }) => {
       control.clients = () => many;
       attacker.socket.pause();

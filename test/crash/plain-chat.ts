@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { bareEnvironment } from "../support/bare-environment.ts";
 import type { Place } from "../support/multiprotod.ts";
 import { type Owner, Watched, within } from "../support/until.ts";
 
@@ -29,7 +30,7 @@ export class PlainChat {
     const registry = ["--registry", `127.0.0.1:${place.port}`, "--no-legacy"];
     this.#child = spawn(process.execPath, [PROGRAM, "--nick", name, "--data-dir", directory, ...registry], {
       stdio: ["pipe", "pipe", "pipe"],
-      env: { PATH: process.env.PATH, ...environment },
+      env: { ...bareEnvironment(), ...environment },
     });
     this.#ended = once(this.#child, "close");
     for (const stream of [this.#child.stdout, this.#child.stderr]) {

@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import type { Random } from "../../src/base/clock.ts";
 import type { ArchivedMessage } from "../../src/chat/archive.ts";
 import { openArchiveReader } from "../../src/store/sqlite-archive.ts";
+import { bareEnvironment } from "../support/bare-environment.ts";
 import type { Place } from "../support/multiprotod.ts";
 import { type Owner, within } from "../support/until.ts";
 
@@ -225,7 +226,7 @@ export class Talker {
     const registry = ["--registry", `127.0.0.1:${place.port}`, "--no-legacy"];
     const child = spawn(process.execPath, [PROGRAM, "--nick", name, "--data-dir", directory, ...registry], {
       stdio: ["pipe", "pipe", "pipe"],
-      env: { PATH: process.env.PATH },
+      env: bareEnvironment(),
     });
     child.stdin?.on("error", () => undefined);
     child.stderr?.on("data", (bytes: Buffer) => this.errors.push(String(bytes)));

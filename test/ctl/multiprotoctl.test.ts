@@ -7,6 +7,7 @@ import { type TestContext, test } from "node:test";
 import { pidFilePath, runningRegistry } from "../../src/control/pidfile.ts";
 import { client, STATUS } from "../control/fake-control.ts";
 import { soon, temporaryDirectory } from "../control/harness.ts";
+import { bareEnvironment } from "../support/bare-environment.ts";
 import type { DaemonOptions } from "./daemon.ts";
 import { holdSocket, multiprotoctl, type Outcome, type RunOptions, startDaemon, supervise } from "./spawn.ts";
 
@@ -383,7 +384,7 @@ test("colours only on a terminal, and not with NO_COLOR", async (context) => {
     const terminal = spawn("script", ["-qec", command, "/dev/null"], {
       stdio: ["ignore", "pipe", "inherit"],
       cwd: new URL("../..", import.meta.url),
-      env: { PATH: process.env.PATH, TERM: "xterm", ...environment },
+      env: { ...bareEnvironment(), TERM: "xterm", ...environment },
     });
     let output = "";
     terminal.stdout.setEncoding("utf8").on("data", (chunk) => (output += chunk));

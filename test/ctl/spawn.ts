@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { soon } from "../control/harness.ts";
+import { bareEnvironment } from "../support/bare-environment.ts";
 import type { DaemonOptions } from "./daemon.ts";
 
 const DAEMON = fileURLToPath(new URL("daemon.ts", import.meta.url));
@@ -88,7 +89,7 @@ export async function multiprotoctl(args: readonly string[], options: RunOptions
   const [command = "", ...rest] = [...(options.prefix ?? []), process.execPath, PROGRAM, ...args];
   const child = spawn(command, rest, {
     stdio: ["ignore", "pipe", "pipe"],
-    env: { PATH: process.env.PATH, ...options.environment },
+    env: { ...bareEnvironment(), ...options.environment },
   });
   let stdout = "";
   let stderr = "";

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { errorText } from "../../src/base/errors.ts";
+import { bareEnvironment } from "./bare-environment.ts";
 import { freePort } from "./free-ports.ts";
 import { nodeFlags } from "./node-flags.ts";
 import { type Owner, Watched, within } from "./until.ts";
@@ -77,7 +78,7 @@ export class Multiprotod {
     const [command = "", ...rest] = [...prefix, ...run];
     const child = spawn(command, rest, {
       stdio: ["ignore", "pipe", "pipe"],
-      env: { PATH: process.env.PATH },
+      env: bareEnvironment(),
     });
     this.#child = child;
     owner.after(() => void child.kill("SIGKILL"));

@@ -364,7 +364,10 @@ describe("original clients, on the SCTP of a Linux kernel", () => {
   });
 
   test("in all this nothing needed a person", () => {
-    const grave = network.registry.lines.filter((line) => /^\S+ +(warn|error) /.test(line));
+    const grave = network.registry.lines.filter(
+      // It was stopped for 6 s, and says so.
+      (line) => /^\S+ +(warn|error) /.test(line) && !line.includes("The registry did not run for"),
+    );
     assert.deepEqual(grave, []);
     assertHealthy(ada);
     const gone = network.registry.lines.filter((line) => line.includes(" ada offline"));

@@ -66,7 +66,7 @@ describe("the Debian package", () => {
         const one = new Set(rosters).size === 1 && roster.startsWith(`${PEOPLE} `);
         return one && onlineAt.every((at) => at > since) ? roster : undefined;
       },
-      60_000,
+      120_000,
       500,
     );
 

@@ -15,7 +15,7 @@ import { ECHO } from "./lean-client.ts";
 import { lastOf, Mp2Swarms, processorMillis } from "./mp2-swarms.ts";
 
 /** BENCH_CLIENTS for another number. */
-const CLIENTS = Number(process.env.BENCH_CLIENTS ?? 10_000);
+const CLIENTS = Number(process.env.BENCH_CLIENTS ?? 5_000);
 const PROCESSES = 3;
 const AT_ONCE = 128;
 const ROUNDS = 15;

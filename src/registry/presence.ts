@@ -68,10 +68,6 @@ export class Presence {
     return this.#deadlines.at(key, "attach") !== undefined;
   }
 
-  all(): Iterable<Attachment> {
-    return this.#attachments.all();
-  }
-
   nextDeadline(): Millis | undefined {
     const times = [this.#attachments.nextDeadline(), this.#deadlines.next()].filter((at) => at !== undefined);
     return times.length === 0 ? undefined : Math.min(...times);

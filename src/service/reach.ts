@@ -1,12 +1,11 @@
-import { execFile } from "node:child_process";
 import { BlockList, isIPv6 } from "node:net";
 import type { Millis } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Link, LinkAddress } from "../io/interfaces.ts";
+import { askSystemctl } from "./systemctl.ts";
 
 /** systemd may be busy with a start of the whole machine; nothing waits for the answer. */
 const ANSWER_MILLIS: Millis = 10_000;
-const MAX_OUTPUT_BYTES = 65_536;
 /** So many addresses are told of in one life: interfaces that come and go make new ones for ever. */
 const MAX_TOLD = 64;
 
@@ -101,8 +100,5 @@ function prefixLength(netmask: string): number {
 /** The lines of `systemctl show` about who may send to the unit; undefined when it cannot be asked. */
 export function askSystemd(unit: string): Promise<string | undefined> {
   const args = ["show", unit, "--property=IPAddressAllow,IPAddressDeny"];
-  const limits = { timeout: ANSWER_MILLIS, maxBuffer: MAX_OUTPUT_BYTES };
-  return new Promise((resolve) => {
-    execFile("systemctl", args, limits, (error, stdout) => resolve(error === null ? stdout : undefined));
-  });
+  return askSystemctl(args, ANSWER_MILLIS);
 }

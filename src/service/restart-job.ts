@@ -1,25 +1,20 @@
-import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import type { Millis } from "../base/clock.ts";
+import { askSystemctl } from "./systemctl.ts";
 
 /** It takes some 15 ms; a bus that does not answer must not hold up the way down. */
 const ANSWER_MILLIS: Millis = 250;
-const MAX_OUTPUT_BYTES = 65_536;
 
 /**
  * Whether systemd stops this unit only to start it again: SIGTERM does not say so, the job in its queue does. False
  * where that cannot be asked (no D-Bus, no systemd).
  */
-export function isRestartJob(): Promise<boolean> {
+export async function isRestartJob(): Promise<boolean> {
   const unit = ownUnit();
-  if (unit === undefined) return Promise.resolve(false);
+  if (unit === undefined) return false;
   const args = ["list-jobs", "--no-legend", "--no-pager", "--plain", unit];
-  const limits = { timeout: ANSWER_MILLIS, maxBuffer: MAX_OUTPUT_BYTES };
-  return new Promise((resolve) => {
-    execFile("systemctl", args, limits, (error, stdout) => {
-      resolve(error === null && isRestartOf(unit, stdout));
-    });
-  });
+  const jobs = await askSystemctl(args, ANSWER_MILLIS);
+  return jobs !== undefined && isRestartOf(unit, jobs);
 }
 
 /** "JOB UNIT TYPE STATE"; the type turns from restart into start when the unit has stopped. */

@@ -1,4 +1,3 @@
-import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { totalmem } from "node:os";
 import type { Clock, Millis } from "../base/clock.ts";
@@ -7,6 +6,7 @@ import { openDescriptors } from "../io/descriptors.ts";
 import type { Strain } from "../registry/settings.ts";
 import { ClockWatch } from "./clock-watch.ts";
 import { Pressure, type Readings, type Use } from "./pressure.ts";
+import { askSystemctl } from "./systemctl.ts";
 
 /** "look": a flood of joins takes some 20 MiB in this time, a hundredth of what the unit allows. */
 const LOOK_MILLIS: Millis = 1_000;
@@ -14,7 +14,6 @@ const LOOK_MILLIS: Millis = 1_000;
 const ASK_MILLIS: Millis = 30_000;
 /** systemd may be busy with a start of the whole machine; the limit of before holds until it answers. */
 const ANSWER_MILLIS: Millis = 10_000;
-const MAX_OUTPUT_BYTES = 65_536;
 
 export interface VitalsOptions {
   readonly log: Log;
@@ -41,10 +40,12 @@ export class Vitals {
   }
 
   begin(): void {
-    this.#ask();
+    void this.#ask();
     this.#look();
-    const timers = [setInterval(() => this.#look(), LOOK_MILLIS), setInterval(() => this.#ask(), ASK_MILLIS)];
-    this.#timers = timers;
+    this.#timers = [
+      setInterval(() => this.#look(), LOOK_MILLIS),
+      setInterval(() => void this.#ask(), ASK_MILLIS),
+    ];
   }
 
   end(): void {
@@ -70,7 +71,7 @@ export class Vitals {
     return { memory, descriptors: useOf(openDescriptors(), this.#descriptorLimit) };
   }
 
-  #ask(): void {
+  async #ask(): Promise<void> {
     const { unit } = this.#options;
     if (unit === undefined) {
       // What a container or a shell's cgroup allows. Without one it is the machine's, or a number beyond all memory.
@@ -79,10 +80,8 @@ export class Vitals {
       return;
     }
     const args = ["show", unit, "--property=MemoryMax,MemoryHigh,EffectiveMemoryMax"];
-    const limits = { timeout: ANSWER_MILLIS, maxBuffer: MAX_OUTPUT_BYTES };
-    execFile("systemctl", args, limits, (error, stdout) => {
-      if (error === null) this.#memoryLimit = memoryLimitOf(stdout);
-    });
+    const told = await askSystemctl(args, ANSWER_MILLIS);
+    if (told !== undefined) this.#memoryLimit = memoryLimitOf(told);
   }
 }
 

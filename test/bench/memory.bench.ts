@@ -17,7 +17,7 @@ const PROCESSES = 4;
 const AT_ONCE = 128;
 /** Heartbeats that leave time for the clients of a busy machine. */
 const PRESENCE = '[presence]\nheartbeat = "20s"\nlost-after = "90s"';
-/** V8 gives pages back when little has happened for a while: half a minute after thousands have come (watched on a quiet machine). */
+/** V8 gives pages back when little has happened for a while: most of them half a minute after thousands have come. */
 const REST_MILLIS = 60_000;
 const SAMPLES = 10;
 /** Half a second on a quiet machine. */

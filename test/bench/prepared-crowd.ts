@@ -1,6 +1,6 @@
 /**
  * The state of a registry that many clients have just been registered at, and what each of them carries to go on there:
- * so a benchmark has ten thousand online without telling each of the others' joins, which takes hours. Written by the
+ * so a benchmark has thousands online without telling each of the others' joins, which takes the square of their time. Written by the
  * product's own stores; the clients come back by their tickets, as after any restart.
  */
 import { join } from "node:path";

@@ -7,6 +7,7 @@ import { asFailure } from "../failure.ts";
 import { type Key, LiveTerminal } from "../live-terminal.ts";
 import { whole } from "../options.ts";
 import { headLine, roomFor, topScreen, topTable } from "../top-screen.ts";
+import { cutTo } from "../width.ts";
 
 /** Between two looks at the registry. */
 const REFRESH_MILLIS = 1_000;
@@ -152,7 +153,7 @@ class Live {
     const { output } = this.#context;
     const lines =
       this.#report === undefined ? [] : topScreen(this.#report, { order, skip, columns, rows, former });
-    if (this.#trouble !== undefined) lines[0] = output.plain(this.#trouble).slice(0, columns);
+    if (this.#trouble !== undefined) lines[0] = cutTo(output.plain(this.#trouble), columns);
     const bold = (line: string): string => output.paint("bold", line);
     this.#terminal.show(lines.map((line, index) => (index === 0 || index === 2 ? bold(line) : line)));
   }

@@ -56,19 +56,23 @@ describe("the Debian package", () => {
     return JSON.parse(String(is(await running.output((text) => is(text) !== undefined, "a report"))));
   }
 
-  /** Until all people are on everybody's list, having come online after `since`. */
-  const allOnline = (since: number) =>
-    until(
-      "all are online",
-      async () => {
-        const { rosters, onlineAt } = await report();
-        const [roster = ""] = rosters;
-        const one = new Set(rosters).size === 1 && roster.startsWith(`${PEOPLE} `);
-        return one && onlineAt.every((at) => at > since) ? roster : undefined;
-      },
-      120_000,
-      500,
-    );
+  /** Until all people are on everybody's list, having come online after `since`; a failure tells what was seen. */
+  async function allOnline(since: number): Promise<string> {
+    let last: CrowdReport | undefined;
+    const asked = async (): Promise<string | undefined> => {
+      last = await report();
+      const [roster = ""] = last.rosters;
+      const one = new Set(last.rosters).size === 1 && roster.startsWith(`${PEOPLE} `);
+      return one && last.onlineAt.every((at) => at > since) ? roster : undefined;
+    };
+    try {
+      return await until("all are online", asked, 60_000, 500);
+    } catch (error) {
+      const journal = await lab.exec(["journalctl", "--no-pager", "--lines=60", "--unit=multiproto"]);
+      const seen = `since ${since}, seen ${JSON.stringify(last)}`;
+      throw new Error(`${seen}\n${journal.stdout}\n${people?.stderr}`, { cause: error });
+    }
+  }
 
   test("it has what runs and what is read, of root, and nothing of development", async () => {
     const lines = (await must(["dpkg-deb", "--contents", deb])).trim().split("\n");

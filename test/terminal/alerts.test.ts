@@ -68,7 +68,7 @@ for (const [columns, rows] of [
     await says(ola, `msg ${adams} you see this`);
     await adam.shows(/you see this/);
     await says(eve, `msg ${adams} <b>look</b> $(here)`);
-    await until("the notification", () => (notified().includes("look") ? true : undefined));
+    await until("the notification", () => (notified().endsWith("\n") ? true : undefined));
     assert.equal(notified(), `--app-name=multiproto-chat|--|${eves}|&lt;b&gt;look&lt;/b&gt; $(here)|\n`);
     await until("the bell", () => (bells("first") === 1 ? true : undefined));
     await adam.type("/dnd");
@@ -94,7 +94,7 @@ for (const [columns, rows] of [
     await says(ola, "nobody is meant");
     await ola.shows(/nobody is meant ✓/);
     await says(ola, `${adams.toUpperCase()}: you are`);
-    await until("the mention", () => (notified().includes("you are") ? true : undefined));
+    await until("the mention", () => (/you are\|\n$/.test(notified()) ? true : undefined));
     assert.match(notified(), new RegExp(`${olas} in #lab\\|${adams.toUpperCase()}: you are\\|\\n$`));
     assert.doesNotMatch(notified(), /nobody is meant|not now|you see this/);
     await until("the second bell", () => (bells("first") === 2 ? true : undefined));

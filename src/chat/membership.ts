@@ -197,6 +197,9 @@ export class Membership {
 
   #mp1Changed(now: Millis, change: Mp1Change): void {
     switch (change.type) {
+      case "called":
+        this.#mp2.askNow(now);
+        return;
       case "failing":
         this.#said.searchFailing(change.text);
         return;

@@ -11,16 +11,27 @@ import { jittered, PATIENT_MILLIS, type PauseKind, pauseAfter } from "./pauses.t
  * Membership at a registry that has no key: hello, dial-back, association. docs/protocol.md, "Discovery",
  * "Registration", "Presence".
  *
- *     idle ── start ──> searching ──> registering ──> attaching ──> online ── lost ──> idle
- *       ^─── stop ──────────┴──── refused ┴────────────────┴────────────┘
+ *     idle ── start ──> searching ──> called ──> registering ──> attaching ──> online ── lost ──> idle
+ *       ^─── stop ──────────┴───────────┴─── refused ┴────────────────┴────────────┘
  */
 
+/**
+ * Who calls may be a registry with a key that has just started, and has heard our keyless hello before the other one: it is
+ * asked for its key, and has so long to answer.
+ */
+export const KEY_MILLIS: Millis = 500;
 const ANSWER_MILLIS: Millis = 5_000;
 const ATTACH_MILLIS: Millis = 6_000;
 
 type State =
   | { readonly type: "idle" }
   | { readonly type: "searching"; readonly attempt: number }
+  | {
+      readonly type: "called";
+      readonly attempt: number;
+      readonly connection: number;
+      readonly address: string;
+    }
   | {
       readonly type: "registering";
       readonly attempt: number;
@@ -35,10 +46,12 @@ type State =
       readonly nickname: Nickname;
     };
 
-type DeadlineName = "hello" | "answer" | "attach";
+type DeadlineName = "hello" | "key" | "answer" | "attach";
 
 /** What the rest of the membership learns from here. */
 export type Mp1Change =
+  /** A registry calls, and is kept waiting: it may have a key. */
+  | { readonly type: "called" }
   | { readonly type: "roster"; readonly items: readonly RosterItem[] }
   | { readonly type: "online"; readonly registry: string; readonly nickname: Nickname }
   | { readonly type: "refused"; readonly nickname: Nickname; readonly refusal: Refusal }
@@ -87,8 +100,7 @@ export class Mp1Membership {
   stop(): void {
     const state = this.#state;
     this.#deadlines.clearAll("mp1");
-    if (state.type === "registering")
-      this.#options.emit({ type: "close-dial-back", connection: state.connection });
+    if ("connection" in state) this.#options.emit({ type: "close-dial-back", connection: state.connection });
     if ("association" in state) this.#options.emit({ type: "abandon", association: state.association });
     this.#state = { type: "idle" };
   }
@@ -146,6 +158,7 @@ export class Mp1Membership {
   #expired(now: Millis, name: DeadlineName): void {
     const state = this.#state;
     if (name === "hello" && state.type === "searching") this.#hello(now, state.attempt);
+    else if (name === "key" && state.type === "called") this.#register(now, state);
     else if (name === "answer" && state.type === "registering") {
       this.#options.emit({ type: "close-dial-back", connection: state.connection });
       this.#searchAfter(now, state.attempt);
@@ -156,8 +169,7 @@ export class Mp1Membership {
   }
 
   #search(now: Millis, attempt: number, pause: Millis): void {
-    this.#deadlines.clear("mp1", "answer");
-    this.#deadlines.clear("mp1", "attach");
+    for (const name of ["key", "answer", "attach"] as const) this.#deadlines.clear("mp1", name);
     this.#state = { type: "searching", attempt };
     this.#deadlines.set("mp1", "hello", now + pause);
   }
@@ -180,9 +192,16 @@ export class Mp1Membership {
       if (this.#asked !== "any" && this.#asked.size > 0 && !isAsked) this.#tellStranger(now, address);
       return;
     }
-    const nickname = this.#options.nickname();
-    this.#state = { type: "registering", attempt: this.#state.attempt, connection, address, nickname };
+    this.#state = { type: "called", attempt: this.#state.attempt, connection, address };
     this.#deadlines.clear("mp1", "hello");
+    this.#deadlines.set("mp1", "key", now + KEY_MILLIS);
+    this.#options.changed(now, { type: "called" });
+  }
+
+  #register(now: Millis, called: Extract<State, { type: "called" }>): void {
+    const { connection } = called;
+    const nickname = this.#options.nickname();
+    this.#state = { ...called, type: "registering", nickname };
     this.#deadlines.set("mp1", "answer", now + ANSWER_MILLIS);
     this.#options.emit({ type: "answer-dial-back", connection, bytes: encodeUtf8(`${nickname}\n`) });
   }
@@ -196,7 +215,7 @@ export class Mp1Membership {
 
   #dialBackFailed(now: Millis, connection: number): void {
     const state = this.#state;
-    if (state.type !== "registering" || state.connection !== connection) return;
+    if (!("connection" in state) || state.connection !== connection) return;
     this.#searchAfter(now, state.attempt);
   }
 

@@ -98,6 +98,11 @@ export class Mp2Membership {
     this.#search.start(now, pauses, after, this.#last);
   }
 
+  /** A registry is there that may have a key. */
+  askNow(now: Millis): void {
+    this.#search.askNow(now);
+  }
+
   /** Interfaces came or went. */
   moved(now: Millis): void {
     this.#search.moved(now);

@@ -103,6 +103,11 @@ export class Mp2Search {
     }
   }
 
+  /** The next hello, to everybody, at once: for callers who cannot be made to call this often. */
+  askNow(now: Millis): void {
+    if (this.#state.type === "searching") this.#state = { ...this.#state, isDirect: false, helloAt: now };
+  }
+
   /** Interfaces came or went: cookies are for the address that we had. */
   moved(now: Millis): void {
     this.#joins.forgotten(now);

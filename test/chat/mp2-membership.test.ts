@@ -3,6 +3,7 @@ import { generateKeyPairSync, sign } from "node:crypto";
 import { test } from "node:test";
 import { ed25519Spki } from "../../src/base/ed25519.ts";
 import { fingerprintOfSpki } from "../../src/base/fingerprint.ts";
+import { KEY_MILLIS } from "../../src/chat/mp1-membership.ts";
 import { Pins } from "../../src/chat/pins.ts";
 import { PRESENCE_SETTLE_MILLIS } from "../../src/chat/presence-news.ts";
 import { FALLBACK_MILLIS, HINT_MILLIS } from "../../src/chat/searching.ts";
@@ -184,6 +185,37 @@ test("a registry with another key than the pinned one is refused loudly, and the
   bench.pass(1_000);
   bench.joinRegistry([]);
   assert.equal(bench.client.snapshot().registry?.trust, "verified");
+});
+
+test("who calls by mp1 is asked for its key first: a registry that has just started gets no client without", () => {
+  const bench = started();
+  bench.pass(FALLBACK_MILLIS);
+  bench.handle({ type: "hello-sent", protocol: "mp1", to: "any" });
+  bench.take("hello");
+  bench.handle({ type: "dialed-back", connection: 900, address: REGISTRY.address });
+  bench.pass(0);
+  const nonce = bench.nonce();
+  assert.deepEqual(bench.take("answer-dial-back"), []);
+  bench.cookie(nonce);
+  assert.deepEqual(
+    bench.take("close-dial-back").map(({ connection }) => connection),
+    [900],
+  );
+  assert.equal(bench.take("datagram").length, 1, "it joins");
+  // Without a key it is answered, and asked no more often than it calls.
+  const keyless = started();
+  keyless.pass(FALLBACK_MILLIS);
+  keyless.handle({ type: "hello-sent", protocol: "mp1", to: "any" });
+  keyless.take("hello");
+  keyless.handle({ type: "dialed-back", connection: 901, address: REGISTRY.address });
+  keyless.pass(KEY_MILLIS - 1);
+  assert.deepEqual(keyless.take("answer-dial-back"), []);
+  assert.equal(keyless.take("hello").length, 1);
+  keyless.pass(1);
+  assert.deepEqual(
+    keyless.take("answer-dial-back").map(({ connection }) => connection),
+    [901],
+  );
 });
 
 test("mp1 only after three seconds without a registry of mp2, and never where one is pinned or it is off", () => {

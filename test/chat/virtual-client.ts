@@ -4,6 +4,7 @@ import type { Fingerprint } from "../../src/base/fingerprint.ts";
 import { decodeUtf8, encodeUtf8 } from "../../src/base/text.ts";
 import { ChatClient } from "../../src/chat/client.ts";
 import type { ChatEvent, ChatOutput } from "../../src/chat/events.ts";
+import { KEY_MILLIS } from "../../src/chat/mp1-membership.ts";
 import type { ChatNotice } from "../../src/chat/notices.ts";
 import { Pins } from "../../src/chat/pins.ts";
 import { FALLBACK_MILLIS } from "../../src/chat/searching.ts";
@@ -130,6 +131,8 @@ export class VirtualClient {
     this.#connections += 1;
     const connection = this.#connections;
     this.handle({ type: "dialed-back", connection, address });
+    // It turns out to have no key.
+    this.pass(KEY_MILLIS);
     const answer = this.take("answer-dial-back").find((out) => out.connection === connection);
     if (answer === undefined) {
       assert.ok(this.take("close-dial-back").some((out) => out.connection === connection));

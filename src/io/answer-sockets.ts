@@ -10,11 +10,11 @@ import { closeUdp } from "./udp.ts";
 const COUNT = 16;
 
 export class AnswerSockets {
-  readonly #sockets: readonly Socket[];
+  readonly all: readonly Socket[];
   #next = 0;
 
   private constructor(sockets: readonly Socket[]) {
-    this.#sockets = sockets;
+    this.all = sockets;
   }
 
   /** `bind` makes one of them; what comes in by it is for the caller to take. */
@@ -32,7 +32,7 @@ export class AnswerSockets {
   /** Sends by the next one whose buffer has room; where none has, the answer is lost. */
   send(bytes: Uint8Array, port: number, address: string): void {
     for (let tried = 0; tried < COUNT; tried += 1) {
-      const socket = this.#sockets[this.#next];
+      const socket = this.all[this.#next];
       this.#next = (this.#next + 1) % COUNT;
       if (socket === undefined || socket.getSendQueueCount() > 0) continue;
       socket.send(bytes, port, address);
@@ -41,6 +41,6 @@ export class AnswerSockets {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#sockets.map(closeUdp));
+    await Promise.all(this.all.map(closeUdp));
   }
 }

@@ -4,6 +4,7 @@ declare module "raw-socket" {
 
   export interface RawSocket extends EventEmitter {
     setOption(level: number, option: number, value: number): void;
+    setOption(level: number, option: number, value: Buffer, length: number): void;
     send(
       bytes: Buffer,
       offset: number,

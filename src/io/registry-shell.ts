@@ -2,6 +2,7 @@ import type { Clock, Millis, Random } from "../base/clock.ts";
 import { MisuseError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { AdminCommand, AdminResult } from "../registry/admin.ts";
+import { floodLine } from "../registry/lines.ts";
 import type { DialId, RegistryOutput } from "../registry/output.ts";
 import { Registry } from "../registry/registry.ts";
 import type { Farewell, RegistrySettings, Strain } from "../registry/settings.ts";
@@ -78,7 +79,11 @@ export class RegistryShell {
       random,
       now: clock.now(),
     });
-    this.#sctp = new SctpDriver({ endpoint, clock, onEvent: (event) => this.#sctpEvent(event) });
+    this.#sctp = new SctpDriver({
+      ...{ endpoint, clock },
+      onEvent: (event) => this.#sctpEvent(event),
+      onInitPressure: (pressure) => options.log.write(floodLine(pressure, network.encapsulationPort)),
+    });
     this.#dials = new DialBacks({
       connected: (dial) => this.#do((registry, now) => registry.dialConnected(now, dial)),
       data: (dial, bytes) => this.#do((registry, now) => registry.dialData(now, dial, bytes)),

@@ -1,6 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import type {
   AssociationId,
+  InitPressure,
   LivenessLimits,
   Path,
   SctpEndpoint,
@@ -15,6 +16,8 @@ import { Alarm } from "./alarm.ts";
 export interface SctpTransport {
   readonly via: Path["via"];
   send(path: Path, bytes: Uint8Array): void;
+  /** From now on this share of INITs (0 to 1) is enough, drawn by lot; where it cannot choose, all are delivered. */
+  thinInits?(share: number): void;
   close(): Promise<void>;
 }
 
@@ -29,6 +32,14 @@ const GRACE_MILLIS = 20;
 /** Packets that time has made due and that leave in a row; then what has come in meanwhile is read. */
 const DUE_PACKETS_A_TURN = 8;
 
+export interface SctpDriverOptions {
+  readonly endpoint: SctpEndpoint;
+  readonly clock: Clock;
+  readonly onEvent: (event: SctpEvent) => void;
+  /** A flood of INITs has begun, has become another or is over; the transports have been told. */
+  readonly onInitPressure?: (pressure: InitPressure) => void;
+}
+
 /**
  * Runs one SCTP endpoint core on the real clock over any number of transports. Holds no protocol decision: packets and
  * calls go in, what the core wants sent goes out, events go to `onEvent`, never from inside a caller's own call.
@@ -42,19 +53,23 @@ export class SctpDriver {
   readonly #endpoint: SctpEndpoint;
   readonly #clock: Clock;
   readonly #onEvent: (event: SctpEvent) => void;
+  readonly #onInitPressure: ((pressure: InitPressure) => void) | undefined;
   readonly #transports = new Map<Path["via"], SctpTransport>();
   readonly #alarm: Alarm;
   /** What time has made due and is not sent yet, from `#dueSent` on. */
   readonly #due: Transmit[] = [];
   #dueSent = 0;
+  #pressure: InitPressure;
   #turn: NodeJS.Immediate | undefined;
   #pumping = false;
   #pumpAsked = false;
 
-  constructor(options: { endpoint: SctpEndpoint; clock: Clock; onEvent: (event: SctpEvent) => void }) {
+  constructor(options: SctpDriverOptions) {
     this.#endpoint = options.endpoint;
     this.#clock = options.clock;
     this.#onEvent = options.onEvent;
+    this.#onInitPressure = options.onInitPressure;
+    this.#pressure = options.endpoint.initPressure();
     this.#alarm = new Alarm(options.clock, () => this.#advance(), GRACE_MILLIS);
   }
 
@@ -152,7 +167,16 @@ export class SctpDriver {
     } finally {
       this.#pumping = false;
     }
+    this.#heedInitPressure();
     if (this.#transports.size > 0 && this.#due.length === 0) this.#alarm.set(this.#endpoint.nextDeadline());
+  }
+
+  #heedInitPressure(): void {
+    const pressure = this.#endpoint.initPressure();
+    if (pressure === this.#pressure) return;
+    this.#pressure = pressure;
+    for (const transport of this.#transports.values()) transport.thinInits?.(pressure.share);
+    this.#onInitPressure?.(pressure);
   }
 
   #transmitAll(): boolean {

@@ -1,6 +1,7 @@
 import type { RawSocket } from "raw-socket";
 import { errorText, SystemError } from "../base/errors.ts";
 import type { Path } from "../sctp/api.ts";
+import { thinInits } from "./init-filter.ts";
 import type { PacketSink, SctpTransport } from "./sctp-driver.ts";
 
 /** IANA protocol number of SCTP. */
@@ -47,6 +48,7 @@ export class RawIp implements SctpTransport {
     socket.on("message", (packet: Buffer, source: string) => {
       const parsed = parseIpv4(packet, source);
       if (parsed !== undefined) options.sink(parsed.path, parsed.payload);
+      settle();
     });
     return new RawIp(socket);
   }
@@ -59,6 +61,14 @@ export class RawIp implements SctpTransport {
     this.#socket.send(packet, 0, packet.length, path.address, () => {
       this.#pending -= 1;
       if (this.#pending === 0) this.#sent?.();
+      settle();
+    });
+  }
+
+  /** What the kernel cannot leave out for us is delivered. */
+  thinInits(share: number): void {
+    void thinInits("ip", share, (level, option, value) => {
+      this.#socket.setOption(level, option, value, value.length);
     });
   }
 
@@ -81,6 +91,20 @@ export class RawIp implements SctpTransport {
       };
     });
   }
+}
+
+let isSettling = false;
+
+/**
+ * The native part calls us past Node: promises and ticks that a packet brings about would wait for whatever happens next,
+ * seconds later where nothing does. In a turn of the event loop of its own they have their time.
+ */
+function settle(): void {
+  if (isSettling) return;
+  isSettling = true;
+  setImmediate(() => {
+    isSettling = false;
+  });
 }
 
 async function loadRawSocket(): Promise<typeof import("raw-socket")> {

@@ -3,6 +3,7 @@ import { errorCode, SystemError } from "../base/errors.ts";
 import type { Path } from "../sctp/api.ts";
 import { isForStranger } from "../sctp/strangers.ts";
 import { AnswerSockets } from "./answer-sockets.ts";
+import { thinUdpInits } from "./init-filter.ts";
 import type { PacketSink, SctpTransport } from "./sctp-driver.ts";
 import { bindUdp, closeUdp, NO_IPV6, receiveBursts } from "./udp.ts";
 
@@ -105,9 +106,19 @@ export class UdpEncapsulation implements SctpTransport {
     });
   }
 
+  /** What the kernel cannot leave out for us is delivered. */
+  thinInits(share: number): void {
+    for (const { socket, answers } of this.#families)
+      for (const each of [socket, ...(answers?.all ?? [])]) void thinUdpInits(each, share);
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all([this.#ipv4, ...(this.#ipv6 === undefined ? [] : [this.#ipv6])].map(close));
+    await Promise.all(this.#families.map(close));
+  }
+
+  get #families(): readonly Served[] {
+    return this.#ipv6 === undefined ? [this.#ipv4] : [this.#ipv4, this.#ipv6];
   }
 }
 

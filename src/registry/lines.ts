@@ -1,6 +1,7 @@
 import type { LogEntry, LogFields, LogLevel } from "../base/log.ts";
 import { durationText } from "../base/text.ts";
 import type { Entry, OfflineReason } from "../roster/roster.ts";
+import type { InitPressure } from "../sctp/api.ts";
 import type { IgnoredReason, Source } from "./discovery.ts";
 import type { Mp2DialFault } from "./mp2/dial-backs.ts";
 import type { DialFailure } from "./registration.ts";
@@ -92,4 +93,11 @@ export function offlineLine(entry: Entry, reason: OfflineReason, detail: string)
   };
   const [level, text] = reasons[reason];
   return line(level, `${entry.nickname} offline: ${text}`, { address: entry.key, reason });
+}
+
+/** `port`: of SCTP over UDP. */
+export function floodLine({ share, perSecond }: InitPressure, port: number): LogEntry {
+  if (share === 1) return line("info", "The flood of SCTP INITs is over", {}, "init-flood-over");
+  const text = `A flood of SCTP INITs from many addresses; few of them are looked at, who is online stays, newcomers get in slowly (who sends them: tcpdump -n udp port ${port} or ip proto 132)`;
+  return line("warn", text, { "inits-per-second": Math.round(perSecond) }, "init-flood");
 }

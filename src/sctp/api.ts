@@ -71,6 +71,14 @@ export type SctpEvent =
   /** The end, by SHUTDOWN from either side. */
   | { readonly type: "closed"; readonly id: AssociationId };
 
+/** INITs that come in from many addresses, faster than it is worth reading them. */
+export interface InitPressure {
+  /** Of all INITs, 0 to 1, that are enough, where the transport can leave the others to the kernel; 1 without a flood. */
+  readonly share: number;
+  /** INITs a second, those that were not read put in by their share. */
+  readonly perSecond: number;
+}
+
 /** How closely a peer is watched. */
 export interface LivenessLimits {
   /**
@@ -190,6 +198,8 @@ export interface SctpEndpoint {
 
   status(id: AssociationId): AssociationStatus | undefined;
   counters(): SctpCounters;
+  /** The same object for as long as nothing changes. */
+  initPressure(): InitPressure;
   /** New limits and intervals, for running associations too. */
   configure(settings: SctpSettings): void;
 }

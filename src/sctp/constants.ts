@@ -81,6 +81,12 @@ export const INIT_RATE = { perSecond: 500, burst: 20_000 };
 /** One host may carry many clients; it may not take all of the above. */
 export const INIT_RATE_PER_ADDRESS = { perSecond: 100, burst: 5_000 };
 export const INIT_SOURCES = 4_096;
+/** INITs a second, turned away because all together had had enough answers, that are a flood. */
+export const FLOOD_INITS = 5_000;
+/** INITs a second that are read in a flood: some 3 % of a core, and four times those that are answered. */
+export const INITS_READ_IN_FLOOD = 2_000;
+/** How long INITs are counted before the share that is read changes: so long a flood may have us read all of it. */
+export const FLOOD_WINDOW = 250;
 /** COOKIE ECHOs looked at: each costs an HMAC. */
 export const COOKIE_RATE = { perSecond: 10_000, burst: 20_000 };
 /** Packets out of the blue looked at; few of them deserve an answer. */

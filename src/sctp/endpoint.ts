@@ -4,6 +4,7 @@ import { MisuseError } from "../base/errors.ts";
 import type {
   AssociationId,
   AssociationStatus,
+  InitPressure,
   LivenessLimits,
   Path,
   SctpCounters,
@@ -90,11 +91,13 @@ class Endpoint implements SctpEndpoint, AssociationHost {
     for (let due = this.timers.due(now); due !== undefined; due = this.timers.due(now)) {
       due.owner.expire(now, due.name);
     }
+    this.#gate.flood.review(now);
     this.queued.callWaiters();
   }
 
   nextDeadline(): Millis | undefined {
-    return this.timers.next();
+    const [timer, review] = [this.timers.next(), this.#gate.flood.nextDeadline()];
+    return review === undefined || (timer !== undefined && timer < review) ? timer : review;
   }
 
   pollTransmit(): Transmit | undefined {
@@ -149,6 +152,10 @@ class Endpoint implements SctpEndpoint, AssociationHost {
 
   counters(): SctpCounters {
     return { ...this.#counters };
+  }
+
+  initPressure(): InitPressure {
+    return this.#gate.flood.pressure;
   }
 
   configure(settings: SctpSettings): void {

@@ -2,6 +2,7 @@ import type { Millis } from "../base/clock.ts";
 import { KeyedBuckets, TokenBucket } from "../base/tokens.ts";
 import { COOKIE_RATE, INIT_RATE, INIT_RATE_PER_ADDRESS, INIT_SOURCES, STRANGER_RATE } from "./constants.ts";
 import { CHUNK } from "./encode.ts";
+import { InitFlood } from "./init-flood.ts";
 
 const TAG_AT = 4;
 const FIRST_CHUNK_AT = 12;
@@ -15,12 +16,14 @@ type Strangers = "init" | "cookie-echo" | "stranger";
  * are associated: these never come to a bucket.
  */
 export class Gate {
+  readonly flood: InitFlood;
   readonly #inits: TokenBucket;
   readonly #initsByAddress = new KeyedBuckets(INIT_RATE_PER_ADDRESS, INIT_SOURCES);
   readonly #cookies: TokenBucket;
   readonly #strangers: TokenBucket;
 
   constructor(now: Millis) {
+    this.flood = new InitFlood(now);
     this.#inits = new TokenBucket(INIT_RATE, now);
     this.#cookies = new TokenBucket(COOKIE_RATE, now);
     this.#strangers = new TokenBucket(STRANGER_RATE, now);
@@ -40,7 +43,10 @@ export class Gate {
       case "init":
         // §5.1.3: an INIT costs no memory, but an HMAC.
         // In this order: an address that has used up its share takes nothing from the others.
-        if (!this.#inits.has(now)) return "init-limited";
+        if (!this.#inits.has(now)) {
+          this.flood.turnedAway(now);
+          return "init-limited";
+        }
         return this.#initsByAddress.take(address, now) && this.#inits.take(now) ? undefined : "init-limited";
       case "cookie-echo":
         // §5.1.5 (1)

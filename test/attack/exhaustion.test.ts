@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { encodeInit, encodePacket } from "../../src/sctp/encode.ts";
 import { DISCOVERY_TO_REGISTRY } from "../../src/wire/mp2-discovery.ts";
 import type { Nonce } from "../../src/wire/mp2-values.ts";
 import { until } from "../lab/command.ts";
@@ -137,4 +138,30 @@ test("64 silent clients at each of six addresses of the attacker's", async (cont
     for (const address of addresses) await attacker.do("silentClients", 64, 21_000, address);
     context.diagnostic(`newcomer in ${await newcomerGetsIn()} ms`);
   });
+});
+
+test("a flood of SCTP INITs from 60,000 addresses: who is online stays, and it is over when it is over", async (context) => {
+  await newcomers.do("join", "resident");
+  const online = async () => ["online", "suspect"].includes((await scene.client("resident"))?.state ?? "");
+  assert.ok(await online());
+  const told = (text: RegExp) => scene.daemon.lines.find((line) => text.test(line));
+  const grown = await costing(async () => {
+    const init = encodeInit({ tag: 7, window: 65_536, outboundStreams: 1, inboundStreams: 1, initialTsn: 7 });
+    const packet = encodePacket(5_000, scene.port, 0, [init]);
+    const to = [scene.registry.address, scene.encapsulationPort] as const;
+    const flood = {
+      from: ["198.18.0.1", 40_000] as const,
+      to,
+      data: [packet],
+      times: 240_000,
+      sources: 60_000,
+    };
+    const sent = forger.send(flood, 60_000);
+    await until("it is told", () => told(/flood of SCTP INITs .*inits-per-second=\d{4,}/), 20_000);
+    assert.ok(await online());
+    context.diagnostic(`${await sent} INITs; ${told(/inits-per-second/)}`);
+  });
+  await until("its end is told", () => told(/flood of SCTP INITs is over/), 5_000);
+  assert.ok(await online());
+  context.diagnostic(`a newcomer in ${await newcomerGetsIn()} ms, ${Math.round(grown)} MiB`);
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { SctpDriver } from "../../src/io/sctp-driver.ts";
-import type { Path, SctpEndpoint, Transmit } from "../../src/sctp/api.ts";
+import type { InitPressure, Path, SctpEndpoint, Transmit } from "../../src/sctp/api.ts";
 import { within } from "../support/until.ts";
 
 const path: Path = { via: "udp", address: "192.0.2.1", outerPort: 9_899, local: "" };
@@ -11,6 +11,7 @@ const PROBES = 100;
 /** A core that wants {@link PROBES} packets sent whenever time goes on, and answers each packet with one. */
 class FakeEndpoint {
   advances = 0;
+  pressure: InitPressure = { share: 1, perSecond: 0 };
   readonly transmits: Transmit[] = [];
 
   advance(): void {
@@ -35,6 +36,10 @@ class FakeEndpoint {
   }
 
   pollEvent(): undefined {}
+
+  initPressure(): InitPressure {
+    return this.pressure;
+  }
 
   #say(text: string): void {
     this.transmits.push({ path, bytes: Buffer.from(text) });
@@ -67,5 +72,30 @@ test("what time makes due leaves a few packets at a time, and answers do not wai
   for (let turns = 0; turns < PROBES && probes() < PROBES; turns += 1) await nextTurn();
   assert.equal(probes(), PROBES);
   assert.equal(endpoint.advances, 1);
+  await driver.close();
+});
+
+test("what the core wants of a flood is told to the transports that can, and to the owner, once", async () => {
+  const endpoint = new FakeEndpoint();
+  const owner: InitPressure[] = [];
+  const driver = new SctpDriver({
+    endpoint: endpoint as unknown as SctpEndpoint,
+    clock: { now: () => 1_000, wall: () => 0 },
+    onEvent: () => assert.fail("no event was given"),
+    onInitPressure: (pressure) => owner.push(pressure),
+  });
+  const shares: number[] = [];
+  const common = { send: () => {}, close: async () => {} };
+  driver.attach({ ...common, via: "udp", thinInits: (share) => shares.push(share) });
+  driver.attach({ ...common, via: "raw" });
+  for (const share of [1, 0.1, 0.1, 1]) {
+    if (share !== endpoint.pressure.share) endpoint.pressure = { share, perSecond: 20_000 };
+    driver.receive(path, new Uint8Array());
+  }
+  assert.deepEqual(shares, [0.1, 1]);
+  assert.deepEqual(
+    owner.map(({ share }) => share),
+    shares,
+  );
   await driver.close();
 });

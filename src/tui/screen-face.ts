@@ -8,7 +8,7 @@ import { type Input, KeyDecoder } from "./key-decoder.ts";
 import { HistoryFile } from "./line-history.ts";
 import { type ScreenEffect, ScreenModel } from "./screen-model.ts";
 import { EmojiProbe } from "./screen-probe.ts";
-import { paintRow } from "./screen-style.ts";
+import { paintParts } from "./screen-style.ts";
 import type { ScreenView } from "./screen-view.tsx";
 import { endCode } from "./scripts.ts";
 import { noticeLines, type SearchContext } from "./wording.ts";
@@ -200,7 +200,7 @@ class ScreenFace {
     if (this.#view === undefined) return;
     const { rows, cursor } = this.#model.frame();
     this.#view.show(
-      rows.map((row) => paintRow(row, this.#options.hasColor)),
+      rows.map((row) => paintParts(row, this.#options.hasColor)),
       cursor,
     );
   }

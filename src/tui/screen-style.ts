@@ -97,6 +97,53 @@ export function paintRow(row: Row, hasColor: boolean): string {
   return painted;
 }
 
+/** What stands on a row from column `x` on, painted. */
+export interface Part {
+  readonly x: number;
+  readonly text: string;
+}
+
+/** Blanks in a row that are a gap and no part of what is said. */
+const GAP = / {8,}/g;
+
+/**
+ * A row as what stands on it, without the gaps between. Half of a large screen is blank, and ink takes as much time for a
+ * blank as for a letter; and of panes side by side only that part is new that has changed.
+ */
+export function paintParts(row: Row, hasColor: boolean): readonly Part[] {
+  const parts: Part[] = [];
+  let begun: { readonly x: number; readonly spans: Span[] } | undefined;
+  let x = 0;
+  const end = (): void => {
+    if (begun !== undefined) parts.push({ x: begun.x, text: paintRow(begun.spans, hasColor) });
+    begun = undefined;
+  };
+  for (const { text, style } of row) {
+    let from = 0;
+    for (const { 0: blanks, index } of isSeenOnBlanks(style) ? [] : text.matchAll(GAP)) {
+      add(text.slice(from, index), style);
+      end();
+      x += blanks.length;
+      from = index + blanks.length;
+    }
+    add(text.slice(from), style);
+  }
+  end();
+  return parts;
+
+  function add(text: string, style: Style): void {
+    if (text === "") return;
+    begun ??= { x, spans: [] };
+    begun.spans.push({ text, style });
+    x += textWidth(text);
+  }
+}
+
+/** Inverted or underlined blanks can be seen. */
+function isSeenOnBlanks(style: Style): boolean {
+  return COLOR_LOOK[style].some((code) => code === 4 || code === 7);
+}
+
 /** A weight does not replace the other one: it is added to it. */
 function isWeight(code: Look[number]): boolean {
   return code === 1 || code === 2;

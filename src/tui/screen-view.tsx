@@ -1,26 +1,50 @@
 import type { ReadStream, WriteStream } from "node:tty";
 import { Box, type Instance, render, Text, useCursor } from "ink";
 import { memo } from "react";
+import type { Part } from "./screen-style.ts";
 
 /** What is on the screen, by ink. Everything is decided before: the rows come as they are to be written. */
 
 export interface ScreenView {
-  show(rows: readonly string[], cursor: { readonly x: number; readonly y: number }): void;
+  show(rows: readonly (readonly Part[])[], cursor: { readonly x: number; readonly y: number }): void;
   /** What is on the screen is not what was drawn: the next frame is drawn whole. */
   forget(): void;
   close(): void;
 }
 
-const Line = memo(({ text }: { readonly text: string }) => (
-  <Text wrap="truncate">{text === "" ? " " : text}</Text>
+const Placed = memo(({ x, text }: Part) => (
+  <Box position="absolute" left={x}>
+    <Text wrap="truncate">{text}</Text>
+  </Box>
 ));
+
+/** Where nothing stands there is still a row. */
+const Line = memo(
+  ({ parts }: { readonly parts: readonly Part[] }) => (
+    <Box height={1}>
+      {parts.map(({ x, text }, index) => (
+        // Panes keep their order.
+        // biome-ignore lint/suspicious/noArrayIndexKey: see above
+        <Placed key={index} x={x} text={text} />
+      ))}
+    </Box>
+  ),
+  (before, after) => isSame(before.parts, after.parts),
+);
+
+function isSame(some: readonly Part[], others: readonly Part[]): boolean {
+  return (
+    some.length === others.length &&
+    some.every(({ x, text }, index) => x === others[index]?.x && text === others[index].text)
+  );
+}
 
 function Screen({
   rows,
   x,
   y,
 }: {
-  readonly rows: readonly string[];
+  readonly rows: readonly (readonly Part[])[];
   readonly x: number;
   readonly y: number;
 }) {
@@ -28,10 +52,10 @@ function Screen({
   setCursorPosition({ x, y });
   return (
     <Box flexDirection="column">
-      {rows.map((text, index) => (
+      {rows.map((parts, index) => (
         // A row is its place on the screen.
         // biome-ignore lint/suspicious/noArrayIndexKey: see above
-        <Line key={index} text={text} />
+        <Line key={index} parts={parts} />
       ))}
     </Box>
   );

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { stripVTControlCharacters } from "node:util";
 import fc from "fast-check";
-import { renderToString, Text } from "ink";
+import { Box, renderToString, Text } from "ink";
 import { createElement } from "react";
 import { inputBox } from "../../src/tui/screen-input.ts";
-import { fitRow, paintRow, rowWidth, span } from "../../src/tui/screen-style.ts";
+import { fitRow, type Part, paintParts, paintRow, rowWidth, span } from "../../src/tui/screen-style.ts";
 import {
   displayLine,
   displayLines,
@@ -114,6 +114,43 @@ test("looks are painted in ink's own form, so that it takes each row apart once"
     }),
     { numRuns: 1_000 },
   );
+});
+
+test("a row without its gaps is shown by ink as the row", () => {
+  const styles = ["plain", "quiet", "strong", "own", "alarm", "here", "hit"] as const;
+  const gap = fc.constantFrom(" ", " ".repeat(7), " ".repeat(8), " ".repeat(30));
+  const said = fc.tuple(HOSTILE, SUPPORT).map(([text, emoji]) => displayLine(text, emoji));
+  const spans = fc.array(fc.tuple(gap, said, gap, fc.constantFrom(...styles)), { maxLength: 4 });
+  const place = ({ x, text }: Part) =>
+    createElement(Box, { position: "absolute", left: x }, createElement(Text, { wrap: "truncate" }, text));
+  fc.assert(
+    fc.property(spans, (drawn) => {
+      const columns = 120;
+      const row = fitRow(
+        drawn.map(([before, text, after, style]) => span(`${before}${text}${after}`, style)),
+        columns,
+      );
+      const parts = paintParts(row, true);
+      const shown = renderToString(createElement(Box, { height: 1 }, ...parts.map(place)), { columns });
+      assert.equal(
+        stripVTControlCharacters(shown).trimEnd(),
+        stripVTControlCharacters(paintRow(row, true)).trimEnd(),
+      );
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test("gaps are no part of a row, unless they can be seen", () => {
+  const row = [span("ab", "strong"), span(" ".repeat(30)), span("cd"), span(`${" ".repeat(9)}e`, "here")];
+  assert.deepEqual(
+    paintParts(row, false).map(({ x, text }) => [x, stripVTControlCharacters(text)]),
+    [
+      [0, "ab"],
+      [32, "cd         e"],
+    ],
+  );
+  assert.deepEqual(paintParts([span(" ".repeat(80))], true), []);
 });
 
 test("a word of 64 KB breaks into rows, quickly", () => {

@@ -7,6 +7,7 @@ import { systemRandom } from "../io/random.ts";
 import { Daemon } from "../service/daemon.ts";
 import { givenBootId, inheritedSocket, places, watchdogInterval } from "../service/environment.ts";
 import { EXIT, type ExitCode } from "../service/exit-codes.ts";
+import { openJournal } from "../service/journal.ts";
 import { isJournal, type LogFormat, ServiceLog, standardOutput } from "../service/log.ts";
 import { ServiceManager } from "../service/notify.ts";
 
@@ -63,6 +64,7 @@ async function main(): Promise<ExitCode> {
     clock: systemClock,
     format: chosen,
     journal,
+    send: journal ? await openJournal() : undefined,
     level: "info",
     write: standardOutput(),
     onError: (text) => daemon?.noteError(text),

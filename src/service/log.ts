@@ -4,6 +4,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Log, LogEntry, LogFields, LogLevel } from "../base/log.ts";
 import { escapeJson, escapeText } from "../base/text.ts";
 import { TokenBucket } from "../base/tokens.ts";
+import type { JournalSend } from "./journal.ts";
 
 /** How a line is written: readable text, JSON, or readable text with a time for a terminal. */
 export type LogFormat = "text" | "json" | "pretty";
@@ -38,17 +39,25 @@ export class ServiceLog implements Log {
     readonly format: LogFormat;
     /** Whether journald reads: lines then carry a priority and no time. */
     readonly journal: boolean;
+    /** By which it takes fields, where that can be had; what it does not take is written as a line. */
+    readonly send?: JournalSend | undefined;
     readonly level: LogLevel;
     readonly write: (line: string) => void;
     /** Told every error line's text, for `multiprotoctl status`. */
     readonly onError?: (text: string) => void;
   }) {
-    const { journal, write, clock, level } = options;
+    const { journal, write, clock, level, send } = options;
     this.format = options.format;
     this.#clock = clock;
     this.#onError = options.onError;
     const stream = {
-      write: (json: string) => write(formatted(json, this.format, journal)),
+      write: (json: string) => {
+        const record = parsed(json);
+        const text = formatted(record, this.format, journal);
+        const priority = PRIORITY[record.level];
+        if (send?.(priority, text, record.fields) !== true)
+          write(`${journal ? `<${priority}>` : ""}${text}\n`);
+      },
     };
     this.#pino = pino(
       { level, base: null, timestamp: () => `,"time":"${new Date(clock.wall()).toISOString()}"` },
@@ -127,16 +136,29 @@ export function isJournal(journalStream: string | undefined): boolean {
 
 const LEVEL_NAMES: Readonly<Record<number, LogLevel>> = { 20: "debug", 30: "info", 40: "warn", 50: "error" };
 
-function formatted(json: string, format: LogFormat, journal: boolean): string {
-  const { level: number, time, msg, ...fields } = JSON.parse(json) as Record<string, unknown>;
-  const level = LEVEL_NAMES[Number(number)] ?? "error";
-  const prefix = journal ? `<${PRIORITY[level]}>` : "";
-  if (format === "json") {
-    return `${prefix}${escapeJson(JSON.stringify({ time, level, message: msg, ...fields }))}\n`;
-  }
-  const text = `${sentence(String(msg))}${keyValues(fields as LogFields)}`;
-  const stamp = format === "pretty" && !journal ? `${String(time).slice(11, 23)} ${level.padEnd(5)} ` : "";
-  return `${prefix}${stamp}${text}\n`;
+interface Line {
+  readonly level: LogLevel;
+  /** ISO 8601. */
+  readonly time: string;
+  readonly message: string;
+  readonly fields: LogFields;
+}
+
+/** What pino has serialised. */
+function parsed(json: string): Line {
+  const { level, time, msg, ...fields } = JSON.parse(json) as { readonly [key: string]: unknown };
+  return {
+    level: LEVEL_NAMES[Number(level)] ?? "error",
+    time: String(time),
+    message: String(msg),
+    fields: fields as LogFields,
+  };
+}
+
+function formatted({ level, time, message, fields }: Line, format: LogFormat, journal: boolean): string {
+  if (format === "json") return escapeJson(JSON.stringify({ time, level, message, ...fields }));
+  const stamp = format === "pretty" && !journal ? `${time.slice(11, 23)} ${level.padEnd(5)} ` : "";
+  return `${stamp}${sentence(message)}${keyValues(fields)}`;
 }
 
 /** What looks like a key of ours: a word in small letters before "=". "IPAddressAllow=" of an advice does not. */

@@ -103,6 +103,14 @@ describe("two people on two machines, the registry on a third", () => {
       told.map(({ message }) => message).join("\n"),
     );
     for (const { message } of told) assert.doesNotMatch(message, /^<\d>|\n/);
+    // By journald's own fields, which nobody's text can bring about.
+    const left = await lab.journal("-u", "multiproto", "MULTIPROTO_REASON=left");
+    assert.ok(left.length >= 2, told.map(({ message }) => message).join("\n"));
+    for (const { message, identifier, fields } of left) {
+      assert.match(message, / reason=left( |$)/);
+      assert.equal(identifier, "multiprotod");
+      assert.equal(fields._SYSTEMD_UNIT, "multiproto.service");
+    }
   });
 
   test("in health nothing needs a person", async () => {

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { toned, wantsTones } from "../base/tones.ts";
 import { EXIT } from "../chat/exit-codes.ts";
 import { hasProblem, worstFirst } from "../doctor/finding.ts";
 import { type Paint, reportLines } from "../doctor/report.ts";
@@ -46,11 +47,8 @@ function whereToLook(options: ChatOptions) {
   };
 }
 
-const SGR = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33 } as const;
-
-/** Colours for a terminal whose user wants them. */
+/** For a terminal whose user wants that. */
 function paint(): Paint {
-  const hasColour =
-    process.stdout.isTTY && (process.env.NO_COLOR ?? "") === "" && process.env.TERM !== "dumb";
-  return (colour, text) => (hasColour ? `\u001b[${SGR[colour]}m${text}\u001b[0m` : text);
+  const hasTones = wantsTones(process.stdout.isTTY, process.env);
+  return (tone, text) => (hasTones ? toned(tone, text) : text);
 }

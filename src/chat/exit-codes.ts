@@ -20,4 +20,6 @@ export const EXIT = {
   notRunning: 12,
   /** `doctor`: something does not work. */
   foundProblems: 13,
+  /** The registry's admin removed or banned us, or another program came with our key: trying again is no good. */
+  removed: 14,
 } as const;

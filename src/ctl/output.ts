@@ -1,5 +1,6 @@
 /** What commands print, as text for people or as one JSON object a command. Everything shown is escaped here. */
 import { escapeJson, escapeText } from "../base/text.ts";
+import { type Tone, toned, wantsTones } from "../base/tones.ts";
 import { SCHEMA } from "../control/reports.ts";
 import type { CommandFailure } from "./failure.ts";
 
@@ -8,23 +9,17 @@ export interface Stream {
   readonly isTTY?: boolean;
 }
 
-export type Colour = "green" | "yellow" | "red" | "dim" | "bold";
-
-const SGR: Readonly<Record<Colour, number>> = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33 };
-
 export class Output {
   readonly json: boolean;
   readonly #stdout: Stream;
   readonly #stderr: Stream;
-  readonly #coloured: boolean;
+  readonly #hasTones: boolean;
 
   constructor(json: boolean, stdout: Stream, stderr: Stream, environment: NodeJS.ProcessEnv) {
     this.json = json;
     this.#stdout = stdout;
     this.#stderr = stderr;
-    // https://no-color.org: present and not empty.
-    const refused = (environment.NO_COLOR ?? "") !== "" || environment.TERM === "dumb";
-    this.#coloured = stdout.isTTY === true && !refused;
+    this.#hasTones = wantsTones(stdout.isTTY, environment);
   }
 
   /** `report` under --json, with the schema's number first; `lines` otherwise, as made by this object's methods. */
@@ -59,15 +54,17 @@ export class Output {
     this.#stderr.write(lines.map((line) => `${escapeText(line)}\n`).join(""));
   }
 
-  /** `text` made safe, and coloured where colours are wanted. */
-  paint(colour: Colour, text: string): string {
+  /** `text` made safe, and in its tone where that is wanted. */
+  paint(tone: Tone, text: string): string {
     const safe = escapeText(text);
-    return this.#coloured ? `\u001b[${SGR[colour]}m${safe}\u001b[0m` : safe;
+    return this.#hasTones ? toned(tone, safe) : safe;
   }
 
   /** "label   value" lines with the values below each other. */
   pairs(rows: readonly (readonly [label: string, value: string])[]): string[] {
     const width = Math.max(...rows.map(([label]) => label.length));
-    return rows.map(([label, value]) => `  ${this.paint("dim", label.padEnd(width))}  ${escapeText(value)}`);
+    return rows.map(
+      ([label, value]) => `  ${this.paint("quiet", label.padEnd(width))}  ${escapeText(value)}`,
+    );
   }
 }

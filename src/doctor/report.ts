@@ -1,16 +1,17 @@
 import { escapeText } from "../base/text.ts";
+import type { Tone } from "../base/tones.ts";
 import { type Finding, LEVELS, type Level, worstFirst } from "./finding.ts";
 
 /** What a doctor prints for people. Everything in it is escaped here: it quotes other programs, files and the network. */
 
-export type Paint = (colour: "red" | "yellow" | "dim" | "green" | "bold", text: string) => string;
+export type Paint = (tone: Tone, text: string) => string;
 
-const COLOURS: Readonly<Record<Level, Parameters<Paint>[0]>> = {
-  problem: "red",
-  warning: "yellow",
-  unknown: "bold",
-  note: "dim",
-  ok: "green",
+const TONES: Readonly<Record<Level, Tone>> = {
+  problem: "bad",
+  warning: "warning",
+  unknown: "strong",
+  note: "quiet",
+  ok: "good",
 };
 
 /** `paint` gets text that is safe already. The conclusions, the findings with the worst first, and how many there are. */
@@ -24,8 +25,8 @@ export function reportLines(
   const check = Math.max(0, ...sorted.map(({ check: name }) => name.length));
   const indent = " ".repeat(level + check + 4);
   const rows = sorted.flatMap((each) => {
-    const head = `${paint(COLOURS[each.level], each.level.padEnd(level))}  ${each.check.padEnd(check)}  `;
-    const under = each.level === "ok" ? [] : [paint("dim", `seen: ${escapeText(each.evidence, 1_000)}`)];
+    const head = `${paint(TONES[each.level], each.level.padEnd(level))}  ${each.check.padEnd(check)}  `;
+    const under = each.level === "ok" ? [] : [paint("quiet", `seen: ${escapeText(each.evidence, 1_000)}`)];
     if (each.fix !== null) under.push(`fix:  ${escapeText(each.fix, 1_000)}`);
     return [`${head}${escapeText(each.finding, 1_000)}`, ...under.map((line) => indent + line)];
   });

@@ -15,6 +15,7 @@ import { TranscriptRows } from "./screen-rows.ts";
 import { windowRows } from "./screen-scroll.ts";
 import type { ScreenState } from "./screen-state.ts";
 import { fitRow, type Row, span, spreadRow } from "./screen-style.ts";
+import { wrapToWidth } from "./screen-wrap.ts";
 import { dayOf } from "./time.ts";
 import { textWidth } from "./width.ts";
 
@@ -161,10 +162,24 @@ function middleRows(
     return [...alarms, ...panelRows(panel, { columns, height: rest, emoji, hasArchive })];
   if (conversations.current === undefined)
     return [...alarms, ...homeRows(state, { columns, height: rest, look: look(state) })];
+  if (conversations.transcript?.entries.length === 0)
+    return [...alarms, ...emptyRows(conversations.current, { columns, height: rest })];
   const rows = windowRows(transcriptRows(state, columns), state.anchor, rest);
   // The newest message stands just above the input.
   const empty = Array.from({ length: Math.max(0, rest - rows.length) }, (): Row => []);
   return [...alarms, ...empty, ...rows];
+}
+
+/** What one may do where nothing has been said, just above the input. */
+function emptyRows(
+  { title }: { readonly title: string },
+  { columns, height }: { columns: number; height: number },
+): readonly Row[] {
+  const whom = title.startsWith("#") ? `all who are in ${messageText(title)}` : messageText(title);
+  const text = `Nothing was said here yet. Type below, and Enter sends it to ${whom}.`;
+  const rows = wrapToWidth(text, Math.max(1, columns - 2)).map((row): Row => [span(` ${row}`, "quiet")]);
+  const shown = rows.slice(0, height);
+  return [...Array.from({ length: height - shown.length }, (): Row => []), ...shown];
 }
 
 function look({ emoji, wall }: ScreenState): Look {

@@ -222,7 +222,8 @@ export function refusalCode({ code }: Refusal): number {
 
 /** What a program ends with that was neither finished nor refused. */
 export function endCode(reason: Extract<ChatNotice, { type: "ended" }>["reason"]): number {
-  return reason === "left" || reason === "refused" ? EXIT.ok : EXIT.failure;
+  if (reason === "left" || reason === "refused") return EXIT.ok;
+  return reason === "failed" ? EXIT.failure : EXIT.removed;
 }
 
 const PROBLEMS: ReadonlySet<SessionNotice["type"]> = new Set([

@@ -392,7 +392,7 @@ test("colours only on a terminal, and not with NO_COLOR", async (context) => {
     assert.match(output, /multiproto registry/);
     return output;
   };
-  assert.ok((await onTerminal({})).includes("\u001b[32mready\u001b[0m"));
+  assert.ok((await onTerminal({})).includes("\u001b[1mready\u001b[0m"));
   assert.ok(!(await onTerminal({ NO_COLOR: "1" })).includes("\u001b["));
 });
 

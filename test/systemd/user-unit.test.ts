@@ -126,6 +126,22 @@ describe("the user unit, under a real service manager of the user", () => {
     assert.deepEqual(await ola.show("ActiveState", "Result", "NRestarts"), ["inactive", "success", "1"]);
   });
 
+  test("removed by the registry's admin, it has failed and does not try again", async () => {
+    await ola.must("systemctl --user start multiproto-chat");
+    await isOnline(true);
+    const restarts = await ola.show("NRestarts");
+    assert.equal((await ctl(lab, "kick", "ola")).code, 0);
+    await until("it has ended", async () =>
+      (await ola.show("ActiveState")).join() === "failed" ? true : undefined,
+    );
+    assert.deepEqual(await ola.show("Result", "ExecMainStatus", "NRestarts"), [
+      "exit-code",
+      "14",
+      ...restarts,
+    ]);
+    await ola.must("systemctl --user reset-failed multiproto-chat");
+  });
+
   test("inside its restrictions a hook runs, and a file comes", async () => {
     await ola.must(`mkdir -p .config/multiproto && cat >.config/multiproto/chat.toml <<'END'
 on-message = ["/usr/bin/tee", "/home/ola/heard"]

@@ -81,7 +81,7 @@ function acceptedText(
   { file, exists }: { readonly file: string; readonly exists: boolean },
   output: Output,
 ): string {
-  return output.paint("bold", exists ? `${file} is right` : `${file} is not there: all is as by default`);
+  return output.paint("strong", exists ? `${file} is right` : `${file} is not there: all is as by default`);
 }
 
 const ORIGINS = { default: "default", file: "file", command: "log-level" } as const;
@@ -89,7 +89,7 @@ const ORIGINS = { default: "default", file: "file", command: "log-level" } as co
 function describe({ file, exists, readAt, settings }: ConfigurationReport, output: Output): string[] {
   const read = exists ? `read ${localTime(readAt)}` : "not there";
   return [
-    output.paint("bold", `${file} (${read})`),
+    output.paint("strong", `${file} (${read})`),
     ...table(
       ["SETTING", "VALUE", "FROM"],
       settings.map(({ key, value, origin }) => [key, valueText(value), ORIGINS[origin]]),

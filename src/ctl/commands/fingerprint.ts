@@ -20,7 +20,7 @@ export const addFingerprint: AddCommand = (program, run) => {
         );
         const digits = spoken(fingerprint);
         output.show({ realm, fingerprint, digits }, () => [
-          output.paint("bold", digits),
+          output.paint("strong", digits),
           ...output.pairs([
             ["realm", realm],
             ["SHA-256", fingerprint],

@@ -26,7 +26,7 @@ export const addImport: AddCommand = (program, run) => {
         const entries = await readBackup(file);
         const { added, known, refused } = await registry.ask((client) => importAll(client, entries));
         output.show({ result: "imported", added, known, refused }, () => [
-          output.paint("bold", `${added} added, ${known} known already, ${refused.length} refused`),
+          output.paint("strong", `${added} added, ${known} known already, ${refused.length} refused`),
           ...refused.slice(0, MAX_TOLD).map(({ what, why }) => `  ${output.plain(`${what}: ${why}`)}`),
           ...(refused.length > MAX_TOLD ? [`  and ${refused.length - MAX_TOLD} more (--json has all)`] : []),
         ]);

@@ -27,7 +27,7 @@ export const addLogLevel: AddCommand = (program, run) => {
         const { previous, until } = report;
         output.show({ ...report }, () => [
           output.paint(
-            "bold",
+            "strong",
             until === null
               ? `log level ${report.level} (was ${previous})`
               : `log level ${report.level} until ${localTime(until)}, then ${previous}`,

@@ -14,9 +14,9 @@ export const addReload: AddCommand = (program, run) => {
         const report = await registry.ask((client) => client.request("reload", undefined, 10_000));
         const { applied, needsRestart } = report;
         output.show({ ...report }, () => [
-          output.paint("bold", applied.length > 0 ? `applied: ${applied.join(", ")}` : "nothing to apply"),
+          output.paint("strong", applied.length > 0 ? `applied: ${applied.join(", ")}` : "nothing to apply"),
           ...(needsRestart.length > 0
-            ? [output.paint("yellow", `needs a restart (multiprotoctl restart): ${needsRestart.join(", ")}`)]
+            ? [output.paint("warning", `needs a restart (multiprotoctl restart): ${needsRestart.join(", ")}`)]
             : []),
         ]);
         return OK;

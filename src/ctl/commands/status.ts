@@ -1,9 +1,10 @@
 import { durationText } from "../../base/text.ts";
+import type { Tone } from "../../base/tones.ts";
 import type { PortsReport, StatusReport } from "../../control/reports.ts";
 import { spoken } from "../concerned.ts";
 import { type AddCommand, examples } from "../context.ts";
 import { NOT_RUNNING, OK } from "../exit-codes.ts";
-import type { Colour, Output } from "../output.ts";
+import type { Output } from "../output.ts";
 import { localTime } from "../times.ts";
 
 export const addStatus: AddCommand = (program, run) => {
@@ -16,7 +17,7 @@ export const addStatus: AddCommand = (program, run) => {
       run(async ({ registry, output }) => {
         if (registry.running() === undefined) {
           output.show({ state: "stopped" }, () => [
-            `multiproto registry: ${output.paint("bold", "stopped")}`,
+            `multiproto registry: ${output.paint("strong", "stopped")}`,
           ]);
           return NOT_RUNNING;
         }
@@ -27,10 +28,10 @@ export const addStatus: AddCommand = (program, run) => {
     );
 };
 
-const COLOURS: Readonly<Record<StatusReport["state"], Colour>> = {
-  starting: "yellow",
-  ready: "green",
-  stopping: "yellow",
+const TONES: Readonly<Record<StatusReport["state"], Tone>> = {
+  starting: "warning",
+  ready: "good",
+  stopping: "warning",
 };
 
 function describe(status: StatusReport, output: Output): string[] {
@@ -38,7 +39,7 @@ function describe(status: StatusReport, output: Output): string[] {
   const joining = status.pendingRegistrations > 0 ? `, ${status.pendingRegistrations} joining` : "";
   const returning = status.returning > 0 ? `${status.returning} not back yet, ` : "";
   return [
-    `multiproto registry: ${output.paint(COLOURS[state], state)}`,
+    `multiproto registry: ${output.paint(TONES[state], state)}`,
     ...output.pairs([
       ["pid", `${status.pid}${status.supervisor === "systemd" ? " (under systemd)" : ""}`],
       ["version", status.version],

@@ -61,7 +61,7 @@ function ask({ registry }: Context, order: TopOrder, skip: number, limit: number
 async function once(context: Context, { sort, lines }: Options): Promise<void> {
   const report = await ask(context, sort, 0, lines);
   context.output.show({ ...report }, () => [
-    context.output.paint("bold", headLine(report)),
+    context.output.paint("strong", headLine(report)),
     ...topTable(report.clients, undefined, report.time),
   ]);
 }
@@ -154,7 +154,7 @@ class Live {
     const lines =
       this.#report === undefined ? [] : topScreen(this.#report, { order, skip, columns, rows, former });
     if (this.#trouble !== undefined) lines[0] = cutTo(output.plain(this.#trouble), columns);
-    const bold = (line: string): string => output.paint("bold", line);
+    const bold = (line: string): string => output.paint("strong", line);
     this.#terminal.show(lines.map((line, index) => (index === 0 || index === 2 ? bold(line) : line)));
   }
 

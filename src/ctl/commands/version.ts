@@ -18,7 +18,7 @@ export const addVersion: AddCommand = (program, run) => {
             : await registry.connected((client) => client.request("version", undefined));
         output.show({ version, daemon }, () => [
           `multiprotoctl ${version}`,
-          output.paint("bold", `multiprotod ${daemonText(daemon)}`),
+          output.paint("strong", `multiprotod ${daemonText(daemon)}`),
         ]);
         return OK;
       }),

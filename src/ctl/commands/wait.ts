@@ -28,7 +28,7 @@ export const addWait: AddCommand = (program, run) => {
           if (client === undefined) continue;
           const tookMillis = Math.round(performance.now() - began);
           output.show({ result: "online", client, tookMillis }, () => [
-            output.paint("bold", `${client.nickname} is online at ${whereText(client)}`),
+            output.paint("strong", `${client.nickname} is online at ${whereText(client)}`),
           ]);
           return OK;
         }

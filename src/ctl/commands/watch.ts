@@ -73,7 +73,7 @@ class Shown {
   #line(time: Date, report: Readonly<Record<string, unknown>>, text: string): void {
     const at = time.toISOString();
     this.#output.show({ time: at, ...report }, () => [
-      `${this.#output.paint("dim", localTime(at))}  ${this.#output.plain(text)}`,
+      `${this.#output.paint("quiet", localTime(at))}  ${this.#output.plain(text)}`,
     ]);
   }
 }

@@ -105,12 +105,12 @@ test("a key that is accepted on the command line counts in the open chat at once
   await people.leave(pia, oda);
 });
 
-test("whoever the admin removes is told, and the program ends with 1", async () => {
+test("whoever the admin removes is told, and the program ends with 14", async () => {
   const ned = await people.chat("ned");
   await ned.shows("online as ned");
   assert.equal((await registry.ctl("kick", "ned").finished).code, 0);
   await ned.shows("the registry's admin has removed you");
-  await ned.shows("ended with 1");
+  await ned.shows("ended with 14");
   await ned.dispose();
 });
 

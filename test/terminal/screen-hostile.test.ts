@@ -80,50 +80,59 @@ test("a message of 16 KB without a space scrolls from its start to its end", asy
 /** A screen without the words that ask for Esc. */
 const NO_WARNING = /^(?![\s\S]*I have read this)/;
 
-test("another key: the warning stays until it is confirmed to be read; /verify and /trust accept end it", async (t) => {
-  const { people, registry } = await meeting(t);
-  const mona = await people.screen("mona");
-  await mona.shows("You are online as mona");
-  const other = "c3".repeat(32);
-  await registry.run("--nick", "nora", "trust", "accept", "mona", "--kind", "peer", other).finished;
-  const nora = await people.screen("nora", 80, 24, { NO_COLOR: "1" });
-  await nora.shows("!!! WARNING: the registry lists mona with ANOTHER KEY than the one you know.");
-  await nora.shows(/● mona\(!\) +online +OTHER KEY/);
-  await nora.keys("C-n", "C-p");
-  await nora.type("/msg mona secret");
-  await nora.keys("Enter");
-  await nora.shows("!!! Esc: I have read this");
-  await nora.keys("Escape");
-  await nora.shows(NO_WARNING);
-  await nora.shows(/secret ◷ waiting\n +held: mona has another key/);
-  assert.doesNotMatch(await mona.screen(), /secret/);
-  await nora.type("/verify mona");
-  await nora.keys("Enter");
-  await nora.shows(/you:( +\d{5}){8}/);
-  await nora.shows(/mona:( +\d{5}){8}/);
-  await nora.keys("Escape");
-  await nora.shows(/^(?![\s\S]*Esc closes)/);
-  await nora.type("/trust accept mona");
-  await nora.keys("Enter");
-  await nora.shows("accepted: mona");
-  await nora.type("hello");
-  await nora.keys("Enter");
-  await nora.shows(/you +hello ✓/);
-  // What was held goes out first.
-  await mona.shows(/nora +secret[\s\S]*nora +hello/);
-  await people.leave(mona, nora);
-});
+for (const [columns, rows, otherColumns, otherRows] of [
+  [80, 24, 200, 60],
+  [200, 60, 80, 24],
+] as const) {
+  test(`another key: the warning stays until it is confirmed to be read; /verify and /trust accept end it, at ${columns}x${rows}`, async (t) => {
+    const { people, registry } = await meeting(t);
+    const mona = await people.screen("mona");
+    await mona.shows("You are online as mona");
+    const other = "c3".repeat(32);
+    await registry.run("--nick", "nora", "trust", "accept", "mona", "--kind", "peer", other).finished;
+    const nora = await people.screen("nora", columns, rows, { NO_COLOR: "1" });
+    await nora.shows("!!! WARNING: the registry lists mona with ANOTHER KEY than the one you know.");
+    await nora.shows(/● mona\(!\) .*OTHER KEY/);
+    await nora.keys("C-n", "C-p");
+    await nora.type("/msg mona secret");
+    await nora.keys("Enter");
+    await nora.shows("!!! Esc: I have read this");
+    await nora.resize(otherColumns, otherRows);
+    await nora.shows("!!! Esc: I have read this");
+    await nora.keys("Escape");
+    await nora.shows(NO_WARNING);
+    await nora.shows(/secret ◷ waiting[^\n]*\n[^\n]* held: mona has another key/);
+    assert.doesNotMatch(await mona.screen(), /secret/);
+    await nora.type("/verify mona");
+    await nora.keys("Enter");
+    await nora.shows(/you:( +\d{5}){8}/);
+    await nora.shows(/mona:( +\d{5}){8}/);
+    await nora.keys("Escape");
+    await nora.shows(/^(?![\s\S]*Esc closes)/);
+    await nora.type("/trust accept mona");
+    await nora.keys("Enter");
+    await nora.shows("accepted: mona");
+    await nora.type("hello");
+    await nora.keys("Enter");
+    await nora.shows(/you +hello ✓/);
+    // What was held goes out first.
+    await mona.shows(/nora +secret[\s\S]*nora +hello/);
+    await people.leave(mona, nora);
+  });
 
-test("a nickname that is taken is asked for, with a free one to take; typing is not lost", async (t) => {
-  const { people, registry } = await meeting(t);
-  const first = await people.screen("pia");
-  await first.shows("You are online as pia");
-  const { argv, environment } = registry.client("other", "--nick", "pia");
-  const second = await people.run({ argv, environment });
-  await second.shows("another nickname [pia~2]:");
-  await second.shows("the nickname pia is taken, held by the key");
-  await second.keys("Enter");
-  await second.shows("pia~2 at office");
-  await first.shows("● pia~2");
-  await people.leave(first, second);
-});
+  test(`a nickname that is taken is asked for, with a free one to take; typing is not lost, at ${columns}x${rows}`, async (t) => {
+    const { people, registry } = await meeting(t);
+    const first = await people.screen("pia");
+    await first.shows("You are online as pia");
+    const { argv, environment } = registry.client("other", "--nick", "pia");
+    const second = await people.run({ argv, environment }, columns, rows);
+    await second.shows("another nickname [pia~2]:");
+    await second.shows("the nickname pia is taken, held by the key");
+    await second.resize(otherColumns, otherRows);
+    await second.shows("another nickname [pia~2]:");
+    await second.keys("Enter");
+    await second.shows("pia~2 at office");
+    await first.shows("● pia~2");
+    await people.leave(first, second);
+  });
+}

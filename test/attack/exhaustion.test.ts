@@ -161,7 +161,8 @@ test("a flood of SCTP INITs from 60,000 addresses: who is online stays, and it i
     assert.ok(await online());
     context.diagnostic(`${await sent} INITs; ${told(/inits-per-second/)}`);
   });
-  await until("its end is told", () => told(/flood of SCTP INITs is over/), 5_000);
+  // What came before the kernel left it out is read first, on a busy machine for seconds.
+  await until("its end is told", () => told(/flood of SCTP INITs is over/), 30_000);
   assert.ok(await online());
   context.diagnostic(`a newcomer in ${await newcomerGetsIn()} ms, ${Math.round(grown)} MiB`);
 });

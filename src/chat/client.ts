@@ -1,15 +1,7 @@
 import type { Millis, Random, UnixMillis } from "../base/clock.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
-import type { Listed } from "../roster/listed.ts";
-import { Mirror } from "../roster/mirror.ts";
 import type { ChatMessage } from "../wire/mp1-chat.ts";
-import {
-  drawMessageId,
-  MAX_ROOMS,
-  type MessageId,
-  type RoomName,
-  type StatusText,
-} from "../wire/mp2-values.ts";
+import type { MessageId, RoomName, StatusText } from "../wire/mp2-values.ts";
 import type { Nickname } from "../wire/nickname.ts";
 import type { KeptState } from "./archive.ts";
 import { Archiving } from "./archiving.ts";
@@ -17,14 +9,12 @@ import { Correspondence } from "./correspondence.ts";
 import type { ChatEvent, ChatOutput, Progress } from "./events.ts";
 import type { IncomingStream } from "./files/requests.ts";
 import type { Transfer, TransferAction } from "./files/transfer.ts";
-import { KnownPeers } from "./known-peers.ts";
 import { Membership } from "./membership.ts";
 import type { MembershipChange } from "./membership-changes.ts";
-import type { ChatSnapshot } from "./notices.ts";
+import type { ChatNotice, ChatSnapshot } from "./notices.ts";
 import type { PinSubject, Pins } from "./pins.ts";
-import { PresenceNews } from "./presence-news.ts";
 import type { Restricted, RestrictionLevel } from "./restrictions.ts";
-import { Rooms } from "./rooms.ts";
+import { RosterWatch } from "./roster-watch.ts";
 import type { SendOptions } from "./session.ts";
 import type { ChatIdentity, ChatSettings } from "./settings.ts";
 import { Standing } from "./standing.ts";
@@ -51,58 +41,42 @@ export interface ChatClientOptions {
  */
 export class ChatClient {
   readonly #outputs: ChatOutput[] = [];
-  readonly #random: Random;
   readonly #trusted: Trusted;
-  readonly #peers: KnownPeers;
+  readonly #roster: RosterWatch;
   readonly #membership: Membership;
   readonly #correspondence: Correspondence;
   readonly #archiving: Archiving;
-  readonly #rooms: Rooms;
   readonly #standing: Standing;
-  readonly #news: PresenceNews;
-  #registryLostAt: Millis | undefined;
-  /** Entries of the mirror have changed within the call that is under way. */
-  #isRosterChanged = false;
-  /** Of that call. */
-  #now: Millis = 0;
 
   constructor({ settings, random, unixAt, identity, pins, kept, isLasting }: ChatClientOptions) {
     const emit = (output: ChatOutput): void => {
       this.#outputs.push(output);
     };
-    this.#random = random;
+    const tell = (notice: ChatNotice): void => emit({ type: "notice", notice });
     const own = identity.fingerprint;
-    this.#trusted = new Trusted({ pins, unixAt, emit });
-    const peers = new KnownPeers({ own, judge: this.#trusted.judgePeer });
-    this.#peers = peers;
-    const mirror = new Mirror({ changed: (before, after) => this.#entryChanged(before, after) });
-    const changed = (now: Millis, change: MembershipChange): void => this.#changed(now, change);
-    const trusted = this.#trusted;
-    const rooms = [...new Set([...(settings.rooms ?? []), ...kept.rooms])].slice(0, MAX_ROOMS);
-    this.#membership = new Membership({
-      settings: { ...settings, rooms },
-      ...{ random, trusted, mirror, emit, changed },
+    const trusted = new Trusted({ pins, unixAt, emit });
+    this.#trusted = trusted;
+    this.#roster = new RosterWatch({
+      ...{ own, trusted, tell },
+      rooms: [...(settings.rooms ?? []), ...kept.rooms],
+      settled: (now) => this.#correspondence.rosterSettled(now),
     });
-    this.#archiving = new Archiving({ unixAt, retentionMillis: settings.retentionMillis, emit });
-    this.#rooms = new Rooms(peers, rooms);
+    const { peers, rooms, mirror } = this.#roster;
+    const membership = new Membership({
+      settings: { ...settings, rooms: rooms.own },
+      ...{ random, trusted, mirror, emit },
+      changed: (now, change) => this.#membershipChanged(now, change),
+    });
+    this.#membership = membership;
+    const archiving = new Archiving({ unixAt, retentionMillis: settings.retentionMillis, emit });
+    this.#archiving = archiving;
     this.#correspondence = new Correspondence({
-      ...{ settings, own, random, unixAt, peers, rooms: this.#rooms, trusted, kept, isLasting, emit },
-      archiving: this.#archiving,
-      nickname: () => this.#membership.nickname,
+      ...{ settings, own, random, unixAt, peers, rooms, trusted, archiving, kept, isLasting, emit },
+      nickname: () => membership.nickname,
     });
     this.#standing = new Standing({
-      ...{
-        autoAwayMillis: settings.autoAwayMillis,
-        unixAt,
-        rooms: this.#rooms,
-        membership: this.#membership,
-      },
-      tell: (notice) => emit({ type: "notice", notice }),
-    });
-    this.#news = new PresenceNews({
-      ...{ peers, rooms: this.#rooms },
-      tell: (notice) => emit({ type: "notice", notice }),
-      settled: (now) => this.#correspondence.rosterSettled(now),
+      ...{ autoAwayMillis: settings.autoAwayMillis, unixAt, rooms, membership, archiving, tell },
+      changed: (now) => this.#roster.snapshotChanged(now),
     });
   }
 
@@ -116,15 +90,8 @@ export class ChatClient {
    * Sends to a nickname, ADDRESS:PORT or #ROOM; "delivered" or "undelivered" with the returned id follows. `id`: chosen by
    * whoever asks from another process.
    */
-  send(
-    now: Millis,
-    to: string,
-    text: string,
-    options: SendOptions = {},
-    id = drawMessageId(this.#random),
-  ): MessageId {
-    this.#correspondence.send(now, id, to, text, options);
-    return id;
+  send(now: Millis, to: string, text: string, options: SendOptions = {}, id?: MessageId): MessageId {
+    return this.#correspondence.send(now, to, text, options, id);
   }
 
   /**
@@ -137,8 +104,7 @@ export class ChatClient {
 
   /** Away or back, by the user's own word, and what to say of oneself; undefined: nothing. */
   setStatus(now: Millis, away: boolean, status: StatusText | undefined): void {
-    this.#standing.setStatus(away, status);
-    this.#news.rosterChanged(now);
+    this.#standing.setStatus(now, away, status);
   }
 
   /** Somebody is at a keyboard: whoever was away by that is back. */
@@ -153,19 +119,12 @@ export class ChatClient {
 
   /** We are in `room` from now on, and after a restart, until we leave it; false when we are in too many already. */
   join(now: Millis, room: RoomName): boolean {
-    if (!this.#rooms.join(room)) return false;
-    this.#archiving.put(now, { type: "joined", room });
-    this.#tellRooms(now);
-    return true;
+    return this.#standing.join(now, room);
   }
 
   /** We are not in `room` any more; false when we were not. */
   part(now: Millis, room: RoomName): boolean {
-    const was = this.#rooms.part(room);
-    if (!was) return false;
-    this.#archiving.put(now, { type: "parted", room });
-    this.#tellRooms(now);
-    return true;
+    return this.#standing.part(now, room);
   }
 
   /** Offers the file to a nickname; notices "file" with that id follow. `id`: chosen by whoever asks from elsewhere. */
@@ -236,7 +195,7 @@ export class ChatClient {
   }
 
   handle(now: Millis, event: ChatEvent): void {
-    this.#now = now;
+    this.#roster.begin(now);
     switch (event.type) {
       case "archived":
       case "archive-failed":
@@ -270,7 +229,7 @@ export class ChatClient {
 
   /** Bytes of a TLS connection that has opened. */
   received(now: Millis, connection: number, bytes: Uint8Array): Progress {
-    this.#now = now;
+    this.#roster.begin(now);
     const part = this.#membership.connections.owns(connection)
       ? this.#membership.connections
       : this.#correspondence;
@@ -280,17 +239,17 @@ export class ChatClient {
   }
 
   advance(now: Millis): void {
-    this.#now = now;
+    this.#roster.begin(now);
     this.#membership.advance(now);
     this.#correspondence.advance(now);
     this.#archiving.advance(now);
     this.#standing.advance(now);
-    this.#news.advance(now);
+    this.#roster.advance(now);
     this.#afterRoster(now);
   }
 
   nextDeadline(): Millis | undefined {
-    const parts = [this.#membership, this.#correspondence, this.#archiving, this.#standing, this.#news];
+    const parts = [this.#membership, this.#correspondence, this.#archiving, this.#standing, this.#roster];
     const next = Math.min(...parts.map((part) => part.nextDeadline() ?? Infinity));
     return next === Infinity ? undefined : next;
   }
@@ -300,18 +259,9 @@ export class ChatClient {
   }
 
   snapshot(): ChatSnapshot {
-    const { nickname, registry, availability: present } = this.#membership;
-    return {
-      nickname,
-      registry,
-      registryLostAt: this.#registryLostAt,
-      away: present.away,
-      isIdle: this.#standing.isIdle,
-      quietUntil: this.#standing.quietUntil,
-      status: present.status,
-      rooms: this.#rooms.own,
-      roster: this.#peers.list(),
-    };
+    const { nickname, registry } = this.#membership;
+    const { registryLostAt, peers } = this.#roster;
+    return { nickname, registry, registryLostAt, ...this.#standing.shown, roster: peers.list() };
   }
 
   /** Messages on their way. */
@@ -319,33 +269,13 @@ export class ChatClient {
     return this.#correspondence.pending;
   }
 
-  #tellRooms(now: Millis): void {
-    this.#news.rosterChanged(now);
-    this.#standing.roomsChanged();
-  }
-
-  #changed(now: Millis, change: MembershipChange): void {
-    switch (change.type) {
-      case "follow":
-        this.#peers.follow(change.protocol);
-        return;
-      case "roster":
-        this.#peers.replace(change.items);
-        this.#isRosterChanged = true;
-        return;
-      case "online":
-        this.#registryLostAt = undefined;
-        if (!change.again) this.#archiving.start(now);
-        if (change.again) this.#news.beginAgain(now);
-        else this.#news.begin();
-        return;
-      case "ended":
-        this.#finish(now);
-        return;
-      case "lost":
-        this.#registryLostAt = now;
-        this.#news.lost();
+  #membershipChanged(now: Millis, change: MembershipChange): void {
+    if (change.type === "ended") {
+      this.#finish(now);
+      return;
     }
+    if (change.type === "online" && !change.again) this.#archiving.start(now);
+    this.#roster.membershipChanged(now, change);
   }
 
   /** The archive last: it has to store what became of the rest. */
@@ -354,28 +284,15 @@ export class ChatClient {
     this.#archiving.leave();
   }
 
-  /** The mirror shows another entry. */
-  #entryChanged(before: Listed | undefined, after: Listed | undefined): void {
-    this.#peers.changed(before, after);
-    this.#isRosterChanged = true;
-    const peer = after === undefined ? undefined : this.#peers.find(after.nick);
-    if (peer?.trust !== "changed") return;
-    const { nickname: name, address, fingerprint: offered } = peer;
-    const subject = { kind: "peer", name } as const;
-    this.#trusted.contradicted(this.#now, { subject, address, offered, proved: false });
-  }
-
   #afterRoster(now: Millis): void {
-    if (!this.#isRosterChanged) return;
-    this.#isRosterChanged = false;
+    if (!this.#roster.takeChange()) return;
     this.#correspondence.rosterChanged(now);
     // Before we are online the notice of it brings the list.
-    if (this.#membership.registry === undefined) return;
-    this.#news.peersChanged(now);
+    if (this.#membership.registry !== undefined) this.#roster.peersChanged(now);
   }
 
   #trustChanged(now: Millis): void {
     this.#correspondence.trustChanged(now);
-    this.#news.rosterChanged(now);
+    this.#roster.snapshotChanged(now);
   }
 }

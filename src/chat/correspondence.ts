@@ -1,7 +1,7 @@
 import type { Millis, Random, UnixMillis } from "../base/clock.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
 import type { ChatMessage } from "../wire/mp1-chat.ts";
-import type { MessageId } from "../wire/mp2-values.ts";
+import { drawMessageId, type MessageId } from "../wire/mp2-values.ts";
 import { foldNickname, type Nickname } from "../wire/nickname.ts";
 import { Allowance, DEFAULT_ALLOWANCES } from "./allowance.ts";
 import { conversationWith, type KeptState } from "./archive.ts";
@@ -140,11 +140,18 @@ export class Correspondence {
     for (const { fingerprint, messageId } of untold) this.#links.markRead(now, fingerprint, [messageId]);
   }
 
-  /** To a nickname, ADDRESS:PORT or #ROOM; "delivered" or "undelivered" with the id follows. */
-  send(now: Millis, id: MessageId, to: string, text: string, options: SendOptions): void {
+  /** To a nickname, ADDRESS:PORT or #ROOM; "delivered" or "undelivered" with the returned id follows. */
+  send(
+    now: Millis,
+    to: string,
+    text: string,
+    options: SendOptions,
+    id = drawMessageId(this.#options.random),
+  ): MessageId {
     const room = parseRoom(to);
     if (room === undefined) this.#deliveries.send(now, id, to, text, options);
     else this.#posts.send(now, id, room, text, options);
+    return id;
   }
 
   /** The user has seen these of `from`'s messages. */

@@ -17,7 +17,7 @@ import type { Destination, UndeliveredReason, WaitingReason } from "./notices.ts
  * "storing": nothing is on the wire before it is on disk, or known that it cannot be. "queued": it is its turn when it
  * is the first of its name that is not linked, and may wait there for weeks. "marking": mp1 tells nobody what came twice,
  * so it is on disk that it may have arrived before it is sent. What has ended is in no queue. `deliveries.ts` moves it,
- * between "marking" and "transmitting" `mp1-transmissions.ts`.
+ * and `mp1-transmissions.ts` to "marking" and "transmitting".
  */
 export type DeliveryState =
   | { readonly type: "storing" }

@@ -1,6 +1,7 @@
 import type { Millis, UnixMillis } from "../base/clock.ts";
 import type { Fingerprint } from "../base/fingerprint.ts";
 import type { MessageId } from "../wire/mp2-values.ts";
+import type { KeptMessage } from "./archive.ts";
 import type { Source } from "./events.ts";
 import { type KnownPeers, parseDestination } from "./known-peers.ts";
 import type { Destination, UndeliveredReason, WaitingReason } from "./notices.ts";
@@ -15,7 +16,8 @@ import type { Destination, UndeliveredReason, WaitingReason } from "./notices.ts
  *
  * "storing": nothing is on the wire before it is on disk, or known that it cannot be. "queued": it is its turn when it
  * is the first of its name that is not linked, and may wait there for weeks. "marking": mp1 tells nobody what came twice,
- * so it is on disk that it may have arrived before it is sent. What has ended is in no queue. `deliveries.ts` moves it.
+ * so it is on disk that it may have arrived before it is sent. What has ended is in no queue. `deliveries.ts` moves it,
+ * and `mp1-transmissions.ts` to "marking" and "transmitting".
  */
 export type DeliveryState =
   | { readonly type: "storing" }
@@ -53,6 +55,27 @@ export interface Delivery {
   wasOnline: boolean;
   destination: Destination | undefined;
   lastFailure: UndeliveredReason | undefined;
+}
+
+/** One that is not on disk yet, nor on the wire. */
+export function newDelivery(
+  about: Pick<Delivery, "id" | "to" | "text" | "reply" | "time" | "patience" | "until">,
+): Delivery {
+  const mp1 = { parts: [], partsDelivered: 0, attempts: 0, wasOnline: false };
+  const unknown = { told: undefined, destination: undefined, lastFailure: undefined };
+  return { ...about, ...mp1, ...unknown, state: { type: "storing" }, isKept: false };
+}
+
+/** One that the last process left, and of which the user was told then that it waits. */
+export function keptDelivery({ messageId: id, to, text, reply, time }: KeptMessage, until: Millis): Delivery {
+  const fresh = newDelivery({ id, to, text, reply, time, patience: "lasting", until });
+  return { ...fresh, state: { type: "queued" }, isKept: true, told: "offline" };
+}
+
+/** `waitMillis`: as a script chose it; undefined: it did not, or a person writes. */
+export function patienceOf(to: string, waitMillis: Millis | undefined): Patience {
+  if (waitMillis === undefined) return parseDestination(to) === undefined ? "lasting" : "once";
+  return waitMillis > 0 ? "limited" : "once";
 }
 
 /** Where the next message of a queue can go. */

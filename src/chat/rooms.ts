@@ -22,7 +22,7 @@ export class Rooms {
 
   constructor(peers: KnownPeers, rooms: readonly RoomName[]) {
     this.#peers = peers;
-    for (const room of rooms.slice(0, MAX_ROOMS)) this.#shown.set(room, new Map());
+    for (const room of [...new Set(rooms)].slice(0, MAX_ROOMS)) this.#shown.set(room, new Map());
   }
 
   get own(): readonly RoomName[] {

@@ -172,6 +172,7 @@ export class Deliveries {
   leave(now: Millis): void {
     for (const delivery of this.#queues.takeAll()) {
       this.#deadlines.clearAll(queueKey(delivery.to));
+      this.#mp1.withdraw(now, delivery);
       const isSending = delivery.state.type === "transmitting";
       if (this.#outlives(delivery) && !isSending) this.#news.waiting(delivery, "left");
       else this.#news.undelivered(now, delivery, "left", isSending);

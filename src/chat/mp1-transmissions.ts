@@ -43,6 +43,13 @@ export class Mp1Transmissions {
     });
   }
 
+  /** We leave: what is only marked yet is not sent any more, and has not been tried. */
+  withdraw(now: Millis, delivery: Delivery): void {
+    if (delivery.state.type !== "marking") return;
+    delivery.state = { type: "queued" };
+    this.#options.archiving.put(now, { type: "waiting", messageId: delivery.id });
+  }
+
   /** The part on its way has arrived. True: it was the last one; else the next one is on its way. */
   confirmed(delivery: Delivery): boolean {
     delivery.partsDelivered += 1;

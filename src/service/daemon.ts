@@ -1,48 +1,30 @@
-import { existsSync, mkdirSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock, Millis, Random } from "../base/clock.ts";
 import { errorText, SystemError } from "../base/errors.ts";
 import { durationText } from "../base/text.ts";
-import type { ChangesReport, ChangesRequest } from "../control/changes.ts";
-import type { ConfigurationReport } from "../control/configuration-report.ts";
 import { ControlError } from "../control/errors.ts";
-import type { LogLevelRequest, RegistryControl, StopRequest } from "../control/methods.ts";
+import type { StopRequest } from "../control/methods.ts";
 import { READ_SOCKET, removePidFile, writePidFile } from "../control/pidfile.ts";
-import {
-  type ClientReport,
-  type LogLevelReport,
-  type ReloadReport,
-  SCHEMA,
-  type StartReport,
-  type StatusReport,
-  type VersionReport,
-} from "../control/reports.ts";
+import type { ReloadReport, StartReport } from "../control/reports.ts";
 import { type ControlServer, createControlServer } from "../control/server.ts";
-import type { TopReport, TopRequest } from "../control/top.ts";
-import type { Farewell, Strain } from "../registry/settings.ts";
-import { Administration } from "./administration.ts";
-import { Backup } from "./backup.ts";
-import { type Configuration, changedKeys, readConfiguration } from "./configuration.ts";
-import { settingReports } from "./configuration-report.ts";
+import type { Farewell } from "../registry/settings.ts";
+import type { Configuration } from "./configuration.ts";
+import { ConfigurationFile } from "./configuration-file.ts";
+import { ControlPlane } from "./control-plane.ts";
 import type { Places } from "./environment.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
+import { Health } from "./health.ts";
 import type { ServiceLog } from "./log.ts";
 import { LogLevelSwitch } from "./log-level.ts";
-import { Metrics } from "./metrics.ts";
 import type { ServiceManager } from "./notify.ts";
-import { Reach } from "./reach.ts";
 import { ReadAccess } from "./read-access.ts";
-import { clientReports, readyFields, registryReport, statusText } from "./reports.ts";
-import { isRestartJob, ownUnit } from "./restart-job.ts";
+import { readyFields, registryReport } from "./reports.ts";
+import { isRestartJob } from "./restart-job.ts";
 import { RunHistory } from "./run-history.ts";
-import { letGo, mustServe, openServing, reconfigure, type Serving } from "./serving.ts";
-import { isRestartKey } from "./settings.ts";
+import { letGo, openServing, reconfigure, reloadReport, type Serving } from "./serving.ts";
 import { StateFault } from "./state.ts";
-import { Supervision } from "./supervision.ts";
 import { ConfigurationError } from "./toml.ts";
-import { topReport } from "./top.ts";
-import { Vitals } from "./vitals.ts";
-import { Watchers } from "./watchers.ts";
 
 export interface DaemonOptions {
   readonly places: Places;
@@ -68,64 +50,45 @@ const STOP_MILLIS = 1_900;
 /** What clients are told to expect of a restart: a way down of a second, and a start of less than one. */
 const RESTART_MILLIS = 2_000;
 
-/** Where the daemon is in its life. Transitions: `run`, `#start`, `#restart`, `#finish`. */
+/** Where the daemon is in its life. Transitions: `restart`, `reload`, `#start`, `#finish`. */
 type Phase =
   | { readonly state: "starting" }
   | { readonly state: "ready"; readonly serving: Serving }
   | { readonly state: "stopping" };
 
-/**
- * The daemon's life: control plane, configuration, sockets, READY; then until it is told to stop. It is what the
- * control plane's methods act on.
- */
-export class Daemon implements RegistryControl {
+/** The daemon's life: control plane, configuration, sockets, READY; then until it is told to stop. */
+export class Daemon {
   readonly #options: DaemonOptions;
   readonly #startedAt: Millis;
   readonly #history: RunHistory;
-  readonly #supervision: Supervision;
-  readonly #vitals: Vitals;
+  readonly #file: ConfigurationFile;
+  readonly #level: LogLevelSwitch;
+  readonly #health: Health;
+  readonly #controlPlane: ControlPlane;
+  readonly #readAccess: ReadAccess;
   readonly #started = Promise.withResolvers<StartReport>();
   readonly #stopped = Promise.withResolvers<Farewell>();
-  readonly administration: Administration;
-  readonly backup: Backup;
-  readonly #metrics: Metrics;
-  readonly #level: LogLevelSwitch;
-  readonly #readAccess: ReadAccess;
-  readonly #watchers = new Watchers({ registry: () => this.#serving?.shell.registry });
   #phase: Phase = { state: "starting" };
-  /** Of the configuration file, when it was read last and not refused. */
-  #read: Pick<ConfigurationReport, "exists" | "readAt"> = { exists: false, readAt: "" };
-  #reach: Reach | undefined;
 
   constructor(options: DaemonOptions) {
     this.#options = options;
     this.#startedAt = options.clock.now();
-    const { places, clock, log, manager, watchdogMillis } = options;
-    this.#history = new RunHistory({ directory: places.stateDirectory, clock, log });
+    const { places, clock, log, manager, version, watchdogMillis } = options;
     const serving = (): Serving | undefined => this.#serving;
-    this.administration = new Administration({ serving, log });
-    this.backup = new Backup({ serving, log });
-    this.#metrics = new Metrics({ serving, version: options.version });
+    const upMillis = (): Millis => this.#upMillis;
+    this.#history = new RunHistory({ directory: places.stateDirectory, clock, log });
+    this.#file = new ConfigurationFile({ places, clock });
+    this.#level = new LogLevelSwitch({ log, clock, configured: () => serving()?.configuration.log.level });
+    this.#health = new Health({ manager, log, clock, watchdogMillis, serving, upMillis });
+    this.#controlPlane = new ControlPlane({
+      ...{ life: this, serving, upMillis, version, clock, log },
+      ...{ history: this.#history, file: this.#file, level: this.#level },
+      state: () => this.#phase.state,
+      supervisor: manager.isActive ? "systemd" : "none",
+    });
     this.#readAccess = new ReadAccess({
       path: join(places.runtimeDirectory, READ_SOCKET),
-      ...{ control: this, log, clock },
-    });
-    this.#level = new LogLevelSwitch({
-      log,
-      clock,
-      configured: () => this.#serving?.configuration.log.level,
-    });
-    this.#vitals = new Vitals({
-      ...{ log, clock, unit: manager.isActive ? ownUnit() : undefined },
-      limit: (strain) => this.#limit(strain),
-    });
-    this.#supervision = new Supervision({
-      manager,
-      log,
-      watchdogMillis,
-      statusText: () => this.#statusText(),
-      answers: async () => (await this.#serving?.shell.answers()) === true,
-      look: () => this.#look(),
+      ...{ control: this.#controlPlane, log, clock },
     });
   }
 
@@ -149,51 +112,11 @@ export class Daemon implements RegistryControl {
     this.#history.noteError(text);
   }
 
-  // What the control plane asks
+  // What it is told
 
-  status(): StatusReport {
-    const { clock, version, manager } = this.#options;
-    return {
-      schema: SCHEMA,
-      state: this.#phase.state,
-      pid: process.pid,
-      version,
-      supervisor: manager.isActive ? "systemd" : "none",
-      uptimeMillis: Math.round(clock.now() - this.#startedAt),
-      startedAt: this.#history.startedAt,
-      ...registryReport(this.#serving),
-      lastError: this.#history.lastError,
-    };
-  }
-
-  clients(): readonly ClientReport[] {
-    return this.#serving === undefined ? [] : clientReports(this.#serving.shell, this.#options.clock);
-  }
-
-  changes(request: ChangesRequest): Promise<ChangesReport> {
-    return this.#watchers.changes(request);
-  }
-
-  configuration(): ConfigurationReport {
-    const { configuration } = mustServe(this.#serving);
-    const settings = settingReports(configuration, this.#options.log.level);
-    return { file: this.#options.places.configurationFile, ...this.#read, settings };
-  }
-
-  metrics(): Promise<string> {
-    return this.#metrics.text();
-  }
-
-  top(request: TopRequest): TopReport {
-    return topReport(mustServe(this.#serving), request, this.#options.clock);
-  }
-
+  /** How the first start ends. */
   ready(): Promise<StartReport> {
     return this.#started.promise;
-  }
-
-  version(): VersionReport {
-    return { version: this.#options.version, runtime: `node ${process.versions.node}`, pid: process.pid };
   }
 
   /** By SIGTERM and SIGINT, which do not say what for; systemd's queue of jobs does. */
@@ -216,7 +139,7 @@ export class Daemon implements RegistryControl {
     const serving = this.#serving;
     if (serving === undefined) throw new ControlError("failed", `Cannot restart while ${this.#phase.state}`);
     this.#phase = { state: "starting" };
-    this.#watchers.changed();
+    this.#controlPlane.rosterChanged();
     await letGo(serving, { reason: "restart", backIn: RESTART_MILLIS });
     try {
       await this.#start();
@@ -235,29 +158,22 @@ export class Daemon implements RegistryControl {
     if (serving === undefined) throw new ControlError("failed", `Cannot reload while ${this.#phase.state}`);
     let configuration: Configuration;
     try {
-      configuration = this.#readConfiguration();
+      configuration = this.#file.read();
     } catch (error) {
       const text = `Configuration refused, the running one stays: ${errorText(error)}`;
       log.write({ level: "error", text });
       throw new ControlError("configuration-refused", errorText(error));
     }
     await manager.reloading();
-    const changed = changedKeys(serving.configuration, configuration);
-    const { servesRawIp } = serving.shell;
-    const needsRestart = changed.filter((key) => isRestartKey(key, configuration, servesRawIp));
-    const applied = changed.filter((key) => !needsRestart.includes(key));
+    const { applied, needsRestart } = reloadReport(serving, configuration);
     this.#level.reset(configuration.log.level);
     this.#phase = { state: "ready", serving: reconfigure(serving, configuration) };
     await this.#readAccess.want(configuration.control.anyoneMayRead);
     const list = (keys: readonly string[]): string => (keys.length === 0 ? "nothing" : keys.join(", "));
     const later = needsRestart.length === 0 ? "" : `; needs a restart: ${list(needsRestart)}`;
     log.write({ level: "info", text: `Configuration reloaded: ${list(applied)} changed${later}` });
-    await manager.ready(this.#statusText());
+    await manager.ready(this.#health.statusText());
     return { applied, needsRestart };
-  }
-
-  logLevel(request: LogLevelRequest): LogLevelReport {
-    return this.#level.set(request);
   }
 
   // The way up
@@ -268,7 +184,7 @@ export class Daemon implements RegistryControl {
     makeDirectory(runtimeDirectory, 0o755, "--runtime-dir");
     const path = join(runtimeDirectory, "control.sock");
     const listen = inheritedSocket === undefined ? { path } : { fd: inheritedSocket };
-    const control = await createControlServer({ listen, control: this, log, clock });
+    const control = await createControlServer({ listen, control: this.#controlPlane, log, clock });
     writePidFile(runtimeDirectory);
     this.#history.begin();
     return control;
@@ -285,10 +201,9 @@ export class Daemon implements RegistryControl {
         text: `multiproto ${version} ready`,
         fields: readyFields(registryReport(this.#serving)),
       });
-      await manager.ready(this.#statusText());
+      await manager.ready(this.#health.statusText());
       this.#started.resolve({ outcome: "ready", pid: process.pid, version });
-      this.#supervision.begin();
-      this.#vitals.begin();
+      this.#health.begin();
       farewell = await this.#stopped.promise;
     } catch (error) {
       code = exitCode(error);
@@ -304,25 +219,17 @@ export class Daemon implements RegistryControl {
 
   async #start(): Promise<void> {
     const { clock, random, log, version, places, bootId } = this.#options;
-    const configuration = this.#readConfiguration();
+    const configuration = this.#file.read();
     this.#level.reset(configuration.log.level);
     this.#options.onFormat(configuration.log.format);
     const serving = await openServing({
       ...{ configuration, stateDirectory: places.stateDirectory, bootId, clock, random, log, version },
-      onCounts: () => this.#supervision.statusSoon(),
-      onPublished: () => this.#watchers.changed(),
-      metricsText: () => this.#metrics.text(),
+      onCounts: () => this.#health.statusSoon(),
+      onPublished: () => this.#controlPlane.rosterChanged(),
+      metricsText: () => this.#controlPlane.metrics(),
     });
     this.#phase = { state: "ready", serving };
     await this.#readAccess.want(configuration.control.anyoneMayRead);
-  }
-
-  #readConfiguration(): Configuration {
-    const { places, clock } = this.#options;
-    const { configurationFile, configurationRequired } = places;
-    const configuration = readConfiguration(configurationFile, configurationRequired);
-    this.#read = { exists: existsSync(configurationFile), readAt: new Date(clock.wall()).toISOString() };
-    return configuration;
   }
 
   // While it runs
@@ -331,42 +238,25 @@ export class Daemon implements RegistryControl {
     return this.#phase.state === "ready" ? this.#phase.serving : undefined;
   }
 
-  /** Whether all whom it serves get through to it: only under systemd, and only there is somebody who could be in the way. */
-  #look(): void {
-    const { manager, log } = this.#options;
-    const unit = manager.isActive ? ownUnit() : undefined;
-    if (unit !== undefined) this.#reach ??= new Reach({ unit, log });
-    void this.#reach?.look(this.#serving?.shell.links ?? []);
-  }
-
-  #limit(strain: Strain | undefined): void {
-    const shell = this.#serving?.shell;
-    if (shell === undefined || shell.registry.strain?.text === strain?.text) return;
-    shell.limit(strain);
-    this.#supervision.statusSoon();
-  }
-
-  #statusText(): string {
-    const upMillis = this.#options.clock.now() - this.#startedAt;
-    return statusText(registryReport(this.#serving), upMillis, this.#serving?.shell.registry.strain);
+  get #upMillis(): Millis {
+    return this.#options.clock.now() - this.#startedAt;
   }
 
   // The way down
 
   async #finish(control: ControlServer, farewell: Farewell): Promise<void> {
-    const { log, manager, clock } = this.#options;
+    const { log, manager } = this.#options;
     const serving = this.#serving;
     this.#phase = { state: "stopping" };
-    this.#watchers.changed();
-    this.#supervision.end();
-    this.#vitals.end();
+    this.#controlPlane.rosterChanged();
+    this.#health.end();
     this.#level.end();
     removePidFile(this.#options.places.runtimeDirectory);
     const limit = setTimeout(() => process.exit(EXIT.ok), STOP_MILLIS);
     const told = manager.stopping();
     if (serving !== undefined) {
       const what = farewell.reason === "restart" ? "Stopping to start again" : "Stopping";
-      log.write({ level: "info", text: `${what} after ${durationText(clock.now() - this.#startedAt)}` });
+      log.write({ level: "info", text: `${what} after ${durationText(this.#upMillis)}` });
       await letGo(serving, farewell);
     }
     await Promise.all([control.close(), this.#readAccess.want(false)]);

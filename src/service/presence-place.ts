@@ -50,6 +50,9 @@ type FoundPlace =
     }
   | { readonly type: "attached"; readonly link: PresenceLink };
 
+/** This program holds the presence. */
+export type Holding = Extract<Found, { readonly type: "holding" }>;
+
 export interface FinderOptions {
   readonly profile: Profile;
   readonly socketPath: string;

@@ -3,11 +3,17 @@ import type { Clock, Random } from "../base/clock.ts";
 import { errorText, MisuseError } from "../base/errors.ts";
 import { ControlError } from "../control/errors.ts";
 import { MetricsServer } from "../control/metrics-server.ts";
+import type { ReloadReport } from "../control/reports.ts";
 import { RegistryShell } from "../io/registry-shell.ts";
 import type { Farewell } from "../registry/settings.ts";
-import { CONFIGURATION_KEYS, type Configuration, type ConfigurationKey } from "./configuration.ts";
+import {
+  CONFIGURATION_KEYS,
+  type Configuration,
+  type ConfigurationKey,
+  changedKeys,
+} from "./configuration.ts";
 import type { ServiceLog } from "./log.ts";
-import { RESTART_KEYS, registrySettings, sctpSettings } from "./settings.ts";
+import { isRestartKey, RESTART_KEYS, registrySettings, sctpSettings } from "./settings.ts";
 import { type OpenState, openState } from "./state.ts";
 
 export interface Serving {
@@ -70,6 +76,16 @@ async function openMetrics({
     log.write({ level: "error", text: errorText(error) });
     return undefined;
   }
+}
+
+/** What {@link reconfigure} will apply, and what it leaves for a restart. */
+export function reloadReport(
+  { configuration: running, shell }: Serving,
+  configuration: Configuration,
+): ReloadReport {
+  const changed = changedKeys(running, configuration);
+  const needsRestart = changed.filter((key) => isRestartKey(key, configuration, shell.servesRawIp));
+  return { applied: changed.filter((key) => !needsRestart.includes(key)), needsRestart };
 }
 
 /** From now on as `configuration` says. What needs a restart stays as it is, so that it shows as changed again later. */

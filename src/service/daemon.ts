@@ -154,8 +154,7 @@ export class Daemon {
   /** By the control plane and SIGHUP alike. A configuration that is refused changes nothing. */
   async reload(): Promise<ReloadReport> {
     const { log, manager } = this.#options;
-    const serving = this.#serving;
-    if (serving === undefined) throw new ControlError("failed", `Cannot reload while ${this.#phase.state}`);
+    this.#servingToReload();
     let configuration: Configuration;
     try {
       configuration = this.#file.read();
@@ -165,6 +164,8 @@ export class Daemon {
       throw new ControlError("configuration-refused", errorText(error));
     }
     await manager.reloading();
+    // A stop may have begun meanwhile.
+    const serving = this.#servingToReload();
     const { applied, needsRestart } = reloadReport(serving, configuration);
     this.#level.reset(configuration.log.level);
     this.#phase = { state: "ready", serving: reconfigure(serving, configuration) };
@@ -174,6 +175,12 @@ export class Daemon {
     log.write({ level: "info", text: `Configuration reloaded: ${list(applied)} changed${later}` });
     await manager.ready(this.#health.statusText());
     return { applied, needsRestart };
+  }
+
+  #servingToReload(): Serving {
+    const serving = this.#serving;
+    if (serving === undefined) throw new ControlError("failed", `Cannot reload while ${this.#phase.state}`);
+    return serving;
   }
 
   // The way up

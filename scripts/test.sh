@@ -74,8 +74,8 @@ run_node_tests() {
   fi
   case $tier in
     # Tests of real programs mostly wait for each other; a kernel in user mode does not.
-    unit | crash | lan | attack) parallel=2 ;;
-    chat | systemd) parallel=3 ;;
+    unit | crash | lan | attack | systemd) parallel=2 ;;
+    chat) parallel=3 ;;
     install | upgrade) minutes=60 ;;
     fuzz)
       parallel=2

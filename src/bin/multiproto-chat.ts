@@ -33,7 +33,7 @@ Examples:
 Exit codes: 0 done (send: confirmed by the peer), 1 failure, 2 usage, 5 nobody of that name,
   6 not confirmed in time, 7 nickname taken, 8 refused or not confirmed by the peer, 9 no registry found,
   10 another key than the one that you know, 11 kept for somebody who is offline, 12 status, quit: not running,
-  13 doctor: problems found`;
+  13 doctor: problems found, 14 removed or banned by the registry's admin`;
 
 /** What it takes and does, and the exit code once that is done; the manual page is made of it, too. */
 export function chatProgram(): { readonly program: Command; readonly code: () => number } {

@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { endianness } from "node:os";
 
 /** Who is at the other end of a Unix socket: a user id; undefined where it cannot be told. */
 export type PeerUser = (socket: Socket) => number | undefined;
@@ -36,7 +37,7 @@ export async function peerUsers(): Promise<PeerUser> {
 }
 
 /** The C library's numbers are the machine's. */
-const IS_LITTLE = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
+const IS_LITTLE = endianness() === "LE";
 
 function asView({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
   return new DataView(buffer, byteOffset, byteLength);

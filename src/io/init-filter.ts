@@ -100,15 +100,24 @@ export async function thinInits(before: Before, share: number, setOption: SetOpt
   }
 }
 
+/** setsockopt(2), looked up once: a registry has dozens of sockets, and a flood changes several times a second. */
+let libc: ReturnType<typeof findSetsockopt> | undefined;
+
+async function findSetsockopt() {
+  const { dlopen } = await import("node:ffi");
+  const { functions } = dlopen(null, {
+    setsockopt: { arguments: ["i32", "i32", "i32", "buffer", "u32"], return: "i32" },
+  });
+  return functions;
+}
+
 /** {@link thinInits} for a UDP socket that is bound. */
 export async function thinUdpInits(socket: Socket, share: number): Promise<boolean> {
   try {
-    const { dlopen } = await import("node:ffi");
-    const { functions } = dlopen(null, {
-      setsockopt: { arguments: ["i32", "i32", "i32", "buffer", "u32"], return: "i32" },
-    });
+    libc ??= findSetsockopt();
+    const { setsockopt } = await libc;
     return await thinInits("udp", share, (level, option, value) => {
-      const failed = functions.setsockopt(descriptorOf(socket), level, option, value, value.length) !== 0;
+      const failed = setsockopt(descriptorOf(socket), level, option, value, value.length) !== 0;
       if (failed) throw new Error("setsockopt(2) failed");
     });
   } catch {

@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { endianness } from "node:os";
 import type { LogFields } from "../base/log.ts";
 import { escapeText } from "../base/text.ts";
 
@@ -13,8 +14,8 @@ const LIBRARY = "libsystemd.so.0";
 const IOVEC_BYTES = 16;
 const LENGTH_AT = 8;
 /** Of one field, UTF-16 units before escaping. */
-const MAX_VALUE = 256;
-const IS_LITTLE = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
+export const MAX_VALUE = 256;
+const IS_LITTLE = endianness() === "LE";
 
 /**
  * journald's own protocol, by which a line carries its fields apart from its text (sd_journal_send(3)), so that

@@ -4,7 +4,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Log, LogEntry, LogFields, LogLevel } from "../base/log.ts";
 import { escapeJson, escapeText } from "../base/text.ts";
 import { TokenBucket } from "../base/tokens.ts";
-import type { JournalSend } from "./journal.ts";
+import { type JournalSend, MAX_VALUE } from "./journal.ts";
 
 /** How a line is written: readable text, JSON, or readable text with a time for a terminal. */
 export type LogFormat = "text" | "json" | "pretty";
@@ -13,11 +13,10 @@ export type LogFormat = "text" | "json" | "pretty";
 const LIMIT = { burst: 5, perSecond: 0.1 };
 
 /**
- * The longest sentence and the longest value, UTF-16 units before escaping; journald cuts at 48 KiB, people much earlier.
- * Each for itself, so that a long text of somebody's pushes no field out of the line.
+ * The longest sentence, UTF-16 units before escaping; journald cuts at 48 KiB, people much earlier. Values have a bound of
+ * their own ({@link MAX_VALUE}), so that a long text of somebody's pushes no field out of the line.
  */
 const MAX_SENTENCE = 2_000;
-const MAX_VALUE = 256;
 
 /** sd-daemon(3): journald takes "<N>" at the start of a line as its priority. */
 const PRIORITY: Readonly<Record<LogLevel, number>> = { debug: 7, info: 6, warn: 4, error: 3 };

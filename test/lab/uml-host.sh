@@ -6,7 +6,8 @@
 #   ip netns add NS; ip netns exec NS ip tuntap add dev TAP mode tap; ip -n NS addr add 10.98.0.1/24 dev TAP; ip -n NS link set TAP up
 # COMMAND runs as root in the guest, with this script's standard input (lines, through a serial line; end it by a
 # command of its own, the end of file does not get through) and its standard output. The guest halts when COMMAND
-# ends. Exit status: that of COMMAND; 2 when a tool is missing, 3 when the guest did not finish.
+# ends. SIGUSR1 wakes a guest that suspended itself (echo freeze >/sys/power/state).
+# Exit status: that of COMMAND; 2 when a tool is missing, 3 when the guest did not finish.
 set -eu
 tap=$1 address=$2; shift 2
 command -v linux.uml >/dev/null || { echo "linux.uml is missing: apt-get install -y user-mode-linux kmod iproute2" >&2; exit 2; }
@@ -23,6 +24,7 @@ stop() {
   rm -rf "$work"
 }
 trap stop EXIT
+trap '[ -z "$uml" ] || kill -USR1 "$uml"' USR1
 trap 'exit 143' TERM INT HUP
 printf '%q ' "$@" >"$work/command"
 cat >"$work/init" <<END
@@ -51,7 +53,8 @@ uml=$!
 cat <&0 >"$work/input" 3>&- &
 feeder=$!
 tail -n +1 -f --pid=$uml "$work/out" &
-wait $uml || true
+# A signal ends the waiting, not the guest.
+while kill -0 "$uml" 2>/dev/null; do wait "$uml" || true; done
 uml=
 wait $! || true
 kill "$feeder" 2>/dev/null || true

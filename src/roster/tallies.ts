@@ -6,6 +6,8 @@ export interface RosterTallies {
   /** Who has come online, by kind of client; who is back after a restart of the registry is no newcomer. */
   readonly joins: Readonly<Record<Entry["client"], number>>;
   readonly losses: Readonly<Record<OfflineReason, number>>;
+  /** Who came online, back after a restart of the registry too, and who went offline. */
+  readonly turnover: number;
   readonly suspects: number;
   readonly recoveries: number;
   /** Of those who were lost by their silence: how long it had been. */
@@ -36,6 +38,7 @@ export class Tallies implements RosterTallies {
     "never-attached": 0,
     "registry-restart-expired": 0,
   };
+  turnover = 0;
   suspects = 0;
   recoveries = 0;
   readonly detections = { within: DETECTION_MILLIS.map(() => 0), count: 0, sumMillis: 0 };
@@ -46,9 +49,11 @@ export class Tallies implements RosterTallies {
     if (after.state === "suspect") this.suspects += 1;
     if (after.state === "online") {
       if (before.state === "suspect") this.recoveries += 1;
-      else if (before.state !== "returning") this.joins[client] += 1;
+      else this.turnover += 1;
+      if (before.state === "joining" || before.state === "offline") this.joins[client] += 1;
     }
     if (after.state !== "offline") return;
+    this.turnover += 1;
     this.losses[after.reason] += 1;
     if (silentMillis !== undefined && after.reason === "lost") this.#detected(silentMillis);
   }

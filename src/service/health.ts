@@ -35,6 +35,7 @@ export class Health {
     const { manager, log, clock, watchdogMillis, serving } = options;
     this.#vitals = new Vitals({
       ...{ log, clock, unit: manager.isActive ? ownUnit() : undefined },
+      turnover: () => serving()?.shell.registry.tallies.turnover ?? 0,
       limit: (strain) => this.#limit(strain),
     });
     this.#supervision = new Supervision({

@@ -5,7 +5,9 @@ import type { Log } from "../base/log.ts";
 import { openDescriptors } from "../io/descriptors.ts";
 import type { Strain } from "../registry/settings.ts";
 import { ClockWatch } from "./clock-watch.ts";
+import { Lull } from "./lull.ts";
 import { Pressure, type Readings, type Use } from "./pressure.ts";
+import { type GiveBack, openGiveBack } from "./spare-memory.ts";
 import { askSystemctl } from "./systemctl.ts";
 
 /** "look": a flood of joins takes some 20 MiB in this time, a hundredth of what the unit allows. */
@@ -20,6 +22,8 @@ export interface VitalsOptions {
   readonly clock: Clock;
   /** The service that this process is, if it is one: systemd knows its limits, which its sandbox hides. */
   readonly unit: string | undefined;
+  /** How many clients have come or gone since the start. */
+  readonly turnover: () => number;
   /** Told after each look. */
   readonly limit: (strain: Strain | undefined) => void;
 }
@@ -29,6 +33,9 @@ export class Vitals {
   readonly #options: VitalsOptions;
   readonly #pressure = new Pressure();
   readonly #clocks = new ClockWatch();
+  readonly #lull = new Lull();
+  /** Until it is known how, nothing is given back. */
+  #giveBack: GiveBack = () => undefined;
   #timers: readonly NodeJS.Timeout[] = [];
   /** What was read last stands in where there is no descriptor left to read with. */
   #resident: number | undefined;
@@ -41,6 +48,9 @@ export class Vitals {
 
   begin(): void {
     void this.#ask();
+    void openGiveBack().then((giveBack) => {
+      this.#giveBack = giveBack;
+    });
     this.#look();
     this.#timers = [
       setInterval(() => this.#look(), LOOK_MILLIS),
@@ -54,13 +64,13 @@ export class Vitals {
   }
 
   #look(): void {
-    const { clock, log, limit } = this.#options;
+    const { clock, log, limit, turnover } = this.#options;
     const now = clock.now();
     for (const entry of this.#clocks.look(now, clock.wall(), LOOK_MILLIS)) log.write(entry);
     const { strain, collect, told } = this.#pressure.look(now, this.#readings());
     for (const entry of told) log.write(entry);
-    // There with --expose-gc, which the installed program has.
-    if (collect) globalThis.gc?.();
+    const isOver = this.#lull.look(now, turnover());
+    if (collect || isOver) this.#giveBack();
     limit(strain);
   }
 

@@ -1,4 +1,4 @@
-import { ipv4Bits } from "./proc-network.ts";
+import { ipv4Bits } from "../base/ipv4.ts";
 
 /**
  * What a firewall would do with a packet that nobody sends: rules of nftables or iptables, taken apart by their parsers,

@@ -1,3 +1,4 @@
+import { ipv4Bits } from "../base/ipv4.ts";
 import { kernelAddress, MAX_ROWS, rowsOf } from "./proc.ts";
 
 /** The kernel's tables of interfaces, groups and routes, as text goes in and typed rows come out. */
@@ -56,13 +57,6 @@ export function routeTo(routes: readonly Route[], address: string): Route | unde
   return routes
     .filter(({ destination, mask }) => ((bits ^ destination) & mask) === 0)
     .toSorted((one, other) => (other.mask >>> 0) - (one.mask >>> 0) || one.metric - other.metric)[0];
-}
-
-/** The 32 bits of a dotted address; undefined when it is none. */
-export function ipv4Bits(address: string): number | undefined {
-  const octets = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(address)?.slice(1).map(Number);
-  if (octets === undefined || octets.some((octet) => octet > 255)) return undefined;
-  return octets.reduce((bits, octet) => (bits << 8) | octet, 0);
 }
 
 export interface InterfaceFlags {

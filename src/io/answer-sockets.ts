@@ -1,5 +1,6 @@
 import type { Socket } from "node:dgram";
 import { closeUdp } from "./udp.ts";
+import type { Datagram } from "./udp-batch.ts";
 
 /**
  * Sockets beside another on its port, by which strangers are answered. Whoever forges addresses of our own link at
@@ -30,7 +31,7 @@ export class AnswerSockets {
   }
 
   /** Sends by the next one whose buffer has room; where none has, the answer is lost. */
-  send(bytes: Uint8Array, port: number, address: string): void {
+  send({ bytes, address, port }: Datagram): void {
     for (let tried = 0; tried < COUNT; tried += 1) {
       const socket = this.all[this.#next];
       this.#next = (this.#next + 1) % COUNT;

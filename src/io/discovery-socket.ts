@@ -92,7 +92,7 @@ export class DiscoverySocket {
     const answers = this.#hasChoiceTowards(address)
       ? undefined
       : this.#answers.at(this.#localTowards(address));
-    if (answers !== undefined) answers.send(bytes, port, address);
+    if (answers !== undefined) answers.send({ bytes, port, address });
     else this.#earTowards(address, port)?.socket.send(bytes, port, address);
   }
 

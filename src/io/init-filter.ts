@@ -1,5 +1,6 @@
 import type { Socket } from "node:dgram";
 import { endianness } from "node:os";
+import { descriptorOf } from "./udp.ts";
 
 /** What stands before an SCTP packet in what a socket's filter sees: a UDP header, or an IPv4 header with options. */
 export type Before = "udp" | "ip";
@@ -123,14 +124,4 @@ export async function thinUdpInits(socket: Socket, share: number): Promise<boole
   } catch {
     return false;
   }
-}
-
-/** Where dgram keeps it is not documented; -1, which is nobody's, once it keeps it elsewhere or is closed. */
-function descriptorOf(socket: Socket): number {
-  const symbol = Object.getOwnPropertySymbols(socket).find(
-    ({ description }) => description === "state symbol",
-  );
-  const state = symbol === undefined ? {} : (socket as unknown as Record<symbol, unknown>)[symbol];
-  const { handle } = state as { readonly handle?: { readonly fd?: unknown } | null };
-  return typeof handle?.fd === "number" ? handle.fd : -1;
 }

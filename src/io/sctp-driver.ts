@@ -15,7 +15,9 @@ import { Alarm } from "./alarm.ts";
 /** A way for SCTP packets to travel: UDP encapsulation or raw IP. Errors of single packets are the transport's own. */
 export interface SctpTransport {
   readonly via: Path["via"];
+  /** It may keep the packet until {@link flush}, which follows in the same turn of the event loop. */
   send(path: Path, bytes: Uint8Array): void;
+  flush?(): void;
   /** From now on this share of INITs (0 to 1) is enough, drawn by lot; where it cannot choose, all are delivered. */
   thinInits?(share: number): void;
   close(): Promise<void>;
@@ -185,11 +187,16 @@ export class SctpDriver {
       any = true;
       this.#transmit(out);
     }
+    if (any) this.#flush();
     return any;
   }
 
   #transmit({ path, bytes }: Transmit): void {
     this.#transports.get(path.via)?.send(path, bytes);
+  }
+
+  #flush(): void {
+    for (const transport of this.#transports.values()) transport.flush?.();
   }
 
   #advance(): void {
@@ -205,6 +212,7 @@ export class SctpDriver {
   #sendDue(): void {
     const end = Math.min(this.#due.length, this.#dueSent + DUE_PACKETS_A_TURN);
     for (const out of this.#due.slice(this.#dueSent, end)) this.#transmit(out);
+    this.#flush();
     this.#dueSent = end;
     if (end < this.#due.length) this.#turn = setImmediate(() => this.#sendDue());
     else {

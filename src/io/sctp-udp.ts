@@ -6,6 +6,7 @@ import { AnswerSockets } from "./answer-sockets.ts";
 import { thinUdpInits } from "./init-filter.ts";
 import type { PacketSink, SctpTransport } from "./sctp-driver.ts";
 import { bindUdp, closeUdp, NO_IPV6, receiveBursts } from "./udp.ts";
+import { type Datagram, MAX_BATCH, openSendMany, type SendMany } from "./udp-batch.ts";
 
 /** Packets waiting for the kernel; beyond it they are dropped, as a full queue in a router would. */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;
@@ -46,10 +47,19 @@ export class UdpEncapsulation implements SctpTransport {
   readonly #ipv4: Served;
   readonly #ipv6: Served | undefined;
   readonly #local: string;
+  readonly #sendMany: SendMany | undefined;
+  /** By IPv4, to leave together. */
+  readonly #batch: Datagram[] = [];
   #closed = false;
 
-  private constructor(local: string, ipv4: Served, ipv6: Served | SystemError | undefined) {
+  private constructor(
+    local: string,
+    ipv4: Served,
+    ipv6: Served | SystemError | undefined,
+    sendMany: SendMany | undefined,
+  ) {
     this.#local = local;
+    this.#sendMany = sendMany;
     this.#ipv4 = ipv4;
     this.#ipv6 = ipv6 instanceof SystemError ? undefined : ipv6;
     this.ipv6Refusal = ipv6 instanceof SystemError ? ipv6 : undefined;
@@ -68,7 +78,9 @@ export class UdpEncapsulation implements SctpTransport {
           ipv6Address === undefined
             ? undefined
             : await bindIpv6(options, ipv6Address, ipv4.socket.address().port);
-        return new UdpEncapsulation(knownLocal(address), ipv4, ipv6);
+        // Whoever serves few peers has nothing to send at once.
+        const sendMany = options.isPublic === true ? await openSendMany() : undefined;
+        return new UdpEncapsulation(knownLocal(address), ipv4, ipv6, sendMany);
       } catch (error) {
         await close(ipv4);
         if (port !== 0 || errorCode(error) !== "EADDRINUSE" || tries >= MAX_PORT_TRIES) throw error;
@@ -93,9 +105,21 @@ export class UdpEncapsulation implements SctpTransport {
     if (this.#closed || path.outerPort === 0) return;
     const served = path.address.includes(":") ? this.#ipv6 : this.#ipv4;
     if (served === undefined) return;
-    const { socket, answers } = served;
-    if (answers !== undefined && isForStranger(bytes)) answers.send(bytes, path.outerPort, path.address);
-    else if (socket.getSendQueueSize() <= MAX_WAITING_BYTES) socket.send(bytes, path.outerPort, path.address);
+    const datagram = { bytes, address: path.address, port: path.outerPort };
+    if (served.answers !== undefined && isForStranger(bytes)) served.answers.send(datagram);
+    else if (this.#sendMany === undefined || served !== this.#ipv4) sendOne(served.socket, datagram);
+    else if (this.#batch.push(datagram) === MAX_BATCH) this.flush();
+  }
+
+  flush(): void {
+    if (this.#batch.length === 0) return;
+    const { socket } = this.#ipv4;
+    // One by itself costs less by dgram; and what waits there already goes first.
+    const isMany = this.#batch.length > 1 && socket.getSendQueueCount() === 0;
+    const sent = isMany ? (this.#sendMany?.(socket, this.#batch) ?? 0) : 0;
+    // What cannot be sent is lost by itself there, and what the kernel has no room for waits.
+    for (const datagram of this.#batch.slice(sent)) sendOne(socket, datagram);
+    this.#batch.length = 0;
   }
 
   /** Sends bytes to our own socket, for the self-check; false when this host cannot (no loopback). */
@@ -113,6 +137,7 @@ export class UdpEncapsulation implements SctpTransport {
   }
 
   async close(): Promise<void> {
+    this.flush();
     this.#closed = true;
     await Promise.all(this.#families.map(close));
   }
@@ -120,6 +145,10 @@ export class UdpEncapsulation implements SctpTransport {
   get #families(): readonly Served[] {
     return this.#ipv6 === undefined ? [this.#ipv4] : [this.#ipv4, this.#ipv6];
   }
+}
+
+function sendOne(socket: Socket, { bytes, address, port }: Datagram): void {
+  if (socket.getSendQueueSize() <= MAX_WAITING_BYTES) socket.send(bytes, port, address);
 }
 
 async function close({ socket, answers }: Served): Promise<void> {

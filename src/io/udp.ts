@@ -81,6 +81,16 @@ export function closeUdp(socket: Socket): Promise<void> {
   });
 }
 
+/** Of a socket that is bound. Where dgram keeps it is not documented; -1, which is nobody's, once it keeps it elsewhere or is closed. */
+export function descriptorOf(socket: Socket): number {
+  const symbol = Object.getOwnPropertySymbols(socket).find(
+    ({ description }) => description === "state symbol",
+  );
+  const state = symbol === undefined ? {} : (socket as unknown as Record<symbol, unknown>)[symbol];
+  const { handle } = state as { readonly handle?: { readonly fd?: unknown } | null };
+  return typeof handle?.fd === "number" ? handle.fd : -1;
+}
+
 /** Says which port, why, who probably has it, and what to do. */
 export function bindError(
   transport: "UDP" | "TCP",

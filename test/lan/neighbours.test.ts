@@ -60,6 +60,9 @@ async function statusOf(name: string): Promise<StatusReport> {
 
 test("each tells of the other: in the journal, in status and by doctor; and when it is gone", async () => {
   const [office, annex] = [await start("office"), await start("annex")];
+  const client = await lan.host("client");
+  const chat = join(PROJECT, "src/bin/multiproto-chat.ts");
+  const ola = client.spawn([NODE, chat, "--background", "--nick", "ola", "--data-dir", at("ola", "data")]);
   const other = (name: string): RegExp =>
     new RegExp(
       `warn {2}Another registry is on this network, at \\S*${host(name).address}: .* realm=${name}( |$)`,
@@ -67,6 +70,11 @@ test("each tells of the other: in the journal, in status and by doctor; and when
     );
   await office.output((text) => other("annex").test(text), "it tells of the other", 30_000);
   await annex.output((text) => other("office").test(text), "and that one of it", 30_000);
+
+  const told =
+    /another registry is on this network: (?:office|annex) at 10\.98\.0\.\d+\. Who is there is not seen here/;
+  await ola.output((text) => told.test(text), "its user is told as well", 30_000);
+  await ola.stop("SIGTERM");
 
   const [status, theirs] = [await statusOf("office"), await statusOf("annex")];
   const [seen] = status.otherRegistries;

@@ -43,6 +43,9 @@ export const BOUNDS = {
 /** Signatures that are verified a second, of keys that we know: each costs some 0.1 ms. */
 export const ANNOUNCEMENT_RATE: Rate = { perSecond: 5, burst: 20 };
 
+/** … of keys that we do not know, until the user has been told that there is another registry. */
+export const STRANGE_ANNOUNCEMENT_RATE: Rate = { perSecond: 1, burst: 5 };
+
 /** A message waits so long for its peer; whoever is away longer would not make sense of it. */
 export const OUTBOX_MILLIS: Millis = 30 * 86_400_000;
 

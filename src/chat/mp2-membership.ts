@@ -7,7 +7,7 @@ import type { Ended } from "../wire/mp2-presence.ts";
 import type { Availability } from "../wire/mp2-registration.ts";
 import type { RunId } from "../wire/mp2-values.ts";
 import type { Nickname } from "../wire/nickname.ts";
-import { Announcements } from "./announcements.ts";
+import { Announcements, type Heard } from "./announcements.ts";
 import type { ChatEvent, ChatOutput, Progress, Source } from "./events.ts";
 import type { Away, Mp2Change } from "./mp2-changes.ts";
 import { DialBacks, subjectOf } from "./mp2-dial-backs.ts";
@@ -59,6 +59,7 @@ export class Mp2Membership {
   #away: (Away & { readonly at: Millis }) | undefined;
   /** Of a beacon of our registry, and not our session's. */
   #foreignEpoch: string | undefined;
+  #isOtherTold = false;
 
   constructor(options: Mp2Options) {
     this.#options = options;
@@ -200,8 +201,9 @@ export class Mp2Membership {
   }
 
   #announcement(now: Millis, from: Source, bytes: Uint8Array): void {
-    const heard = this.#announcements.take(now, bytes);
+    const heard = this.#announcements.take(now, bytes, this.#isCurious);
     if (heard === undefined) return;
+    this.#tellOther(from, heard);
     if (heard.type === "unknown") {
       this.#search.beacon(now);
       return;
@@ -221,6 +223,21 @@ export class Mp2Membership {
       this.#foreignEpoch = announcement.epoch;
       this.#deadlines.set("mp2", "epoch", now + EPOCH_MILLIS);
     }
+  }
+
+  /** Whether a registry beside ours is news: once, for whoever makes them up; and not to who says whom to ask. */
+  get #isCurious(): boolean {
+    return !this.#isOtherTold && this.#presence?.isOnline === true && this.#options.hosts.length === 0;
+  }
+
+  #tellOther({ address }: Source, { announcement, fingerprint }: Heard): void {
+    const ours = this.#presence?.registration;
+    if (ours === undefined || !this.#isCurious || fingerprint === ours.joined.fingerprint) return;
+    if (announcement?.type !== "beacon") return;
+    this.#isOtherTold = true;
+    const { realm } = announcement;
+    const notice = { type: "other-registry", registry: ours.address, address, realm, fingerprint } as const;
+    this.#options.emit({ type: "notice", notice });
   }
 
   /** Our session is of another lineage than the registry's beacons: it has forgotten us, or is about to tell us. */

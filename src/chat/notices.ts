@@ -153,6 +153,18 @@ export type ChatNotice =
       readonly reason: "restart" | "stop" | "other";
       readonly backInMillis: Millis | undefined;
     }
+  /**
+   * Beside ours there is another one on this network, whose people we do not see. Told once; nobody has proved more than that
+   * there is such a key.
+   */
+  | {
+      readonly type: "other-registry";
+      /** Ours. */
+      readonly registry: string;
+      readonly address: string;
+      readonly realm: string;
+      readonly fingerprint: Fingerprint;
+    }
   | { readonly type: "registry-lost"; readonly registry: string; readonly how: AssociationEnd }
   /** Registered, but no association. */
   | { readonly type: "presence-failed"; readonly registry: string }

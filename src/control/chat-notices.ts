@@ -177,6 +177,12 @@ const NOTICES: { readonly [Name in Type]: Parse<Fields<Name>> } = {
     reason: oneOf(["restart", "stop", "other"]),
     backInMillis: optional(millis),
   }),
+  "other-registry": shape<Fields<"other-registry">>({
+    registry: name,
+    address: name,
+    realm: name,
+    fingerprint,
+  }),
   "registry-lost": shape<Fields<"registry-lost">>({
     registry: name,
     how: wordOf<AssociationEnd>({ closed: true, lost: true, aborted: true, unreachable: true }),

@@ -53,9 +53,23 @@ export interface StatusReport {
   readonly returning: number;
   /** Clients that were heard of but have not given a nickname yet. */
   readonly pendingRegistrations: number;
+  /** Other registries whose beacons are heard: people at one do not see those at the other. */
+  readonly otherRegistries: readonly OtherRegistryReport[];
   readonly lastError: { readonly at: string; readonly text: string } | null;
   /** Input dropped since the start, by reason; and other running totals. */
   readonly counters: Readonly<Record<string, number>>;
+}
+
+/** Nothing of it is proved but that whoever spoke has that key. */
+export interface OtherRegistryReport {
+  readonly address: string;
+  readonly realm: string;
+  /** Of its key: 64 lower-case hexadecimal digits. */
+  readonly fingerprint: string;
+  /** It is this registry's own: a copy of its state is in use. */
+  readonly sameKey: boolean;
+  /** ISO 8601, UTC. */
+  readonly since: string;
 }
 
 /** What the registry must not forget. */
@@ -180,6 +194,14 @@ const parseLastError: Parse<{ readonly at: string; readonly text: string }> = (v
   return { at: field(object, "at", time, where), text: field(object, "text", sentence, where) };
 };
 
+const parseOtherRegistry: Parse<OtherRegistryReport> = shape<OtherRegistryReport>({
+  address: name,
+  realm: name,
+  fingerprint: parseFingerprintText,
+  sameKey: boolean,
+  since: time,
+});
+
 export const parseStatus: Parse<StatusReport> = (value, where) => {
   const object = parseObject(value, where);
   integer(SCHEMA, SCHEMA)(object.schema, `${where}.schema`);
@@ -203,6 +225,7 @@ export const parseStatus: Parse<StatusReport> = (value, where) => {
     offline: field(object, "offline", count, where),
     returning: field(object, "returning", count, where),
     pendingRegistrations: field(object, "pendingRegistrations", count, where),
+    otherRegistries: field(object, "otherRegistries", optional(list(100, parseOtherRegistry)), where) ?? [],
     lastError: field(object, "lastError", nullable(parseLastError), where),
     counters: field(object, "counters", numberTable, where),
   };

@@ -51,6 +51,14 @@ export interface PeerReach {
   readonly outcome: "reached" | "refused" | "silence" | "unreachable";
 }
 
+/** Another registry that ours has heard by its beacons. */
+export interface HeardRegistry {
+  readonly address: string;
+  readonly fingerprint: string;
+  /** Its key is our registry's. */
+  readonly sameKey: boolean;
+}
+
 /** What a client sees. */
 export function judgeAsked(asked: readonly Asked[]): readonly Finding[] {
   const anybody = asked.some(({ answers }) => answers.length > 0);
@@ -64,7 +72,11 @@ export function judgeAsked(asked: readonly Asked[]): readonly Finding[] {
 }
 
 /** What the registry's own machine sees: whether `own` hears what is sent to its groups. */
-export function judgeHearing(asked: readonly Asked[], own: Fingerprint): readonly Finding[] {
+export function judgeHearing(
+  asked: readonly Asked[],
+  own: Fingerprint,
+  others: readonly HeardRegistry[],
+): readonly Finding[] {
   const check = "discovery";
   const each = asked.map(({ way, answers, failure }): Finding => {
     const answer = answers.find(({ fingerprint }) => fingerprint === own);
@@ -84,7 +96,7 @@ export function judgeHearing(asked: readonly Asked[], own: Fingerprint): readonl
       fix: "see interfaces and firewall; if these are right: multiprotoctl restart, journalctl -u multiproto",
     };
   });
-  return [...each, ...judgeSeveral(asked)];
+  return [...each, ...judgeOthers(asked, own, others)];
 }
 
 /** `level`: of one without an answer. */
@@ -137,6 +149,37 @@ function judgeSeveral(asked: readonly Asked[]): readonly Finding[] {
       fix: "let one of them run; or choose: multiproto-chat --registry HOST",
     },
   ];
+}
+
+/** The others beside `own`: by their answers here, and by their beacons, which come where an answer may not. */
+function judgeOthers(
+  asked: readonly Asked[],
+  own: Fingerprint,
+  heard: readonly HeardRegistry[],
+): readonly Finding[] {
+  const check = "discovery";
+  const answered = asked.flatMap(({ answers }) => answers).filter(({ fingerprint }) => fingerprint !== own);
+  const others = [...answered, ...heard.filter(({ sameKey }) => !sameKey)];
+  const twins = heard.filter(({ sameKey }) => sameKey);
+  const findings: Finding[] = twins.map(({ address }) => ({
+    check,
+    level: "problem",
+    finding: `another registry runs with this one's key, at ${address}: clients are torn to and fro`,
+    evidence: "its beacons, signed by that key, come from there",
+    fix: "stop one of them; if both shall run, remove identity.pem from the state directory of the copy",
+  }));
+  if (others.length === 0) return findings;
+  const places = new Map(others.map(({ fingerprint, address }) => [fingerprint, address]));
+  const count = places.size === 1 ? "another registry is" : `${places.size} other registries are`;
+  const seen = [...places].map(([key, address]) => `${address} (key ${begins(key as Fingerprint)})`);
+  findings.push({
+    check,
+    level: "warning",
+    finding: `${count} on this network: people at one do not see those at the other`,
+    evidence: seen.join("; "),
+    fix: "let one of them run (there: multiprotoctl stop); or have people choose: multiproto-chat --registry HOST",
+  });
+  return findings;
 }
 
 export function judgeDialBack({ address, port, outcome }: DialBack): Finding {

@@ -2,6 +2,7 @@ import type { Millis } from "../base/clock.ts";
 import { KeyedBuckets, type Rate, TokenBucket } from "../base/tokens.ts";
 import { parseHello } from "../wire/mp1-discovery.ts";
 import { isIpv4 } from "../wire/mp1-roster.ts";
+import { looksLikeAnnouncement } from "../wire/mp2-announcement.ts";
 import { DATAGRAM_PREFIX, DISCOVERY_TO_REGISTRY, type Hello, type Join } from "../wire/mp2-discovery.ts";
 import { type Address, canonicalAddress } from "../wire/mp2-values.ts";
 import type { RegistryLimits } from "./limits.ts";
@@ -15,6 +16,8 @@ export interface Source {
 export type Discovery =
   | { readonly type: "mp1"; readonly client: "original" | "own" }
   | { readonly type: "mp2"; readonly message: Hello | Join; readonly address: Address }
+  /** It may be one: nothing but its first bytes was looked at. */
+  | { readonly type: "announcement" }
   | { readonly type: "ignored"; readonly reason: IgnoredReason };
 
 export type IgnoredReason =
@@ -23,7 +26,7 @@ export type IgnoredReason =
   | "too-many"
   | "bad-source"
   | "legacy-off"
-  /** mp2's, but not for registries: an announcement in the group, or a message thrown back. */
+  /** mp2's, but not for registries: a message thrown back, or an announcement that says nothing new. */
   | "not-for-us"
   /** mp2's, but of no form that a client of this version sends. */
   | "malformed"
@@ -90,7 +93,10 @@ function judgeMp1(source: Source, bytes: Uint8Array, legacy: boolean): Discovery
 
 function judgeMp2(source: Source, bytes: Uint8Array): Discovery {
   const decoded = DISCOVERY_TO_REGISTRY.decode(bytes);
-  if (!decoded.ok) return ignored(decoded.reason === "unknown-type" ? "not-for-us" : "malformed");
+  if (!decoded.ok) {
+    if (decoded.reason !== "unknown-type") return ignored("malformed");
+    return looksLikeAnnouncement(bytes) ? { type: "announcement" } : ignored("not-for-us");
+  }
   const address = canonicalAddress(source.address);
   if (address === undefined || !isDialable(address, source.port)) return ignored("bad-source");
   return { type: "mp2", message: decoded.value, address };

@@ -116,6 +116,14 @@ interface Mp2Limits {
   readonly beaconMillis: Millis;
   /** Between two that interfaces have asked for: a flapping one is no reason to flood the others. */
   readonly announceMillis: Millis;
+  /** Other registries that are kept in mind: more than any network has; whoever makes up more is not told of. */
+  readonly maxNeighbours: number;
+  /** From another registry's last beacon until it is taken for gone: three of them, with their jitter and a second. */
+  readonly neighbourMillis: Millis;
+  /** Announcements of them whose signatures are verified: each costs some 0.1 ms. */
+  readonly neighbourAnnouncements: Rate;
+  /** … of keys that have not been heard, which anybody can make up. */
+  readonly strangeAnnouncements: Rate;
 }
 
 export const DEFAULT_LIMITS: RegistryLimits = {
@@ -165,4 +173,8 @@ export const DEFAULT_LIMITS: RegistryLimits = {
   runMessagesATurn: 4,
   beaconMillis: 10_000,
   announceMillis: 1_000,
+  maxNeighbours: 8,
+  neighbourMillis: 34_000,
+  neighbourAnnouncements: { perSecond: 10, burst: 50 },
+  strangeAnnouncements: { perSecond: 2, burst: 20 },
 };

@@ -4,6 +4,7 @@ import type { Entry, OfflineReason } from "../roster/roster.ts";
 import type { InitPressure } from "../sctp/api.ts";
 import type { IgnoredReason, Source } from "./discovery.ts";
 import type { Mp2DialFault } from "./mp2/dial-backs.ts";
+import type { Neighbour } from "./mp2/neighbours.ts";
 import type { DialFailure } from "./registration.ts";
 import type { TlsFailure } from "./settings.ts";
 
@@ -100,4 +101,17 @@ export function floodLine({ share, perSecond }: InitPressure, port: number): Log
   if (share === 1) return line("info", "The flood of SCTP INITs is over", {}, "init-flood-over");
   const text = `A flood of SCTP INITs from many addresses; few of them are looked at, who is online stays, newcomers get in slowly (who sends them: tcpdump -n udp port ${port} or ip proto 132)`;
   return line("warn", text, { "inits-per-second": Math.round(perSecond) }, "init-flood");
+}
+
+/** Another registry is heard for the first time. */
+export function neighbourLine({ address, fingerprint, realm, isTwin }: Neighbour): LogEntry {
+  const text = isTwin
+    ? `Another registry at ${address} has this one's key, so clients are torn to and fro between the two; stop one of them, and if both shall run, remove identity.pem from the state directory of the copy`
+    : `Another registry is on this network, at ${address}: people at one do not see those at the other; stop one of them (there: multiprotoctl stop), or have people choose (multiproto-chat --registry HOST)`;
+  return line("warn", text, { address, fingerprint, realm }, "other-registry");
+}
+
+export function neighbourGoneLine({ address, fingerprint, realm }: Neighbour, how: string): LogEntry {
+  const text = `The other registry at ${address} is gone: ${how}`;
+  return line("info", text, { address, fingerprint, realm }, "other-registry-gone");
 }

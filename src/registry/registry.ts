@@ -17,6 +17,7 @@ import { ignoredLine, line } from "./lines.ts";
 import { Mp1Admission } from "./mp1-admission.ts";
 import type { TlsPeer } from "./mp2/dial-backs.ts";
 import { Mp2 } from "./mp2/mp2.ts";
+import type { Neighbour } from "./mp2/neighbours.ts";
 import type { DialId, Emit, RegistryOutput } from "./output.ts";
 import { Presence } from "./presence.ts";
 import { Pushes } from "./pushes.ts";
@@ -179,6 +180,11 @@ export class Registry {
     return this.#feed.publication.answer(ask);
   }
 
+  /** Other registries that are heard on this network. */
+  get neighbours(): readonly Neighbour[] {
+    return this.#mp2.neighbours.all;
+  }
+
   *clients(): Generator<ClientView> {
     for (const entry of this.#feed.roster.onlineFirst()) {
       yield { entry, association: this.#associations.of(entry) };
@@ -215,6 +221,9 @@ export class Registry {
       const reason = this.#mp2.discovery(now, source, judged.message, judged.address);
       if (reason === "too-many") this.#tooManyDials(source);
       else if (reason !== undefined) this.#ignore(source, bytes, reason);
+    } else if (judged.type === "announcement") {
+      const reason = this.#mp2.neighbours.announcement(now, source, bytes);
+      if (reason !== undefined) this.#ignore(source, bytes, reason);
     } else if (!this.#registrations.start(now, source, judged.client)) this.#tooManyDials(source);
   }
 

@@ -1,4 +1,5 @@
 import type { Millis } from "../base/clock.ts";
+import type { Counts } from "./counters.ts";
 
 /**
  * The typed face of the SCTP endpoint: all that the rest of the code sees of it. The endpoint is a core: packets and
@@ -164,8 +165,8 @@ export interface Tally {
   readonly answers: number;
 }
 
-/** Packets and bytes refused, by reason; for status, metrics and rate-limited log lines. */
-export type SctpCounters = Readonly<Record<string, number>>;
+/** Packets and chunks refused, by reason, each from 0 on; for status, metrics and rate-limited log lines. */
+export type SctpCounters = Readonly<Counts>;
 
 export interface SctpEndpoint {
   /** A packet arrived. Never throws, whatever the bytes. */

@@ -17,6 +17,7 @@ import type {
 import { Association } from "./association.ts";
 import { KeepBudget, SendBudget } from "./budgets.ts";
 import { STALL } from "./constants.ts";
+import { type CounterName, noCounts } from "./counters.ts";
 import type { Chunk } from "./decode/chunks.ts";
 import { decodePacket, type Packet } from "./decode/packet.ts";
 import { Directory, isSamePeerPath } from "./directory.ts";
@@ -56,7 +57,7 @@ class Endpoint implements SctpEndpoint, AssociationHost {
   readonly #responder: Responder;
   readonly #transmits = new Fifo<Transmit>();
   readonly #events = new Fifo<SctpEvent>();
-  readonly #counters: Record<string, number> = {};
+  readonly #counters = noCounts();
   #nextId: AssociationId = 1;
   #lastCall: Millis;
   /** A stall goes on until what was due then has been done. */
@@ -175,8 +176,8 @@ class Endpoint implements SctpEndpoint, AssociationHost {
     this.#events.push(event);
   }
 
-  count(name: string): void {
-    this.#counters[name] = (this.#counters[name] ?? 0) + 1;
+  count(name: CounterName): void {
+    this.#counters[name] += 1;
   }
 
   move(association: Association, path: Path): boolean {

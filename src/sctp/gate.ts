@@ -1,6 +1,7 @@
 import type { Millis } from "../base/clock.ts";
 import { KeyedBuckets, TokenBucket } from "../base/tokens.ts";
 import { COOKIE_RATE, INIT_RATE, INIT_RATE_PER_ADDRESS, INIT_SOURCES, STRANGER_RATE } from "./constants.ts";
+import type { CounterName } from "./counters.ts";
 import { CHUNK } from "./encode.ts";
 import { InitFlood } from "./init-flood.ts";
 
@@ -38,7 +39,7 @@ export class Gate {
     address: string,
     bytes: Uint8Array,
     isKnown: (tag: number) => boolean,
-  ): string | undefined {
+  ): CounterName | undefined {
     switch (kindOf(bytes, isKnown)) {
       case "init":
         // §5.1.3: an INIT costs no memory, but an HMAC.

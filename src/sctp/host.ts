@@ -3,6 +3,7 @@ import type { DeadlineHeap } from "../base/deadline-heap.ts";
 import type { Path, SctpEvent, SctpSettings } from "./api.ts";
 import type { Association } from "./association.ts";
 import type { KeepBudget, SendBudget } from "./budgets.ts";
+import type { CounterName } from "./counters.ts";
 import type { Crowd } from "./liveness/crowd.ts";
 
 /** Every timer of an association. */
@@ -36,7 +37,7 @@ export interface AssociationHost {
   readonly crowd: Crowd;
   transmit(path: Path, bytes: Uint8Array): void;
   emit(event: SctpEvent): void;
-  count(name: string): void;
+  count(name: CounterName): void;
   /** `association` speaks to another address from now on. False when somebody else is there already. */
   move(association: Association, path: Path): boolean;
   /** The association is over: forget its tags and address. */

@@ -18,7 +18,7 @@ import type { ConfigurationFile } from "./configuration-file.ts";
 import type { ServiceLog } from "./log.ts";
 import type { LogLevelSwitch } from "./log-level.ts";
 import { Metrics } from "./metrics.ts";
-import { clientReports, registryReport } from "./reports.ts";
+import { clientReports, otherRegistryReports, registryReport } from "./reports.ts";
 import type { RunHistory } from "./run-history.ts";
 import { mustServe, type Serving } from "./serving.ts";
 import { topReport } from "./top.ts";
@@ -65,7 +65,8 @@ export class ControlPlane implements RegistryControl {
   }
 
   status(): StatusReport {
-    const { state, serving, upMillis, history, supervisor, version } = this.#options;
+    const { state, upMillis, history, supervisor, version, clock } = this.#options;
+    const serving = this.#options.serving();
     return {
       schema: SCHEMA,
       state: state(),
@@ -74,7 +75,8 @@ export class ControlPlane implements RegistryControl {
       supervisor,
       uptimeMillis: Math.round(upMillis()),
       startedAt: history.startedAt,
-      ...registryReport(serving()),
+      ...registryReport(serving),
+      otherRegistries: serving === undefined ? [] : otherRegistryReports(serving.shell, clock),
       lastError: history.lastError,
     };
   }

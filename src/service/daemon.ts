@@ -173,7 +173,8 @@ export class Daemon {
     const list = (keys: readonly string[]): string => (keys.length === 0 ? "nothing" : keys.join(", "));
     const later = needsRestart.length === 0 ? "" : `; needs a restart: ${list(needsRestart)}`;
     log.write({ level: "info", text: `Configuration reloaded: ${list(applied)} changed${later}` });
-    await manager.ready(this.#health.statusText());
+    // Once more: what goes away is not ready again.
+    if (this.#serving !== undefined) await manager.ready(this.#health.statusText());
     return { applied, needsRestart };
   }
 

@@ -59,7 +59,7 @@ export class Health {
   /** The line that `systemctl status` shows, as it is now. */
   statusText(): string {
     const serving = this.#options.serving();
-    return statusText(registryReport(serving), this.#options.upMillis(), serving?.shell.registry.strain);
+    return statusText(registryReport(serving), this.#options.upMillis(), serving?.shell.registry);
   }
 
   /** Something in that line has changed. */

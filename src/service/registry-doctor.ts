@@ -206,10 +206,12 @@ async function hearing(running: StatusReport, links: readonly Link[]): Promise<r
     client = await DoctorClient.open(systemRandom);
   } catch (error) {
     const finding = "whether the registry hears could not be looked at";
-    return [{ check: "discovery", level: "unknown", finding, evidence: errorText(error), fix: null }];
+    const unknown = { check: "discovery", level: "unknown", finding, fix: null } as const;
+    return [{ ...unknown, evidence: errorText(error) }, ...judgeHearing([], own, running.otherRegistries)];
   }
   try {
-    return judgeHearing(await client.ask(multicastWays(links, running.ports.udp)), own);
+    const asked = await client.ask(multicastWays(links, running.ports.udp));
+    return judgeHearing(asked, own, running.otherRegistries);
   } finally {
     await client.close();
   }

@@ -1,8 +1,9 @@
-import type { Clock } from "../base/clock.ts";
+import type { Clock, Millis } from "../base/clock.ts";
 import { durationText } from "../base/text.ts";
-import type { ClientReport, StatusReport, StoreReport } from "../control/reports.ts";
+import type { ClientReport, OtherRegistryReport, StatusReport, StoreReport } from "../control/reports.ts";
 import type { RegistryShell } from "../io/registry-shell.ts";
-import type { ClientView, Strain } from "../registry/settings.ts";
+import type { Registry } from "../registry/registry.ts";
+import type { ClientView } from "../registry/settings.ts";
 import type { Ledger } from "../roster/ledger.ts";
 import type { Serving } from "./serving.ts";
 
@@ -30,7 +31,7 @@ export function clientReport(
     path: status?.path.via ?? null,
     state: presence.state,
     reason: presence.state === "offline" ? presence.reason : null,
-    since: new Date(clock.wall() - (clock.now() - presence.since)).toISOString(),
+    since: isoTime(clock, presence.since),
     rttMillis: status?.rttMillis === undefined ? null : Math.round(status.rttMillis * 10) / 10,
     tally: status?.tally ?? null,
   };
@@ -38,7 +39,15 @@ export function clientReport(
 
 type FromRegistry = Omit<
   StatusReport,
-  "schema" | "state" | "pid" | "version" | "supervisor" | "uptimeMillis" | "startedAt" | "lastError"
+  | "schema"
+  | "state"
+  | "pid"
+  | "version"
+  | "supervisor"
+  | "uptimeMillis"
+  | "startedAt"
+  | "lastError"
+  | "otherRegistries"
 >;
 
 const NOT_SERVING: FromRegistry = {
@@ -85,6 +94,21 @@ export function registryReport(serving: Serving | undefined): FromRegistry {
   };
 }
 
+/** Other registries on this network. */
+export function otherRegistryReports(
+  { registry }: RegistryShell,
+  clock: Clock,
+): readonly OtherRegistryReport[] {
+  return registry.neighbours.map(({ address, realm, fingerprint, isTwin, since }) => {
+    return { address, realm, fingerprint, sameKey: isTwin, since: isoTime(clock, since) };
+  });
+}
+
+/** What the wall clock showed at a monotonic time. */
+function isoTime(clock: Clock, at: Millis): string {
+  return new Date(clock.wall() - (clock.now() - at)).toISOString();
+}
+
 function storeReport({ trouble, counts }: Ledger): StoreReport {
   return { state: trouble === undefined ? "ok" : "failing", trouble: trouble?.message ?? null, ...counts };
 }
@@ -93,12 +117,14 @@ function storeReport({ trouble, counts }: Ledger): StoreReport {
 export function statusText(
   { online, offline, returning, store }: FromRegistry,
   upMillis: number,
-  strain: Strain | undefined,
+  registry: Pick<Registry, "strain" | "neighbours"> | undefined,
 ): string {
   const trouble = store?.state === "failing" ? ", cannot write its state (see the journal)" : "";
   const missed = returning === 0 ? "" : `${returning} not back yet, `;
-  const shut = strain === undefined ? "" : ", takes nobody new in (see the journal)";
-  return `${online} online, ${missed}${offline} offline, up ${durationText(upMillis)}${trouble}${shut}`;
+  const shut = registry?.strain === undefined ? "" : ", takes nobody new in (see the journal)";
+  const others = registry?.neighbours.length ?? 0;
+  const split = others === 0 ? "" : ", another registry is here (see the journal)";
+  return `${online} online, ${missed}${offline} offline, up ${durationText(upMillis)}${trouble}${shut}${split}`;
 }
 
 /** Fields of the line that tells that it is ready. */

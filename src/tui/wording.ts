@@ -38,6 +38,7 @@ export function noticeLines(notice: SessionNotice, context: SearchContext): read
     case "registry-new":
     case "registry-changed":
     case "registry-away":
+    case "other-registry":
     case "registry-lost":
     case "presence-failed":
       return registryLines(notice);
@@ -119,7 +120,14 @@ function standingLines(notice: Notice<"online" | "renamed" | "refused">): readon
 }
 
 function registryLines(
-  notice: Notice<"registry-new" | "registry-changed" | "registry-away" | "registry-lost" | "presence-failed">,
+  notice: Notice<
+    | "registry-new"
+    | "registry-changed"
+    | "registry-away"
+    | "other-registry"
+    | "registry-lost"
+    | "presence-failed"
+  >,
 ): readonly Line[] {
   switch (notice.type) {
     case "registry-new":
@@ -128,6 +136,8 @@ function registryLines(
       return registryChangedLines(notice);
     case "registry-away":
       return [quiet(awayText(notice))];
+    case "other-registry":
+      return otherRegistryLines(notice);
     case "registry-lost":
       return [bad(lostText(notice.registry, notice.how))];
     case "presence-failed":
@@ -200,6 +210,16 @@ function registryChangedLines(notice: Notice<"registry-changed">): readonly Line
     "Somebody may be pretending to be it. Or it was installed anew: ask its admin for the digits of",
     `multiprotoctl fingerprint. If they are those of "now": multiproto-chat trust accept ${name} DIGITS`,
   );
+}
+
+function otherRegistryLines({ registry, address, realm }: Notice<"other-registry">): readonly Line[] {
+  const other = `${nameText(realm)} at ${nameText(address)}`;
+  return [
+    bad(
+      `another registry is on this network: ${other}. Who is there is not seen here, at ${nameText(registry)}.`,
+    ),
+    quiet("  Tell whoever runs them: one is enough. To choose between them: --registry HOST"),
+  ];
 }
 
 function refusedLines(nickname: string, refusal: Refusal, next: RefusalNext): readonly Line[] {

@@ -10,7 +10,7 @@ import { FALLBACK_MILLIS, HINT_MILLIS } from "../../src/chat/searching.ts";
 import { type Announcement, encodeAnnouncement } from "../../src/wire/mp2-announcement.ts";
 import { DISCOVERY_TO_CLIENT, DISCOVERY_TO_REGISTRY } from "../../src/wire/mp2-discovery.ts";
 import { encodeFrame } from "../../src/wire/mp2-frames.ts";
-import type { Epoch, Nonce, Notice, RunId, StatusText } from "../../src/wire/mp2-values.ts";
+import type { Epoch, Nonce, Notice, Realm, RunId, StatusText } from "../../src/wire/mp2-values.ts";
 import {
   ADAM,
   EPOCH,
@@ -517,9 +517,11 @@ function announce(bench: Mp2Client, announcement: Announcement): void {
 }
 
 /** Online at the registry that signs. */
-function atSigner(): Mp2Client {
-  const bench = started();
+function atSigner(options: Parameters<typeof started>[0] = {}): Mp2Client {
+  const bench = started(options);
   const nonce = bench.nonce();
+  const asked = (options.hosts ?? []).map((host) => ({ host, address: REGISTRY.address }));
+  if (asked.length > 0) bench.handle({ type: "hello-sent", protocol: "mp2", to: asked });
   bench.cookie(nonce, { fingerprint: SIGNER });
   const connection = bench.connects("mp2-registry", SIGNER, REGISTRY.address);
   bench.challenge(connection, nonce);
@@ -601,6 +603,64 @@ test("who named a host is not led elsewhere by another registry's beacon, whatev
   assert.deepEqual(bench.take("datagram"), []);
   bench.cookie(nonce, { fingerprint: SIGNER });
   assert.deepEqual(bench.take("datagram"), []);
+});
+
+/** A beacon of somebody at 10.0.0.7, signed by a key of its own. */
+function announcedBy(bench: Mp2Client, pair = generateKeyPairSync("ed25519"), sent = UNIX + 1): void {
+  const raw = new Uint8Array(pair.publicKey.export({ format: "der", type: "spki" }).subarray(-32));
+  const beacon = { ...BEACON, realm: "annex" as Realm, sent };
+  const signed = (bytes: Uint8Array): Uint8Array => new Uint8Array(sign(null, bytes, pair.privateKey));
+  const bytes = encodeAnnouncement(beacon, raw, signed);
+  bench.handle({ type: "datagram", from: { address: "10.0.0.7", port: 10_001 }, bytes });
+}
+
+test("another registry beside ours is told, once, to who is online and has not said whom to ask", () => {
+  const bench = atSigner();
+  const other = generateKeyPairSync("ed25519");
+  announce(bench, { ...BEACON, sent: UNIX + 1 });
+  assert.deepEqual(bench.noticeTypes(), [], "our own is none");
+  announcedBy(bench, other);
+  const raw = new Uint8Array(other.publicKey.export({ format: "der", type: "spki" }));
+  assert.deepEqual(bench.notices(), [
+    {
+      type: "other-registry",
+      registry: REGISTRY.address,
+      address: "10.0.0.7",
+      realm: "annex",
+      fingerprint: fingerprintOfSpki(raw),
+    },
+  ]);
+  bench.takeAll();
+  for (let count = 2; count < 1_000; count += 1) announcedBy(bench, count % 2 === 0 ? other : undefined);
+  bench.pass(2_000);
+  assert.deepEqual(bench.noticeTypes(), []);
+  assert.deepEqual([...bench.take("hello"), ...bench.take("datagram")], [], "and nothing else follows");
+
+  const searching = started();
+  announcedBy(searching);
+  assert.ok(!searching.noticeTypes().includes("other-registry"), "who searches will see whom it finds");
+});
+
+test("a registry that we know and are not at is told as well; a forged beacon is not, nor to who named hosts", () => {
+  const other = generateKeyPairSync("ed25519");
+  const spki = new Uint8Array(other.publicKey.export({ format: "der", type: "spki" }));
+  const pins = Pins.none.meet({ kind: "realm", name: "annex" }, fingerprintOfSpki(spki), UNIX);
+  const knowing = atSigner({ pins });
+  announcedBy(knowing, other);
+  assert.deepEqual(knowing.noticeTypes(), ["other-registry"]);
+
+  const bench = atSigner();
+  const forged = encodeAnnouncement(
+    { ...BEACON, sent: UNIX + 1 },
+    spki.subarray(-32),
+    () => new Uint8Array(64),
+  );
+  bench.handle({ type: "datagram", from: { address: "10.0.0.7", port: 10_001 }, bytes: forged });
+  assert.deepEqual(bench.noticeTypes(), []);
+
+  const named = atSigner({ hosts: ["registry.example"] });
+  announcedBy(named);
+  assert.deepEqual(named.noticeTypes(), []);
 });
 
 test("a beacon of a key that we do not know makes us ask everybody, at most once a second", () => {

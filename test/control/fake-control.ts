@@ -34,6 +34,15 @@ export const STATUS: StatusReport = {
   offline: 1,
   returning: 0,
   pendingRegistrations: 2,
+  otherRegistries: [
+    {
+      address: "10.0.0.7",
+      realm: "annex",
+      fingerprint: FINGERPRINT,
+      sameKey: false,
+      since: "2026-11-22T19:00:00.000Z",
+    },
+  ],
   lastError: { at: "2026-11-22T19:00:00.000Z", text: "bad \u001b[31mthing" },
   counters: { "datagrams dropped: garbage": 17 },
 };

@@ -410,6 +410,7 @@ const NOTICES: readonly SessionNotice[] = [
     next: "ask",
   },
   { type: "registry-lost", registry: "10.0.0.1", how: "lost" },
+  { type: "other-registry", registry: "10.0.0.1", address: "10.0.0.7", realm: "annex", fingerprint: OWN },
   { type: "typing", from: "ola" as Nickname, active: true },
   { type: "waiting", messageId: ID, to: "ola", text: "hi", why: "offline" } as SessionNotice,
   { type: "presence-moved", here: false },

@@ -60,6 +60,7 @@ test("status of a running registry", async (context) => {
       "  interfaces                  eth0, lo",
       "  clients                     3 online, 1 offline, 2 joining",
       "  mp1                         let in, unverified; not originals: SCTP on IP is not served (see the journal)",
+      "  other registry              annex at 10.0.0.7, key 41121 41635 42149 42663 43177 43691 44205 44719, since 2026-11-22 19:00:00 (see the journal)",
       "  last error                  bad \\x1b[31mthing (2026-11-22 19:00:00)",
       "  datagrams dropped: garbage  17",
     ],

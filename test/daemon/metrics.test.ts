@@ -1,10 +1,12 @@
 /** The registry in numbers: by multiprotoctl, by HTTP on this machine, and for nobody else. */
 import assert from "node:assert/strict";
+import { createSocket } from "node:dgram";
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { type IncomingHttpHeaders, request } from "node:http";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { noCounts } from "../../src/sctp/counters.ts";
 import { METRICS } from "../../src/service/metrics.ts";
 import { multiprotoctl } from "../ctl/spawn.ts";
 import { TestShell } from "../support/chat-shell.ts";
@@ -79,6 +81,36 @@ test("metrics: who is there, who left and why, of all that docs/control.md names
   const printed = await multiprotoctl(["metrics", ...socket]);
   assert.equal(printed.code, 0);
   assert.equal(sample(printed.stdout, 'multiproto_joins_total{client="mp2"}'), 1);
+});
+
+/** The series of a text: names with labels, but those of Node and the process. */
+function seriesOf(text: string): readonly string[] {
+  const lines = text.split("\n").filter((line) => line.startsWith("multiproto_"));
+  return lines.map((line) => line.slice(0, line.lastIndexOf(" "))).sort();
+}
+
+test("metrics: every value of a label is there from the start, with 0, and none comes later but round-trip times", async (context) => {
+  const { port, place } = await served(context);
+  const { text: first } = await fetched({ port });
+  const reasons = [...Object.keys(noCounts()).map((name) => `sctp-${name}`), "datagram-malformed"];
+  for (const reason of reasons)
+    assert.equal(sample(first, `multiproto_input_dropped_total{reason="${reason}"}`), 0);
+  for (const reason of ["left", "lost", "kicked"])
+    assert.equal(sample(first, `multiproto_losses_total{reason="${reason}"}`), 0);
+
+  const ola = await Mp1Client.join(context, { registry: place, nickname: "ola" });
+  await ola.vanish();
+  const stray = createSocket("udp4");
+  context.after(() => void stray.close());
+  for (const dropped of ["sctp-wrong-size", "datagram-not-a-hello"]) {
+    const to = dropped.startsWith("sctp") ? place.encapsulationPort : place.port;
+    stray.send("x", to, "127.0.0.1");
+    await within(dropped, countsOf(port, `multiproto_input_dropped_total{reason="${dropped}"}`), 30_000);
+  }
+  const last = await within("the loss", countsOf(port, "multiproto_detection_seconds_count"), 30_000);
+  const isTimed = (series: string): boolean => series.startsWith("multiproto_round_trip_seconds");
+  const after = seriesOf(last).filter((series) => !isTimed(series));
+  assert.deepEqual(after, seriesOf(first));
 });
 
 test("metrics: from a client's last sign of life until it was found lost", async (context) => {

@@ -266,11 +266,31 @@ test("discovery: silence counts by what else answers; two registries are told", 
     /^warning: 2 registries answered/,
   );
   assert.equal(
-    judgeHearing([asked("eth0", [OTHER_KEY])], KEY)[0]?.level,
+    judgeHearing([asked("eth0", [OTHER_KEY])], KEY, [])[0]?.level,
     "problem",
     "another one than our own",
   );
-  assert.equal(judgeHearing([asked("eth0", [KEY])], KEY)[0]?.level, "ok");
+  assert.deepEqual(short(judgeHearing([asked("eth0", [KEY])], KEY, [])), [
+    "ok: eth0 by multicast: the registry answers",
+  ]);
+});
+
+test("discovery: other registries are told by their answers or by their beacons, each once; a twin is a problem", () => {
+  const heard = (fingerprint: string, sameKey = false) => ({ address: "10.0.0.7", fingerprint, sameKey });
+  const others = (ways: readonly Asked[], ...all: readonly ReturnType<typeof heard>[]) =>
+    judgeHearing(ways, KEY, all).filter(({ level }) => level !== "ok");
+  assert.deepEqual(short(others([asked("eth0", [KEY, OTHER_KEY])], heard(OTHER_KEY))), [
+    "warning: another registry is on this network: people at one do not see those at the other",
+  ]);
+  const [only] = others([asked("eth0", [KEY])], heard(OTHER_KEY));
+  assert.match(only?.evidence ?? "", /^10\.0\.0\.7 \(key \d{5} \d{5} …\)$/);
+  assert.match(
+    short(others([asked("eth0", [KEY])], heard(OTHER_KEY), heard("c".repeat(64))))[0] ?? "",
+    /^warning: 2 other registries are/,
+  );
+  assert.deepEqual(short(others([asked("eth0", [KEY])], heard(KEY, true))), [
+    "problem: another registry runs with this one's key, at 10.0.0.7: clients are torn to and fro",
+  ]);
 });
 
 test("people: who cannot be reached, and whether that is all of them", () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { Random } from "../../src/base/clock.ts";
+import type { CounterName } from "../../src/sctp/counters.ts";
 import { decodePacket, type Packet } from "../../src/sctp/decode/packet.ts";
 import * as encode from "../../src/sctp/encode.ts";
 import {
@@ -65,8 +66,8 @@ export class Target {
     return this.events.map((event) => event.type);
   }
 
-  count(name: string): number {
-    return this.endpoint.counters()[name] ?? 0;
+  count(name: CounterName): number {
+    return this.endpoint.counters()[name];
   }
 }
 

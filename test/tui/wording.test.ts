@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import type { Fingerprint } from "../../src/base/fingerprint.ts";
 import type { ChatNotice, UndeliveredReason } from "../../src/chat/notices.ts";
 import { messageText } from "../../src/tui/lines.ts";
 import { noticeLines } from "../../src/tui/wording.ts";
@@ -15,6 +16,14 @@ const STANDING = {
   realm: undefined,
   fingerprint: undefined,
   trust: "unverified",
+} as const;
+
+const OTHER_REGISTRY = {
+  type: "other-registry",
+  registry: "10.0.0.1",
+  address: "10.0.0.7",
+  realm: "annex",
+  fingerprint: "a0".repeat(32) as Fingerprint,
 } as const;
 
 const CONTEXT = { place: "by multicast on eth0" };
@@ -67,6 +76,16 @@ test("every reason has its sentence, which names the peer", () => {
   );
 });
 
+test("another registry: which, what it means, and what to do", () => {
+  assert.deepEqual(
+    noticeLines(OTHER_REGISTRY, CONTEXT).map(({ text }) => text),
+    [
+      "another registry is on this network: annex at 10.0.0.7. Who is there is not seen here, at 10.0.0.1.",
+      "  Tell whoever runs them: one is enough. To choose between them: --registry HOST",
+    ],
+  );
+});
+
 test("who says it: unverified, or from an address that is not the listed one", () => {
   const keyless = { messageId: undefined, time: undefined, fingerprint: undefined };
   const message = { from: nickname("ola"), address: "10.0.0.9", text: "", ...keyless };
@@ -90,6 +109,7 @@ test("nothing that acts on a terminal comes through, whatever the network says",
         { type: "presence", online: [name], offline: [name, name] },
         { type: "search-failing", text: hostile },
         { type: "online", nickname: name, registry: "10.0.0.1", standing: STANDING, again: false },
+        { ...OTHER_REGISTRY, registry: hostile, address: hostile, realm: hostile },
       ];
       for (const notice of notices) {
         for (const { text } of noticeLines(notice, CONTEXT)) assert.doesNotMatch(text, ACTING);

@@ -1,6 +1,6 @@
 import { durationText } from "../../base/text.ts";
 import type { Tone } from "../../base/tones.ts";
-import type { PortsReport, StatusReport } from "../../control/reports.ts";
+import type { OtherRegistryReport, PortsReport, StatusReport } from "../../control/reports.ts";
 import { spoken } from "../concerned.ts";
 import { type AddCommand, examples } from "../context.ts";
 import { NOT_RUNNING, OK } from "../exit-codes.ts";
@@ -52,6 +52,7 @@ function describe(status: StatusReport, output: Output): string[] {
       ["interfaces", status.interfaces.join(", ") || "none"],
       ["clients", `${status.online} online, ${returning}${status.offline} offline${joining}`],
       ["mp1", mp1Text(status)],
+      ...status.otherRegistries.map((other) => ["other registry", otherText(other)] as const),
       ["last error", lastError === null ? "none" : `${lastError.text} (${localTime(lastError.at)})`],
       ...Object.entries(counters)
         .filter(([, count]) => count > 0)
@@ -69,6 +70,11 @@ function storeText(store: StatusReport["store"]): string {
 
 function rosterText({ epoch, seq }: StatusReport): string {
   return epoch === null || seq === null ? "-" : `change ${seq} of epoch ${epoch}`;
+}
+
+function otherText({ address, realm, fingerprint, sameKey, since }: OtherRegistryReport): string {
+  const key = sameKey ? "with this one's key" : `key ${spoken(fingerprint)}`;
+  return `${realm} at ${address}, ${key}, since ${localTime(since)} (see the journal)`;
 }
 
 function mp1Text({ legacy, ports, state }: StatusReport): string {

@@ -21,6 +21,7 @@ import {
   type TlsPeer,
 } from "./dial-backs.ts";
 import { Durable } from "./durable.ts";
+import { Neighbours } from "./neighbours.ts";
 import { Mp2Presence } from "./presence.ts";
 import { Mp2Registration } from "./registration.ts";
 import { Resumptions } from "./resumptions.ts";
@@ -48,6 +49,7 @@ export class Mp2 {
   readonly dials: Mp2DialBacks;
   readonly durable: Durable;
   readonly announcer: Announcer;
+  readonly neighbours: Neighbours;
   readonly #options: Mp2Options;
   readonly #cookies: Cookies;
   readonly #telling: Telling;
@@ -77,6 +79,8 @@ export class Mp2 {
       run,
       returning: () => returning(roster),
     });
+    const own = { fingerprint: identity.fingerprint, run };
+    this.neighbours = new Neighbours({ limits, emit, own, now, begunAt: time(now) });
     const { turn, changed, strain } = options;
     const tickets = new Tickets(random, identity.sign);
     const ticket = (at: Millis, { id: session, fingerprint, secret }: Session): Ticket =>
@@ -115,7 +119,7 @@ export class Mp2 {
   }
 
   nextDeadline(): Millis {
-    const parts = [this.dials, this.presence, this.#telling, this.durable];
+    const parts = [this.dials, this.presence, this.#telling, this.durable, this.neighbours];
     const times = parts.map((part) => part.nextDeadline()).filter((at) => at !== undefined);
     return Math.min(this.announcer.nextDeadline(), ...times);
   }
@@ -174,6 +178,7 @@ export class Mp2 {
     this.dials.advance(now);
     this.presence.advance(now);
     this.announcer.advance(now);
+    this.neighbours.advance(now);
   }
 
   /** After the roster's changes of `advance` have been noted. */

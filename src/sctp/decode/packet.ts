@@ -1,4 +1,5 @@
 import { CHUNKS_PER_PACKET, COMMON_HEADER, RECEIVE_LIMIT } from "../constants.ts";
+import type { CounterName } from "../counters.ts";
 import { checksumIsRight } from "../crc32c.ts";
 import { type Chunk, decodeChunk } from "./chunks.ts";
 
@@ -11,8 +12,8 @@ export interface Packet {
   readonly chunks: readonly Chunk[];
 }
 
-/** Why a packet was dropped unread; the names are counters. */
-export type PacketRefusal = "wrong-size" | "other-port" | "bad-checksum" | "bad-chunk";
+/** Why a packet was dropped unread. */
+export type PacketRefusal = Extract<CounterName, "wrong-size" | "other-port" | "bad-checksum" | "bad-chunk">;
 
 const CHUNK_HEADER = 4;
 

@@ -47,19 +47,18 @@ tier_files() {
   esac 2>/dev/null | sort
 }
 
-# Those of a tier's files that begin first, in this order. In systemd the longest: one that begins last has a core to itself
-# while the other has nothing to do. In interop the two on SCTP alone: original clients, thirty at once, want both cores.
-first_files() {
+# Those of a tier's files that take long, longest first. They begin first: one that begins last has a core to itself while
+# the other has nothing to do.
+long_files() {
   case $1 in
-    interop) printf 'test/interop/sctp/%s.test.ts\n' usrsctp kernel ;;
     systemd) printf 'test/systemd/%s.test.ts\n' survives package install control newcomer faults user-unit restart sandbox chat ;;
   esac
 }
 
-# in_order TIER: all its files, those above first. A name there that is no file fails the tier.
+# in_order TIER: all its files, those that take long first. A name in the list above that is no file fails the tier.
 in_order() {
-  first_files "$1"
-  comm -13 <(first_files "$1" | sort) <(tier_files "$1")
+  long_files "$1"
+  comm -13 <(long_files "$1" | sort) <(tier_files "$1")
 }
 
 passed=0
@@ -88,8 +87,8 @@ run_node_tests() {
     return
   fi
   case $tier in
-    # Tests of real programs mostly wait for each other; a kernel in user mode does not, but what is beside it in interop does.
-    unit | crash | lan | attack | interop | systemd) parallel=2 ;;
+    # Tests of real programs mostly wait for each other; a kernel in user mode does not.
+    unit | crash | lan | attack | systemd) parallel=2 ;;
     chat) parallel=3 ;;
     install | upgrade) minutes=60 ;;
     fuzz)

@@ -47,7 +47,7 @@ gather() {
   mkdir -p "$target/bin"
   cp "$runtime/bin/node" "$target/bin/node"
   cp -r dist package.json scripts/user-units.sh "$target/"
-  rm -rf "$target/dist/.inputs" "$target/dist/man"
+  rm -rf "$target/dist/.inputs" "$target/dist/man" "$target/dist/completion"
   production_packages | while read -r path; do
     mkdir -p "$target/$(dirname "$path")"
     cp -r "$path" "$target/$path"
@@ -72,16 +72,13 @@ write_wrapper() {
 
 # install_pages ROOT SHARE: the manual pages and the completion of shells.
 install_pages() {
-  local page program node=node_modules/.bin/node
+  local page
   for page in dist/man/man?/*; do
     install -D -m 644 -t "$1$2/man/$(basename "$(dirname "$page")")" "$page"
   done
-  for program in multiprotoctl multiproto-chat; do
-    mkdir -p "$1$2/bash-completion/completions" "$1$2/fish/vendor_completions.d" "$1$2/zsh/vendor-completions"
-    "$node" "dist/bin/$program.js" completion bash >"$1$2/bash-completion/completions/$program"
-    "$node" "dist/bin/$program.js" completion fish >"$1$2/fish/vendor_completions.d/$program.fish"
-    "$node" "dist/bin/$program.js" completion zsh >"$1$2/zsh/vendor-completions/_$program"
-  done
+  install -D -m 644 -t "$1$2/bash-completion/completions" dist/completion/bash/*
+  install -D -m 644 -t "$1$2/fish/vendor_completions.d" dist/completion/fish/*
+  install -D -m 644 -t "$1$2/zsh/vendor-completions" dist/completion/zsh/*
 }
 
 # install_guides DIRECTORY: what is read, laid out as in the checkout, so that links between documents lead somewhere.

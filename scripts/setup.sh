@@ -133,6 +133,19 @@ bundle() {
   }
 }
 
+# completions DIRECTORY: the completion of each shell, a directory for each, with the names that the shells look for.
+completions() {
+  local program
+  mkdir -p "$1"/{bash,fish,zsh}
+  for program in multiprotoctl multiproto-chat; do
+    completion "$program" bash >"$1/bash/$program"
+    completion "$program" fish >"$1/fish/$program.fish"
+    completion "$program" zsh >"$1/zsh/_$program"
+  done
+}
+
+completion() { "$node" --disable-warning=ExperimentalWarning "src/bin/$1.ts" completion "$2"; }
+
 ensure_dist() {
   local stamp=dist/.inputs inputs staged=node_modules/.multiproto-dist
   inputs=$(hash_of src scripts/setup.sh scripts/bundle tsconfig.json tsconfig.build.json package.json package-lock.json \
@@ -155,6 +168,8 @@ ensure_dist() {
     --alias:@alcalzone/ansi-tokenize=./scripts/bundle/ansi-tokenize.mjs
   # The manual pages: of what the programs say of themselves (--help) and what is said of their files.
   node_modules/.bin/node --disable-warning=ExperimentalWarning src/bin/man-pages.ts . "$staged/man"
+  # Here and not where they are installed: six starts of Node are seconds on a small machine.
+  completions "$staged/completion"
   echo "$inputs" >"$staged/.inputs"
   rm -rf dist
   mv "$staged" dist

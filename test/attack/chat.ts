@@ -3,10 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Running } from "../lab/command.ts";
 import type { LanHost } from "../lab/netns.ts";
+import { programOf } from "../support/programs.ts";
 import type { Owner } from "../support/until.ts";
 
 const NODE = join(import.meta.dirname, "../../node_modules/.bin/node");
-const PROGRAM = join(import.meta.dirname, "../../src/bin/multiproto-chat.ts");
+const PROGRAM = programOf("multiproto-chat");
 
 const LIST_MILLIS = 500;
 

@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { bareEnvironment } from "../support/bare-environment.ts";
 import type { Place } from "../support/multiprotod.ts";
+import { programOf } from "../support/programs.ts";
 import { type Owner, Watched, within } from "../support/until.ts";
 
-const PROGRAM = fileURLToPath(new URL("../../src/bin/multiproto-chat.ts", import.meta.url));
+const PROGRAM = programOf("multiproto-chat");
 /** A start makes a key and a registration. */
 const MILLIS = 30_000;
 

@@ -5,15 +5,15 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { DatabaseSync } from "node:sqlite";
-import { fileURLToPath } from "node:url";
 import type { Random } from "../../src/base/clock.ts";
 import type { ArchivedMessage } from "../../src/chat/archive.ts";
 import { openArchiveReader } from "../../src/store/sqlite-archive.ts";
 import { bareEnvironment } from "../support/bare-environment.ts";
 import type { Place } from "../support/multiprotod.ts";
+import { programOf } from "../support/programs.ts";
 import { type Owner, within } from "../support/until.ts";
 
-const PROGRAM = fileURLToPath(new URL("../../src/bin/multiproto-chat.ts", import.meta.url));
+const PROGRAM = programOf("multiproto-chat");
 /** A life may end with these lines, or be over before it is online. */
 const MOST_LINES = 60;
 const LONGEST_MILLIS = 4_000;

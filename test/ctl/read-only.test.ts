@@ -1,17 +1,18 @@
 /** multiprotoctl of somebody who may only read, against a real registry. */
+
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { chmodSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { type TestContext, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { Mp1Client } from "../support/mp1-client.ts";
 import { configure, Multiprotod, makePlace, type Place } from "../support/multiprotod.ts";
+import { programOf } from "../support/programs.ts";
 import { Watched } from "../support/until.ts";
 import { multiprotoctl } from "./spawn.ts";
 
-const PROGRAM = fileURLToPath(new URL("../../src/bin/multiprotoctl.ts", import.meta.url));
+const PROGRAM = programOf("multiprotoctl");
 const OPEN = "[control]\nanyone-may-read = true";
 const outsider = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"];
 const needsRoot = { skip: process.getuid?.() === 0 ? false : "needs root" };

@@ -7,10 +7,11 @@ import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { soon } from "../control/harness.ts";
 import { bareEnvironment } from "../support/bare-environment.ts";
+import { programOf } from "../support/programs.ts";
 import type { DaemonOptions } from "./daemon.ts";
 
 const DAEMON = fileURLToPath(new URL("daemon.ts", import.meta.url));
-const PROGRAM = fileURLToPath(new URL("../../src/bin/multiprotoctl.ts", import.meta.url));
+const PROGRAM = programOf("multiprotoctl");
 
 /** Keeps a test daemon running on the descriptor `fd`: each one that ends is followed by another. */
 export async function supervise(

@@ -1,15 +1,16 @@
 /** `multiprotoctl top` where there is no terminal. */
+
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { type TestContext, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { temporaryDirectory } from "../control/harness.ts";
+import { programOf } from "../support/programs.ts";
 import { Watched } from "../support/until.ts";
 import { multiprotoctl, startDaemon } from "./spawn.ts";
 
-const PROGRAM = fileURLToPath(new URL("../../src/bin/multiprotoctl.ts", import.meta.url));
+const PROGRAM = programOf("multiprotoctl");
 
 async function socketOf(context: TestContext): Promise<string> {
   const directory = temporaryDirectory(context);

@@ -5,7 +5,7 @@ import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { type IncomingHttpHeaders, request } from "node:http";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { type TestContext, test } from "node:test";
+import { describe, type TestContext, test } from "node:test";
 import { noCounts } from "../../src/sctp/counters.ts";
 import { METRICS } from "../../src/service/metrics.ts";
 import { multiprotoctl } from "../ctl/spawn.ts";
@@ -136,53 +136,58 @@ async function countsOf(port: number, metric: string): Promise<string> {
   }
 }
 
-test("metrics: nothing else is served, and who is slow or greedy does not stay", async (context) => {
-  const { port, daemon } = await served(context);
-  assert.equal((await fetched({ port }, "/")).status, 404);
-  assert.equal((await fetched({ port }, "/metrics?x")).status, 404);
-  assert.equal((await fetched({ port }, "/metrics", "POST")).status, 405);
-  assert.equal((await fetched({ port }, `/${"x".repeat(20_000)}`)).status, 431);
-  const silent = Array.from({ length: 20 }, () => connect({ host: "127.0.0.1", port }));
-  for (const socket of silent) socket.on("error", () => undefined);
-  context.after(() => silent.forEach((socket) => void socket.destroy()));
-  // Those beyond the bound are closed at once, the others when their patience ends.
-  await Promise.all(
-    silent.map((socket) =>
-      within("its end", new Promise((resolve) => socket.once("close", resolve)), 30_000),
-    ),
-  );
-  assert.equal((await fetched({ port })).status, 200);
-  daemon.kill("SIGTERM");
-  await daemon.exited;
-  assert.equal(daemon.errors.length, 0, daemon.errors.join("\n"));
-});
+// Patience with who is slow ends beside the other, on registries of their own.
+describe("metrics: whom they are served to, and where", { concurrency: 2 }, () => {
+  test("nothing else is served, and who is slow or greedy does not stay", async (context) => {
+    const { port, daemon } = await served(context);
+    assert.equal((await fetched({ port }, "/")).status, 404);
+    assert.equal((await fetched({ port }, "/metrics?x")).status, 404);
+    assert.equal((await fetched({ port }, "/metrics", "POST")).status, 405);
+    assert.equal((await fetched({ port }, `/${"x".repeat(20_000)}`)).status, 431);
+    const silent = Array.from({ length: 20 }, () => connect({ host: "127.0.0.1", port }));
+    for (const socket of silent) socket.on("error", () => undefined);
+    context.after(() => silent.forEach((socket) => void socket.destroy()));
+    // Those beyond the bound are closed at once, the others when their patience ends.
+    await Promise.all(
+      silent.map((socket) =>
+        within("its end", new Promise((resolve) => socket.once("close", resolve)), 30_000),
+      ),
+    );
+    assert.equal((await fetched({ port })).status, 200);
+    daemon.kill("SIGTERM");
+    await daemon.exited;
+    assert.equal(daemon.errors.length, 0, daemon.errors.join("\n"));
+  });
 
-test("metrics: by a Unix socket, also one that a killed registry left; and a port that is taken is said", async (context) => {
-  const place = await makePlace(context);
-  const socketPath = join(place.directory, "metrics.sock");
-  const settings = `[metrics]\nlisten = "${socketPath}"`;
-  const own = await makePlace(context, settings);
-  const first = await Multiprotod.start(context, own, { prefix: ["sh", "-c", 'umask 077; exec "$@"', "sh"] });
-  assert.equal((await fetched({ socketPath })).status, 200);
-  assert.equal(statSync(socketPath).mode & 0o777, 0o660, "Prometheus is another user, of the group");
-  first.kill("SIGKILL");
-  await first.exited;
-  await Multiprotod.start(context, own);
-  assert.equal((await fetched({ socketPath })).status, 200);
+  test("by a Unix socket, also one that a killed registry left; and a port that is taken is said", async (context) => {
+    const place = await makePlace(context);
+    const socketPath = join(place.directory, "metrics.sock");
+    const settings = `[metrics]\nlisten = "${socketPath}"`;
+    const own = await makePlace(context, settings);
+    const first = await Multiprotod.start(context, own, {
+      prefix: ["sh", "-c", 'umask 077; exec "$@"', "sh"],
+    });
+    assert.equal((await fetched({ socketPath })).status, 200);
+    assert.equal(statSync(socketPath).mode & 0o777, 0o660, "Prometheus is another user, of the group");
+    first.kill("SIGKILL");
+    await first.exited;
+    await Multiprotod.start(context, own);
+    assert.equal((await fetched({ socketPath })).status, 200);
 
-  // What is no socket is somebody's file, and stays.
-  const file = join(place.directory, "notes");
-  writeFileSync(file, "mine");
-  const astray = await makePlace(context, `[metrics]\nlisten = "${file}"`);
-  await (await Multiprotod.start(context, astray)).line(
-    /Cannot serve metrics: .*notes: a file that is not a socket/,
-  );
-  assert.equal(readFileSync(file, "utf8"), "mine");
+    // What is no socket is somebody's file, and stays.
+    const file = join(place.directory, "notes");
+    writeFileSync(file, "mine");
+    const astray = await makePlace(context, `[metrics]\nlisten = "${file}"`);
+    await (await Multiprotod.start(context, astray)).line(
+      /Cannot serve metrics: .*notes: a file that is not a socket/,
+    );
+    assert.equal(readFileSync(file, "utf8"), "mine");
 
-  const { port } = await served(context);
-  const other = await makePlace(context, `[metrics]\nlisten = "127.0.0.1:${port}"`);
-  const without = await Multiprotod.start(context, other);
-  await without.line(
-    /Cannot serve metrics: Cannot listen on 127\.0\.0\.1:\d+: .*EADDRINUSE.*choose another by metrics\.listen/,
-  );
+    const { port } = await served(context);
+    const other = await makePlace(context, `[metrics]\nlisten = "127.0.0.1:${port}"`);
+    const without = await Multiprotod.start(context, other);
+    await without.line(
+      /Cannot serve metrics: Cannot listen on 127\.0\.0\.1:\d+: .*EADDRINUSE.*choose another by metrics\.listen/,
+    );
+  });
 });

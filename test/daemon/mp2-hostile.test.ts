@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import type { Socket } from "node:net";
 import { join } from "node:path";
-import { type TestContext, test } from "node:test";
+import { describe, type TestContext, test } from "node:test";
 import { createSecureContext, TLSSocket, type TLSSocketOptions } from "node:tls";
 import { generateIdentity } from "../../src/io/certificate.ts";
 import { ALPN_CHAT, ALPN_REGISTRY } from "../../src/wire/mp2-values.ts";
@@ -82,39 +82,6 @@ test("a listener that hangs up, speaks no TLS, another version, another protocol
   await Mp2Client.join(context, { registry, nickname: "ola" });
 });
 
-test("silent listeners hold nobody up, and are given up in time", async (context) => {
-  const { registry } = await running(context);
-  const silent = (socket: Socket): void => void socket.on("error", () => {}).resume();
-  const givenUp = Array.from({ length: 8 }, () => blockedBy(context, registry, silent, 12_000));
-  await Mp2Client.join(context, { registry, nickname: "ola" });
-  assert.deepEqual([...new Set(await Promise.all(givenUp))], ["tls"]);
-});
-
-test("whoever stalls in the dialogue, announces too much or sends rubbish loses the connection", async (context) => {
-  const { daemon, registry } = await running(context);
-  const acts: readonly (readonly [string, (dialogue: RegistryDialogue) => void])[] = [
-    ["says nothing", () => {}],
-    ["half a header", ({ channel }) => void channel.send(Uint8Array.of(0, 0))],
-    ["half a frame", ({ channel }) => void channel.send(Uint8Array.of(0, 0, 0, 9, 0xa4))],
-    ["an oversized frame", ({ channel }) => void channel.send(Uint8Array.of(0, 0, 0x10, 0x01))],
-    ["an empty frame", ({ channel }) => void channel.send(new Uint8Array(4))],
-    ["no CBOR", ({ channel }) => void channel.send(Uint8Array.of(0, 0, 0, 1, 0xff))],
-    ["an unknown message", ({ channel }) => void channel.send(Uint8Array.of(0, 0, 0, 3, 0xa1, 0, 0x10))],
-    ["a flood", ({ channel }) => void channel.send(new Uint8Array(500_000))],
-  ];
-  const over = acts.map(async ([name, act]) => {
-    const client = await Mp2Client.open(context, { registry, nickname: "x" });
-    const dialogue = await client.dialogue();
-    await dialogue.next("challenge");
-    act(dialogue);
-    await dialogue.closes(15_000);
-    assert.equal(client.registered, undefined, name);
-  });
-  await Mp2Client.join(context, { registry, nickname: "ola" });
-  await Promise.all(over);
-  assert.deepEqual(daemon.matching(/Internal error/), []);
-});
-
 test("a join is dialled back once, however often it comes, and only to where its cookie went", async (context) => {
   const { registry } = await running(context);
   const ola = await Mp2Client.open(context, { registry, nickname: "ola" });
@@ -128,15 +95,51 @@ test("a join is dialled back once, however often it comes, and only to where its
   assert.deepEqual([ola.dialogues.length, eva.dialogues.length], [1, 0]);
 });
 
-test("a registered client that brings up no association, or says nothing on it, does not stay", async (context) => {
-  const { registry } = await running(context);
-  const watcher = await Mp2Client.join(context, { registry, nickname: "watcher" });
-  const ghost = await Mp2Client.open(context, { registry, nickname: "ghost" });
-  await ghost.register();
-  const mute = await Mp2Client.open(context, { registry, nickname: "mute" });
-  await mute.register();
-  await mute.associate();
-  await mute.loses(15_000);
-  await watcher.sees("mute", "offline");
-  await watcher.sees("ghost", "offline", 15_000);
+// Each waits for patience of the registry to end, with a registry of its own.
+describe("who keeps the registry waiting", { concurrency: 3 }, () => {
+  test("silent listeners hold nobody up, and are given up in time", async (context) => {
+    const { registry } = await running(context);
+    const silent = (socket: Socket): void => void socket.on("error", () => {}).resume();
+    const givenUp = Array.from({ length: 8 }, () => blockedBy(context, registry, silent, 12_000));
+    await Mp2Client.join(context, { registry, nickname: "ola" });
+    assert.deepEqual([...new Set(await Promise.all(givenUp))], ["tls"]);
+  });
+
+  test("whoever stalls in the dialogue, announces too much or sends rubbish loses the connection", async (context) => {
+    const { daemon, registry } = await running(context);
+    const acts: readonly (readonly [string, (dialogue: RegistryDialogue) => void])[] = [
+      ["says nothing", () => {}],
+      ["half a header", ({ channel }) => void channel.send(Uint8Array.of(0, 0))],
+      ["half a frame", ({ channel }) => void channel.send(Uint8Array.of(0, 0, 0, 9, 0xa4))],
+      ["an oversized frame", ({ channel }) => void channel.send(Uint8Array.of(0, 0, 0x10, 0x01))],
+      ["an empty frame", ({ channel }) => void channel.send(new Uint8Array(4))],
+      ["no CBOR", ({ channel }) => void channel.send(Uint8Array.of(0, 0, 0, 1, 0xff))],
+      ["an unknown message", ({ channel }) => void channel.send(Uint8Array.of(0, 0, 0, 3, 0xa1, 0, 0x10))],
+      ["a flood", ({ channel }) => void channel.send(new Uint8Array(500_000))],
+    ];
+    const over = acts.map(async ([name, act]) => {
+      const client = await Mp2Client.open(context, { registry, nickname: "x" });
+      const dialogue = await client.dialogue();
+      await dialogue.next("challenge");
+      act(dialogue);
+      await dialogue.closes(15_000);
+      assert.equal(client.registered, undefined, name);
+    });
+    await Mp2Client.join(context, { registry, nickname: "ola" });
+    await Promise.all(over);
+    assert.deepEqual(daemon.matching(/Internal error/), []);
+  });
+
+  test("a registered client that brings up no association, or says nothing on it, does not stay", async (context) => {
+    const { registry } = await running(context);
+    const watcher = await Mp2Client.join(context, { registry, nickname: "watcher" });
+    const ghost = await Mp2Client.open(context, { registry, nickname: "ghost" });
+    await ghost.register();
+    const mute = await Mp2Client.open(context, { registry, nickname: "mute" });
+    await mute.register();
+    await mute.associate();
+    await mute.loses(15_000);
+    await watcher.sees("mute", "offline");
+    await watcher.sees("ghost", "offline", 15_000);
+  });
 });

@@ -1,16 +1,17 @@
 /** `multiprotoctl watch` and `wait`, against the real registry and real clients. */
+
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { type TestContext, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import type { Nickname } from "../../src/wire/nickname.ts";
 import { multiprotoctl } from "../ctl/spawn.ts";
 import { TestShell } from "../support/chat-shell.ts";
 import { Multiprotod, makePlace } from "../support/multiprotod.ts";
+import { programOf } from "../support/programs.ts";
 import { Watched } from "../support/until.ts";
 
-const PROGRAM = fileURLToPath(new URL("../../src/bin/multiprotoctl.ts", import.meta.url));
+const PROGRAM = programOf("multiprotoctl");
 
 interface Line {
   readonly type: string;

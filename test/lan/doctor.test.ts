@@ -8,6 +8,7 @@ import { FOUND_PROBLEMS, OK } from "../../src/ctl/exit-codes.ts";
 import type { Finding } from "../../src/doctor/finding.ts";
 import { must, type Running } from "../lab/command.ts";
 import { Lan, type LanHost } from "../lab/netns.ts";
+import { programOf } from "../support/programs.ts";
 
 /** Both doctors on hosts in network namespaces, with faults made on purpose: each must be named. Needs root and nft. */
 
@@ -37,7 +38,7 @@ after(async () => {
 
 async function startRegistry(): Promise<Running> {
   const places = ["--state-dir", join(directory, "state"), "--runtime-dir", join(directory, "run")];
-  const running = registryHost.spawn([NODE, join(PROJECT, "src/bin/multiprotod.ts"), ...places]);
+  const running = registryHost.spawn([NODE, programOf("multiprotod"), ...places]);
   await running.output((text) => text.includes(" ready "), "the registry is ready");
   return running;
 }
@@ -49,7 +50,7 @@ interface Diagnosis {
 }
 
 async function registryDoctor(...options: readonly string[]): Promise<Diagnosis> {
-  const program = join(PROJECT, "src/bin/multiprotoctl.ts");
+  const program = programOf("multiprotoctl");
   const socket = ["--socket", join(directory, "run/control.sock")];
   const { code, stdout, stderr } = await registryHost.exec([
     NODE,
@@ -75,7 +76,7 @@ function clientDoctorOf(user: string): Promise<Diagnosis> {
 }
 
 async function clientDoctorBy(prefix: readonly string[], options: readonly string[]): Promise<Diagnosis> {
-  const program = join(PROJECT, "src/bin/multiproto-chat.ts");
+  const program = programOf("multiproto-chat");
   const own = join(directory, "chat");
   const environment = { XDG_CONFIG_HOME: own, XDG_STATE_HOME: own, XDG_DATA_HOME: own };
   const argv = [...prefix, NODE, program, "doctor", "--json", ...options];
@@ -217,14 +218,14 @@ test("people online are tried: one behind a firewall is named", async () => {
   const far = await lan.host("far");
   const chat = (host: LanHost, name: string): Running => {
     const places = ["--data-dir", join(directory, name), "--nick", name];
-    return host.spawn([NODE, join(PROJECT, "src/bin/multiproto-chat.ts"), "--background", ...places]);
+    return host.spawn([NODE, programOf("multiproto-chat"), "--background", ...places]);
   };
   const chats = [chat(clientHost, "ola"), chat(far, "kari")];
   const [ola, kari] = chats;
   await ola?.output((text) => /online as ola/.test(text), "ola is online");
   await kari?.output((text) => /online as kari/.test(text), "kari is online");
   const wait = ["wait", "--online", "kari", "--timeout", "20s", "--data-dir", join(directory, "ola")];
-  const there = await clientHost.exec([NODE, join(PROJECT, "src/bin/multiproto-chat.ts"), ...wait]);
+  const there = await clientHost.exec([NODE, programOf("multiproto-chat"), ...wait]);
   assert.equal(there.code, EXIT.ok, there.stderr);
   const before = await clientDoctor("--data-dir", join(directory, "ola"));
   const after = await behind(far, "tcp dport 1024-65535 ct state new drop", () =>

@@ -6,6 +6,7 @@ import { after, before, test } from "node:test";
 import { MP2_GROUP_IPV4, MP2_GROUP_IPV6 } from "../../src/wire/mp2-values.ts";
 import { must, type Running, until } from "../lab/command.ts";
 import { Lan, type LanHost } from "../lab/netns.ts";
+import { programOf } from "../support/programs.ts";
 
 /** The real registry on a host of its own, bare mp2 clients and an attacker on others. Needs root. */
 
@@ -37,7 +38,7 @@ after(async () => {
 
 async function startRegistry(): Promise<Running> {
   const places = ["--state-dir", join(directory, "state"), "--runtime-dir", join(directory, "run")];
-  const running = registryHost.spawn([NODE, join(PROJECT, "src/bin/multiprotod.ts"), ...places]);
+  const running = registryHost.spawn([NODE, programOf("multiprotod"), ...places]);
   await running.output((text) => text.includes(" ready "), "the registry is ready");
   return running;
 }
@@ -99,7 +100,7 @@ test("a hello in somebody else's name brings him a cookie that is smaller, and n
   ].join("\n");
   await must(victim.on(["nft", "-f", "-"]), { input: rules });
   const status = ["status", "--json", "--socket", join(directory, "run/control.sock")];
-  const { stdout } = await registryHost.exec([NODE, join(PROJECT, "src/bin/multiprotoctl.ts"), ...status]);
+  const { stdout } = await registryHost.exec([NODE, programOf("multiprotoctl"), ...status]);
   const { fingerprint } = JSON.parse(stdout);
   // The attacker speaks with the victim's address, and leaves answering for it to the victim.
   const silent =

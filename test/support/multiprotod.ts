@@ -3,14 +3,12 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { errorText } from "../../src/base/errors.ts";
 import { bareEnvironment } from "./bare-environment.ts";
 import { freePort } from "./free-ports.ts";
 import { nodeFlags } from "./node-flags.ts";
+import { programOf } from "./programs.ts";
 import { type Owner, Watched, within } from "./until.ts";
-
-const PROGRAM = fileURLToPath(new URL("../../src/bin/multiprotod.ts", import.meta.url));
 
 /** A start makes a key and a database, each with some fsyncs: seconds on a machine whose disk is busy. */
 const START_MILLIS = 30_000;
@@ -69,7 +67,11 @@ export class Multiprotod {
   readonly #watched = new Watched();
   #exit: Exit | undefined;
 
-  constructor(owner: Owner, place: Place, { flags = [], prefix = [], program = PROGRAM }: SpawnOptions = {}) {
+  constructor(
+    owner: Owner,
+    place: Place,
+    { flags = [], prefix = [], program = programOf("multiprotod") }: SpawnOptions = {},
+  ) {
     this.place = place;
     const { configurationFile, stateDirectory, runtimeDirectory } = place;
     const places = ["--config", configurationFile, "--state-dir", stateDirectory];

@@ -5,6 +5,7 @@ import { join, resolve } from "node:path";
 import type { Running, RunOptions } from "../lab/command.ts";
 import type { Lan, LanHost } from "../lab/netns.ts";
 import { CHECKOUT, type LabSettings, SystemdLab } from "../lab/systemd-lab.ts";
+import { programOf } from "../support/programs.ts";
 
 const PROJECT = resolve(import.meta.dirname, "../..");
 
@@ -87,7 +88,7 @@ export function chat(
     XDG_CACHE_HOME: join(home, "cache"),
     XDG_RUNTIME_DIR: home,
   };
-  const program = [join(PROJECT, "node_modules/.bin/node"), join(PROJECT, "dist/bin/multiproto-chat.js")];
+  const program = [join(PROJECT, "node_modules/.bin/node"), programOf("multiproto-chat")];
   return host.spawn([...program, "--nick", nickname, ...args], { ...options, environment });
 }
 

@@ -6,6 +6,7 @@ import { after, before, test } from "node:test";
 import { EXIT } from "../../src/chat/exit-codes.ts";
 import { must, type Running } from "../lab/command.ts";
 import { Lan, type LanHost } from "../lab/netns.ts";
+import { programOf } from "../support/programs.ts";
 
 /** Hosts with several interfaces: a registry on two LANs, a client that also has a container bridge. Needs root. */
 
@@ -42,7 +43,7 @@ async function startRegistry(interfaces: readonly string[]): Promise<Running> {
   const config = join(directory, "multiproto.toml");
   await writeFile(config, `[network]\ninterfaces = ${JSON.stringify(interfaces)}\n`);
   const places = ["--state-dir", join(directory, "state"), "--runtime-dir", join(directory, "run")];
-  const program = join(PROJECT, "src/bin/multiprotod.ts");
+  const program = programOf("multiprotod");
   const running = registryHost.spawn([NODE, program, "--config", config, ...places]);
   await running.output((text) => text.includes(" ready "), "the registry is ready");
   return running;
@@ -52,7 +53,7 @@ async function list(
   host: LanHost,
   nick: string,
 ): Promise<{ code: number | null; registry?: string; stderr: string }> {
-  const program = join(PROJECT, "src/bin/multiproto-chat.ts");
+  const program = programOf("multiproto-chat");
   const environment = { XDG_STATE_HOME: join(directory, nick), XDG_DATA_HOME: join(directory, nick) };
   const argv = [NODE, program, "--nick", nick, "list", "--json"];
   const { code, stdout, stderr } = await host.spawn(argv, { environment }).finished;

@@ -6,6 +6,7 @@ import { after, before, test } from "node:test";
 import { EXIT } from "../../src/chat/exit-codes.ts";
 import { must, type Running, until } from "../lab/command.ts";
 import { Lan, type LanHost } from "../lab/netns.ts";
+import { programOf } from "../support/programs.ts";
 
 /** Hosts of their own on one LAN, with nothing configured: the registry on one, people on two others. Needs root. */
 
@@ -35,7 +36,7 @@ after(async () => {
 
 async function startRegistry(): Promise<Running> {
   const places = ["--state-dir", join(directory, "state"), "--runtime-dir", join(directory, "run")];
-  const program = join(PROJECT, "src/bin/multiprotod.ts");
+  const program = programOf("multiprotod");
   const running = registryHost.spawn([NODE, program, ...places], { environment: environment("registry") });
   await running.output((text) => text.includes(" ready "), "the registry is ready");
   return running;
@@ -48,7 +49,7 @@ function environment(profile: string): Record<string, string> {
 
 /** A client whose commands a test writes. */
 function chat(host: LanHost, nick: string, ...rest: readonly string[]): Running {
-  const program = join(PROJECT, "src/bin/multiproto-chat.ts");
+  const program = programOf("multiproto-chat");
   return host.spawn([NODE, program, "--nick", nick, ...rest], { environment: environment(nick) });
 }
 

@@ -3,10 +3,9 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Running } from "../lab/command.ts";
+import { programOf } from "../support/programs.ts";
 
 const PROJECT = new URL("../..", import.meta.url).pathname;
-/** Node takes TypeScript as it is, but no .tsx. */
-const TSX = join(PROJECT, "scripts/tsx.mjs");
 const NODE = join(PROJECT, "node_modules/.bin/node");
 
 /** A real registry of this checkout on ports of its own, and the command line of clients for it. */
@@ -40,11 +39,10 @@ export class Registry {
     profile: string,
     ...rest: readonly string[]
   ): { argv: string[]; environment: Record<string, string> } {
-    const program = join(PROJECT, "src/bin/multiproto-chat.ts");
     const ports = ["--port", `${this.port}`, "--encapsulation-port", `${this.encapsulationPort}`];
     const files = join(this.directory, profile);
     const environment = { XDG_STATE_HOME: files, XDG_DATA_HOME: join(files, "data"), LC_ALL: "C.UTF-8" };
-    return { argv: [NODE, "--import", TSX, program, ...ports, ...rest], environment };
+    return { argv: [NODE, programOf("multiproto-chat"), ...ports, ...rest], environment };
   }
 
   /** Runs a client that is no terminal program, with the files of its `--nick`. */
@@ -61,9 +59,8 @@ export class Registry {
 
   /** Runs multiprotoctl at this registry. */
   ctl(...argv: readonly string[]): Running {
-    const program = join(PROJECT, "src/bin/multiprotoctl.ts");
     const socket = join(this.directory, "run", "control.sock");
-    return new Running([NODE, program, "--socket", socket, ...argv]);
+    return new Running([NODE, programOf("multiprotoctl"), "--socket", socket, ...argv]);
   }
 
   async kill(): Promise<void> {
@@ -86,7 +83,6 @@ export class Registry {
 
   #start(): Running {
     const at = (name: string): string => join(this.directory, name);
-    const program = join(PROJECT, "src/bin/multiprotod.ts");
     const places = [
       "--config",
       at("multiproto.toml"),
@@ -95,7 +91,7 @@ export class Registry {
       "--runtime-dir",
       at("run"),
     ];
-    return new Running([NODE, program, ...places]);
+    return new Running([NODE, programOf("multiprotod"), ...places]);
   }
 
   async #ready(): Promise<void> {

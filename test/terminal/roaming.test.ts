@@ -6,6 +6,7 @@ import { after, before, test } from "node:test";
 import { EXIT } from "../../src/chat/exit-codes.ts";
 import { must, type Running, until } from "../lab/command.ts";
 import { Lan, type LanHost } from "../lab/netns.ts";
+import { programOf } from "../support/programs.ts";
 
 /** A laptop that gets another address while its user is online: nobody sees it leave. Needs root. */
 
@@ -34,14 +35,14 @@ after(async () => {
 
 async function startRegistry(): Promise<Running> {
   const places = ["--state-dir", join(directory, "state"), "--runtime-dir", join(directory, "run")];
-  const running = registryHost.spawn([NODE, join(PROJECT, "src/bin/multiprotod.ts"), ...places]);
+  const running = registryHost.spawn([NODE, programOf("multiprotod"), ...places]);
   await running.output((text) => text.includes(" ready "), "the registry is ready");
   return running;
 }
 
 function chat(host: LanHost, nick: string, ...argv: string[]): Running {
   const environment = { XDG_STATE_HOME: join(directory, nick), XDG_DATA_HOME: join(directory, nick) };
-  const program = join(PROJECT, "src/bin/multiproto-chat.ts");
+  const program = programOf("multiproto-chat");
   return host.spawn([NODE, program, "--nick", nick, ...argv], { environment });
 }
 

@@ -1,16 +1,17 @@
 /** `multiprotoctl top` in a terminal, against a real registry with real clients. */
+
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { until } from "../lab/command.ts";
 import { Mp1Client } from "../support/mp1-client.ts";
 import { Multiprotod, makePlace, type Place } from "../support/multiprotod.ts";
+import { programOf } from "../support/programs.ts";
 import { Terminal } from "./terminal.ts";
 
-const PROGRAM = fileURLToPath(new URL("../../src/bin/multiprotoctl.ts", import.meta.url));
+const PROGRAM = programOf("multiprotoctl");
 
 async function top(context: TestContext, daemon: Multiprotod, columns = 110, rows = 12): Promise<Terminal> {
   const argv = [process.execPath, PROGRAM, "top", "--socket", daemon.socketPath];

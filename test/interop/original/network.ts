@@ -1,15 +1,16 @@
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { connectControl } from "../../../src/control/client.ts";
 import type { ClientReport } from "../../../src/control/reports.ts";
 import { Running, until } from "../../lab/command.ts";
 import { Lan, type LanHost } from "../../lab/netns.ts";
 import { configure, Multiprotod, type Place } from "../../support/multiprotod.ts";
+import { programOf } from "../../support/programs.ts";
 import { Scope } from "../../support/until.ts";
 import { Guest } from "./guest.ts";
 
-const CHAT = resolve(import.meta.dirname, "../../../src/bin/multiproto-chat.ts");
+const CHAT = programOf("multiproto-chat");
 
 /** A LAN with a registry, a machine for our own clients and two guests for original ones. */
 export class Network {

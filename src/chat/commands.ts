@@ -111,6 +111,28 @@ export function parseCommand(line: string): Command {
   return slash === "/" ? parseSlashed(word, rest) : { type: "say", text };
 }
 
+/** Words that are the whole of a command elsewhere, and here only with their "/"; with what that does. */
+const FALSE_FRIENDS: Readonly<Record<string, string>> = { help: "shows the help", quit: "leaves" };
+
+/**
+ * Asks once whether a line that is only `help` or `quit` was meant for somebody: whoever comes from another program means
+ * the command, and would say it to others. The same line again is sent.
+ */
+export class SecondThoughts {
+  #asked: string | undefined;
+
+  /** The question, when `line` is not to be sent yet; each line that is entered comes here. */
+  about(line: string): string | undefined {
+    const text = line.trim();
+    const word = text.toLowerCase();
+    const does = Object.hasOwn(FALSE_FRIENDS, word) ? FALSE_FRIENDS[word] : undefined;
+    const isAsked = this.#asked === text;
+    this.#asked = does === undefined || isAsked ? undefined : text;
+    if (does === undefined || isAsked) return undefined;
+    return `not sent: /${word} ${does}; to say it to somebody enter it once more`;
+  }
+}
+
 /** "#room" as a user writes it; undefined: something else, or no room that there can be. */
 export function parseRoom(text: string): RoomName | undefined {
   return text.startsWith("#") ? parseRoomName(foldNickname(text.slice(1))) : undefined;

@@ -1,5 +1,5 @@
 import type { Clock } from "../base/clock.ts";
-import { parseCommand, parseRoom } from "../chat/commands.ts";
+import { parseCommand, parseRoom, SecondThoughts } from "../chat/commands.ts";
 import { parseDestination } from "../chat/known-peers.ts";
 import type { Peer } from "../chat/notices.ts";
 import type { ChatSession, SessionNotice } from "../chat/session.ts";
@@ -29,6 +29,7 @@ export class Conversation {
   readonly #clock: Clock;
   readonly #context: SearchContext;
   readonly #answers: Answers;
+  readonly #secondThoughts = new SecondThoughts();
   #partner: string | undefined;
   #undelivered = 0;
   /** Under way from here; other programs of the user may have messages of their own. */
@@ -71,6 +72,8 @@ export class Conversation {
 
   /** Carries out a line. */
   enter(text: string): Entered {
+    const question = this.#secondThoughts.about(text);
+    if (question !== undefined) return { type: "lines", lines: [bad(question)] };
     const command = parseCommand(text);
     switch (command.type) {
       case "exit":

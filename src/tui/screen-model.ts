@@ -1,6 +1,6 @@
 import type { Millis } from "../base/clock.ts";
 import type { ConversationKey } from "../chat/archive.ts";
-import { parseCommand } from "../chat/commands.ts";
+import { parseCommand, SecondThoughts } from "../chat/commands.ts";
 import type { SessionNotice } from "../chat/session.ts";
 import { parseNickname } from "../wire/nickname.ts";
 import type { Input } from "./key-decoder.ts";
@@ -31,6 +31,7 @@ const NOBODY_YET = "nobody is here yet: your text stays, and Enter sends it when
 export class ScreenModel {
   readonly #desk: ScreenDesk;
   readonly #commands: ScreenCommands;
+  readonly #secondThoughts = new SecondThoughts();
   readonly #search: ScreenSearch;
   #interruptedAt: Millis = -Infinity;
 
@@ -273,6 +274,11 @@ export class ScreenModel {
       return "none";
     }
     // Nothing that was typed is lost: it stays in the input until somebody can get it.
+    const question = this.#secondThoughts.about(text);
+    if (question !== undefined) {
+      this.#desk.flash = bad(question);
+      return "none";
+    }
     const command = parseCommand(text);
     if (command.type === "say" && partner === undefined) {
       const isAlone = this.#desk.session.snapshot.roster.length === 0;

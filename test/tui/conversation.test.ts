@@ -112,6 +112,17 @@ test("the list says in words how far each key may be believed, and what people s
   ]);
 });
 
+test("help and quit alone are asked about once and then sent; with // and in a sentence they go at once", () => {
+  const { enter, asked } = scene([peer("ola")]);
+  assert.equal(enter("quit"), "not sent: /quit leaves; to say it to somebody enter it once more");
+  assert.match(enter(" Help "), /^not sent: \/help shows the help; /);
+  assert.match(enter("quit"), /^not sent: /, "something else was entered between");
+  assert.deepEqual(asked, []);
+  for (const line of ["quit", "//help", "quit it", "constructor"]) assert.equal(enter(line), "sent");
+  assert.deepEqual(asked, ["send ola quit", "send ola help", "send ola quit it", "send ola constructor"]);
+  assert.match(enter("quit"), /^not sent: /, "each time anew");
+});
+
 test("a changed key is a warning in words, marked on each line, with both keys and the command", () => {
   const { conversation } = scene([]);
   const notice = { type: "peer-changed", nickname: nickname("ola"), address: "10.0.0.9" } as const;

@@ -57,6 +57,19 @@ test("with several people none is addressed before one is chosen, and what was t
   );
 });
 
+test("quit alone is asked about, stays in the input, and goes when Enter says so again", () => {
+  const scene = new ScreenScene({ roster: [peer("ola")] });
+  scene.type("quit\r");
+  assert.match(scene.screen, /not sent: \/quit leaves/);
+  assert.match(scene.screen, /> quit$/m);
+  assert.ok(!isAsked(scene, "send ola quit"));
+  scene.type("\r");
+  assert.deepEqual(
+    scene.asked.filter((each) => each.startsWith("send")),
+    ["send ola quit"],
+  );
+});
+
 test("marks: on its way, delivered, read, waiting in words, failed with the reason", () => {
   const scene = new ScreenScene({ roster: [peer("ola")] });
   scene.type("one\r");

@@ -67,7 +67,7 @@ test("at the limit nobody is added, neither by INIT nor by a cookie from before,
   const early = new Scene("stranger", { settings: { maxAssociations: 1 } });
   const waiting = early.askCookie(OUR_TAG, other(early));
   assert.equal(echo(early, early.askCookie()), "-> cookie-ack; up");
-  assert.equal(echo(early, waiting, other(early)), `#full; ${UNUSED}`);
+  assert.equal(echo(early, waiting, other(early)), `${UNUSED}; #full`);
   const init: Write = (to) => to.init(1, 5, 1_000, 5, 5, new Uint8Array(0));
   assert.equal(scene.give(init, 0, other(scene)), "#full");
   restart(scene, OUR_TAG + 1);

@@ -51,14 +51,21 @@ tier_files() {
 # the other has nothing to do.
 long_files() {
   case $1 in
-    systemd) printf 'test/systemd/%s.test.ts\n' survives package survives-guest install control newcomer faults user-unit restart sandbox chat ;;
+    systemd) printf 'test/systemd/%s.test.ts\n' survives package survives-guest install control newcomer faults user-unit sandbox chat ;;
   esac
 }
 
-# in_order TIER: all its files, those that take long first. A name in the list above that is no file fails the tier.
+# Those that need both cores: hundreds of clients that all come back within seconds. They run when all others have.
+lonely_files() {
+  case $1 in
+    systemd) echo test/systemd/restart.test.ts ;;
+  esac
+}
+
+# in_order TIER: all others of its files, those that take long first. A name in the lists above that is no file fails the tier.
 in_order() {
   long_files "$1"
-  comm -13 <(long_files "$1" | sort) <(tier_files "$1")
+  comm -13 <({ long_files "$1"; lonely_files "$1"; } | sort) <(tier_files "$1")
 }
 
 passed=0
@@ -77,9 +84,23 @@ count() {
 # A line "# WORD N" of a TAP report, or 0.
 tap_number() { awk -v word="$2" '$1 == "#" && $2 == word { n = $3 } END { print n + 0 }' "$1"; }
 
+# run_files PARALLEL MINUTES REPORT FILE...: adds to good and bad of the caller.
+run_files() {
+  local parallel=$1 minutes=$2 tap=$3 passes failures status=0
+  shift 3
+  # Hundreds of processes load the same modules: half of a start is taking their types out and compiling them.
+  NODE_COMPILE_CACHE=$project/node_modules/.cache/node-compile \
+    "$node" test/run-files.ts "$parallel" "$minutes" "$tap" "$@" || status=$?
+  passes=$(tap_number "$tap" pass)
+  failures=$(($(tap_number "$tap" fail) + $(tap_number "$tap" cancelled)))
+  if [ $((passes + failures)) -eq 0 ] || { [ $status -ne 0 ] && [ $failures -eq 0 ]; }; then failures=$((failures + 1)); fi
+  good=$((good + passes))
+  bad=$((bad + failures))
+}
+
 # run_node_tests TIER: the tier's files by node:test; a tier without tests and a run without a report are failures.
 run_node_tests() {
-  local tier=$1 tap=$reports/$1.tap files parallel=1 minutes=30 begin=$SECONDS good bad
+  local tier=$1 files lonely parallel=1 minutes=30 begin=$SECONDS good=0 bad=0
   mapfile -t files < <(in_order "$tier")
   if [ "${#files[@]}" -eq 0 ]; then
     echo "no tests found for the tier $tier"
@@ -97,13 +118,9 @@ run_node_tests() {
       export MIRROR_SEEDS=$mirror_seeds
       ;;
   esac
-  # Hundreds of processes load the same modules: half of a start is taking their types out and compiling them.
-  NODE_COMPILE_CACHE=$project/node_modules/.cache/node-compile \
-    "$node" test/run-files.ts $parallel $minutes "$tap" "${files[@]}"
-  local status=$?
-  good=$(tap_number "$tap" pass)
-  bad=$(($(tap_number "$tap" fail) + $(tap_number "$tap" cancelled)))
-  if [ $((good + bad)) -eq 0 ] || { [ $status -ne 0 ] && [ $bad -eq 0 ]; }; then bad=$((bad + 1)); fi
+  run_files "$parallel" "$minutes" "$reports/$tier.tap" "${files[@]}"
+  mapfile -t lonely < <(lonely_files "$tier")
+  if [ "${#lonely[@]}" -gt 0 ]; then run_files 1 "$minutes" "$reports/$tier-lonely.tap" "${lonely[@]}"; fi
   count "$tier" "$good" "$bad" $((SECONDS - begin))
 }
 

@@ -2,10 +2,13 @@ import type { Millis } from "../base/clock.ts";
 
 /** Who comes or goes leaves some 15 KiB behind: so many are worth the pause. */
 const STORM_CLIENTS = 256;
-/** So long after a storm, with hardly anybody moving any more, what it left is garbage. */
-const QUIET_MILLIS: Millis = 10_000;
+/**
+ * So long after a storm, with hardly anybody moving any more, what it left is garbage, and no other storm follows it. A
+ * registry that has given memory back compiles anew and collects more often for a while.
+ */
+const QUIET_MILLIS: Millis = 30_000;
 /** Clients that come and go in that time on any day. */
-const FEW_CLIENTS = 16;
+const FEW_CLIENTS = 48;
 
 /**
  * Whether a storm of clients that came or went is over: the moment at which nobody minds the half a second that it takes

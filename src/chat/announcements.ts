@@ -15,8 +15,8 @@ export type Heard =
     };
 
 /**
- * Beacons and byes. Of keys that we do not know none is verified, unless somebody is curious. Of the others each once and none that is older than what that
- * registry said before: docs/protocol-mp2.md, "Announcements".
+ * Beacons and byes. Those of keys that we know are verified, each once and none that is older than what that registry said
+ * before; those of other keys only while somebody is curious: docs/protocol-mp2.md, "Announcements".
  */
 export class Announcements {
   readonly #isKnown: (fingerprint: Fingerprint) => boolean;

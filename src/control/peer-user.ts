@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { endianness } from "node:os";
+import { IS_LITTLE, viewOf } from "../base/c-memory.ts";
 
 /** Who is at the other end of a Unix socket: a user id; undefined where it cannot be told. */
 export type PeerUser = (socket: Socket) => number | undefined;
@@ -25,7 +25,7 @@ export async function peerUsers(): Promise<PeerUser> {
       const descriptor = descriptorOf(socket);
       if (descriptor === undefined) return undefined;
       const [credentials, length] = [Buffer.alloc(UCRED_BYTES), Buffer.alloc(4)];
-      const [view, size] = [asView(credentials), asView(length)];
+      const [view, size] = [viewOf(credentials), viewOf(length)];
       size.setUint32(0, UCRED_BYTES, IS_LITTLE);
       const failed = functions.getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, credentials, length) !== 0;
       const isWhole = size.getUint32(0, IS_LITTLE) === UCRED_BYTES;
@@ -34,13 +34,6 @@ export async function peerUsers(): Promise<PeerUser> {
   } catch {
     return () => undefined;
   }
-}
-
-/** The C library's numbers are the machine's. */
-const IS_LITTLE = endianness() === "LE";
-
-function asView({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
-  return new DataView(buffer, byteOffset, byteLength);
 }
 
 /** Not documented, and the only way that Node offers to it. */

@@ -132,20 +132,25 @@ function begins(fingerprint: Fingerprint): string {
   return `${fingerprintText(fingerprint).slice(0, 11)} …`;
 }
 
+/** Each registry with all addresses that it spoke from: "10.0.0.7, fe80::7%eth0 (key 04521 61200 …)". */
+function placesOf(seen: readonly { readonly fingerprint: string; readonly address: string }[]): string[] {
+  const places = Map.groupBy(seen, ({ fingerprint }) => fingerprint);
+  return [...places].map(([key, at]) => {
+    const addresses = new Set(at.map(({ address }) => address));
+    return `${[...addresses].join(", ")} (key ${begins(key as Fingerprint)})`;
+  });
+}
+
 /** Two registries on one network each have half of the people. */
 function judgeSeveral(asked: readonly Asked[]): readonly Finding[] {
-  const places = new Map<Fingerprint, Set<string>>();
-  for (const { fingerprint, address } of asked.flatMap(({ answers }) => answers)) {
-    const known = places.get(fingerprint) ?? new Set();
-    places.set(fingerprint, known.add(address));
-  }
-  if (places.size < 2) return [];
+  const places = placesOf(asked.flatMap(({ answers }) => answers));
+  if (places.length < 2) return [];
   return [
     {
       check: "discovery",
       level: "warning",
-      finding: `${places.size} registries answered: people at one do not see those at the other`,
-      evidence: [...places].map(([key, at]) => `${[...at].join(", ")} (key ${begins(key)})`).join("; "),
+      finding: `${places.length} registries answered: people at one do not see those at the other`,
+      evidence: places.join("; "),
       fix: "let one of them run; or choose: multiproto-chat --registry HOST",
     },
   ];
@@ -169,14 +174,13 @@ function judgeOthers(
     fix: "stop one of them; if both shall run, remove identity.pem from the state directory of the copy",
   }));
   if (others.length === 0) return findings;
-  const places = new Map(others.map(({ fingerprint, address }) => [fingerprint, address]));
-  const count = places.size === 1 ? "another registry is" : `${places.size} other registries are`;
-  const seen = [...places].map(([key, address]) => `${address} (key ${begins(key as Fingerprint)})`);
+  const places = placesOf(others);
+  const count = places.length === 1 ? "another registry is" : `${places.length} other registries are`;
   findings.push({
     check,
     level: "warning",
     finding: `${count} on this network: people at one do not see those at the other`,
-    evidence: seen.join("; "),
+    evidence: places.join("; "),
     fix: "let one of them run (there: multiprotoctl stop); or have people choose: multiproto-chat --registry HOST",
   });
   return findings;

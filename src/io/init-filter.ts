@@ -1,5 +1,5 @@
 import type { Socket } from "node:dgram";
-import { endianness } from "node:os";
+import { IS_LITTLE, viewOf } from "../base/c-memory.ts";
 import { descriptorOf } from "./udp.ts";
 
 /** What stands before an SCTP packet in what a socket's filter sees: a UDP header, or an IPv4 header with options. */
@@ -39,7 +39,6 @@ const INIT = 1;
 const INSTRUCTION_BYTES = 8;
 const PROGRAM_BYTES = 16;
 const POINTER_AT = 8;
-const IS_LITTLE = endianness() === "LE";
 
 /**
  * A program for SO_ATTACH_FILTER: of INITs it lets a share (0 to 1) through, drawn by lot, and everything else. Eight
@@ -64,7 +63,7 @@ export function initFilter(before: Before, share: number): Buffer {
     [RETURN, 0],
   ];
   const bytes = Buffer.alloc(program.length * INSTRUCTION_BYTES);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const view = viewOf(bytes);
   for (const [index, [code, k, yes, no]] of program.entries()) {
     const at = index * INSTRUCTION_BYTES;
     view.setUint16(at, code, IS_LITTLE);
@@ -90,7 +89,7 @@ export async function thinInits(before: Before, share: number, setOption: SetOpt
     }
     const filter = initFilter(before, share);
     const program = Buffer.alloc(PROGRAM_BYTES);
-    const view = new DataView(program.buffer, program.byteOffset, program.length);
+    const view = viewOf(program);
     view.setUint16(0, filter.length / INSTRUCTION_BYTES, IS_LITTLE);
     view.setBigUint64(POINTER_AT, getRawPointer(filter), IS_LITTLE);
     setOption(SOL_SOCKET, SO_ATTACH_FILTER, program);

@@ -114,7 +114,7 @@ export class UdpEncapsulation implements SctpTransport {
   flush(): void {
     if (this.#batch.length === 0) return;
     const { socket } = this.#ipv4;
-    // One by itself costs less by dgram; and what waits there already goes first.
+    // One by itself costs as much by dgram; and what waits there already goes first.
     const isMany = this.#batch.length > 1 && socket.getSendQueueCount() === 0;
     const sent = isMany ? (this.#sendMany?.(socket, this.#batch) ?? 0) : 0;
     // What cannot be sent is lost by itself there, and what the kernel has no room for waits.

@@ -1,9 +1,9 @@
 import type { Socket } from "node:dgram";
-import { endianness } from "node:os";
+import { IS_LITTLE, viewOf } from "../base/c-memory.ts";
 import { ipv4Bits } from "../base/ipv4.ts";
 import { descriptorOf } from "./udp.ts";
 
-/** One datagram to an IPv4 address. */
+/** One datagram and where it goes. */
 export interface Datagram {
   readonly bytes: Uint8Array;
   readonly address: string;
@@ -12,7 +12,7 @@ export interface Datagram {
 
 /**
  * Sends what it can of these from an IPv4 socket by one system call, and says how many of the first ones have left: fewer
- * where the socket's buffer is full, a datagram cannot be sent, or one is nothing for it. Never throws.
+ * where the socket's buffer is full, a datagram cannot be sent, or one is too long or not for an IPv4 address. Never throws.
  */
 export type SendMany = (socket: Socket, datagrams: readonly Datagram[]) => number;
 
@@ -27,7 +27,6 @@ const VECTOR = { bytes: 16, length: 8 } as const;
 const HEADER = { bytes: 64, addressLength: 8, vectors: 16, vectorCount: 24 } as const;
 const AF_INET = 2;
 const MSG_DONTWAIT = 0x40;
-const IS_LITTLE = endianness() === "LE";
 
 /**
  * sendmmsg(2) by `node:ffi` of Node 26: a datagram costs a fifth of what it costs by dgram, which sends one at a time
@@ -98,8 +97,4 @@ class Outbox {
     this.#bytes.set(bytes, index * MAX_BYTES);
     return true;
   }
-}
-
-function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
-  return new DataView(buffer, byteOffset, byteLength);
 }

@@ -50,7 +50,7 @@ export class Tallies implements RosterTallies {
     if (after.state === "online") {
       if (before.state === "suspect") this.recoveries += 1;
       else this.turnover += 1;
-      if (before.state === "joining" || before.state === "offline") this.joins[client] += 1;
+      if (before.state !== "suspect" && before.state !== "returning") this.joins[client] += 1;
     }
     if (after.state !== "offline") return;
     this.turnover += 1;

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { endianness } from "node:os";
+import { IS_LITTLE, viewOf } from "../base/c-memory.ts";
 import type { LogFields } from "../base/log.ts";
 import { escapeText } from "../base/text.ts";
 
@@ -15,7 +15,6 @@ const IOVEC_BYTES = 16;
 const LENGTH_AT = 8;
 /** Of one field, UTF-16 units before escaping. */
 export const MAX_VALUE = 256;
-const IS_LITTLE = endianness() === "LE";
 
 /**
  * journald's own protocol, by which a line carries its fields apart from its text (sd_journal_send(3)), so that
@@ -34,7 +33,7 @@ export async function openJournal(socket = SOCKET): Promise<JournalSend | undefi
       const assignments = journalFields(priority, message, fields).map((text) => Buffer.from(text));
       const bytes = Buffer.concat(assignments);
       const vectors = Buffer.alloc(assignments.length * IOVEC_BYTES);
-      const view = new DataView(vectors.buffer, vectors.byteOffset, vectors.length);
+      const view = viewOf(vectors);
       let address = getRawPointer(bytes);
       for (const [index, { length }] of assignments.entries()) {
         view.setBigUint64(index * IOVEC_BYTES, address, IS_LITTLE);

@@ -21,3 +21,8 @@ export function ipv4Bits(address: string): number | undefined {
   }
   return octets === 4 ? bits : undefined;
 }
+
+/** The inverse of {@link ipv4Bits}. */
+export function ipv4Text(bits: number): string {
+  return `${bits >>> 24}.${(bits >>> 16) & 255}.${(bits >>> 8) & 255}.${bits & 255}`;
+}

@@ -1,5 +1,6 @@
 import { AEAD_KEY_BYTES, AEAD_NONCE_BYTES, AEAD_TAG_BYTES, aeadOpen, aeadSeal } from "./aead.ts";
 import { MisuseError } from "./errors.ts";
+import { transientBytes } from "./slab.ts";
 
 /**
  * Sealed SCTP messages between a registry and one client: `counter (64 bits) ‖ ciphertext ‖ tag (16 bytes)`.
@@ -75,7 +76,10 @@ export class Seals {
     this.#inbound = new Inbound(keys[others], DIRECTION[others]);
   }
 
-  /** `text` sealed for `stream` (0 to 2), {@link SEAL_BYTES} longer; undefined once the counters are used up. */
+  /**
+   * `text` sealed for `stream` (0 to 2), {@link SEAL_BYTES} longer; undefined once the counters are used up. To be sent, or
+   * copied, soon: see {@link transientBytes}.
+   */
   seal(stream: number, text: Uint8Array): Uint8Array | undefined {
     return this.#outbound.seal(stream, text);
   }
@@ -99,7 +103,7 @@ class Outbound {
 
   seal(stream: number, text: Uint8Array): Uint8Array | undefined {
     if (this.#counter > LAST_COUNTER) return undefined;
-    const sealed = new Uint8Array(SEAL_BYTES + text.length);
+    const sealed = transientBytes(SEAL_BYTES + text.length);
     writeCounter(sealed, this.#counter);
     const aad = authenticated(stream, this.#direction);
     aeadSeal(this.#key, nonceOf(sealed), aad, text, sealed.subarray(COUNTER_BYTES));
@@ -140,16 +144,22 @@ class Inbound {
   }
 }
 
+/** Used again each time: ciphers copy them. */
+const NONCE = new Uint8Array(AEAD_NONCE_BYTES);
+const AUTHENTICATED = new Uint8Array(3);
+
 function nonceOf(sealed: Uint8Array): Uint8Array {
-  const nonce = new Uint8Array(AEAD_NONCE_BYTES);
-  nonce.set(sealed.subarray(0, COUNTER_BYTES), AEAD_NONCE_BYTES - COUNTER_BYTES);
-  return nonce;
+  NONCE.set(sealed.subarray(0, COUNTER_BYTES), AEAD_NONCE_BYTES - COUNTER_BYTES);
+  return NONCE;
 }
 
 function authenticated(stream: number, direction: number): Uint8Array {
   if (!Number.isInteger(stream) || stream < 0 || stream >= SEALED_STREAMS)
     throw new MisuseError(`a sealed stream numbered ${stream}`);
-  return Uint8Array.of(stream >>> 8, stream, direction);
+  AUTHENTICATED[0] = stream >>> 8;
+  AUTHENTICATED[1] = stream;
+  AUTHENTICATED[2] = direction;
+  return AUTHENTICATED;
 }
 
 function writeCounter(target: Uint8Array, counter: number): void {

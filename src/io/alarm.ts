@@ -18,13 +18,16 @@ export class Alarm {
   readonly #wake: () => void;
   readonly #graceMillis: Millis;
   #timer: NodeJS.Timeout | undefined;
+  /** Instead of the timer, for a deadline that has passed. */
+  #turn: NodeJS.Immediate | undefined;
   /** When the timer fires. */
   #firesAt: Millis = 0;
   #deadline: Millis | undefined;
 
   /**
    * `graceMillis`: wakes up to so much after its deadline, at multiples of it, so that deadlines which lie close
-   * together share one wake-up. 0 wakes at the deadline itself.
+   * together share one wake-up. 0 wakes at the deadline itself, and for one that has passed as soon as what has come in
+   * has been read, not a millisecond later.
    */
   constructor(clock: Clock, wake: () => void, graceMillis: Millis = 0) {
     this.#clock = clock;
@@ -36,13 +39,20 @@ export class Alarm {
   set(deadline: Millis | undefined): void {
     this.#deadline = deadline;
     if (deadline === undefined) this.clear();
+    else if (this.#turn !== undefined) return;
     else if (this.#timer === undefined || this.#comesTooLate(deadline)) this.#start(deadline);
   }
 
   clear(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#stop();
     this.#deadline = undefined;
+  }
+
+  #stop(): void {
+    clearTimeout(this.#timer);
+    clearImmediate(this.#turn);
+    this.#timer = undefined;
+    this.#turn = undefined;
   }
 
   /**
@@ -55,9 +65,13 @@ export class Alarm {
   }
 
   #start(deadline: Millis): void {
-    clearTimeout(this.#timer);
+    this.#stop();
     const now = this.#clock.now();
     const grace = this.#graceMillis;
+    if (grace === 0 && deadline <= now) {
+      this.#turn = setImmediate(() => this.#fire());
+      return;
+    }
     const wakeAt = grace > 0 ? Math.ceil(deadline / grace) * grace : deadline;
     const delay = Math.min(LONGEST_MILLIS, Math.max(SHORTEST_MILLIS, Math.ceil(wakeAt - now)));
     this.#firesAt = now + delay;
@@ -66,6 +80,7 @@ export class Alarm {
 
   #fire(): void {
     this.#timer = undefined;
+    this.#turn = undefined;
     const deadline = this.#deadline;
     if (deadline === undefined) return;
     // Moved away meanwhile, further than one timer reaches, or the timer was a fraction of a millisecond early.

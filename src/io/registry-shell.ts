@@ -171,8 +171,8 @@ export class RegistryShell {
       selfCheck: this.#selfCheck,
       sctp: this.#sctp,
       onDatagram: (source, bytes) => this.#do((registry, now) => registry.datagram(now, source, bytes)),
-      onPacket: (path, bytes) => {
-        if (this.#running !== undefined) this.#sctp.receive(path, bytes);
+      onPacket: (path, bytes, isBurst) => {
+        if (this.#running !== undefined) this.#sctp.receive(path, bytes, isBurst);
       },
       onInterfaces: () => this.#do((registry, now) => registry.announce(now)),
     });

@@ -23,8 +23,11 @@ export interface SctpTransport {
   close(): Promise<void>;
 }
 
-/** Where a transport delivers what it receives. */
-export type PacketSink = (path: Path, bytes: Uint8Array) => void;
+/**
+ * Where a transport delivers what it receives; `bytes` may change once that returns. `isBurst`: it has come together with
+ * others.
+ */
+export type PacketSink = (path: Path, bytes: Uint8Array, isBurst?: boolean) => void;
 
 /**
  * How late a deadline of the core may be met, so that those of many associations share a wake-up: heartbeats of 20,000
@@ -84,9 +87,10 @@ export class SctpDriver {
     return this.#transports.has(via);
   }
 
-  readonly receive: PacketSink = (path, bytes) => {
+  readonly receive: PacketSink = (path, bytes, isBurst = false) => {
     this.#endpoint.receive(this.#clock.now(), path, bytes);
-    this.#pump();
+    if (isBurst) this.#pumpSoon();
+    else this.#pump();
   };
 
   connect(path: Path, remotePort: number): AssociationId {

@@ -7,6 +7,7 @@ import { thinUdpInits } from "./init-filter.ts";
 import type { PacketSink, SctpTransport } from "./sctp-driver.ts";
 import { bindUdp, closeUdp, NO_IPV6, receiveBursts } from "./udp.ts";
 import { type Datagram, MAX_BATCH, openSendMany, type SendMany } from "./udp-batch.ts";
+import { Bursts, openReceiveMany, type ReceiveMany, type Take } from "./udp-bursts.ts";
 
 /** Packets waiting for the kernel; beyond it they are dropped, as a full queue in a router would. */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;
@@ -71,15 +72,16 @@ export class UdpEncapsulation implements SctpTransport {
    */
   static async open(options: UdpEncapsulationOptions): Promise<UdpEncapsulation> {
     const { address, port, ipv6Address } = options;
+    // Whoever serves few peers has nothing to send or to receive at once.
+    const isPublic = options.isPublic === true;
+    const [sendMany, receiveMany] = isPublic ? await Promise.all([openSendMany(), openReceiveMany()]) : [];
     for (let tries = 1; ; tries += 1) {
-      const ipv4 = await bind(options, address, port);
+      const ipv4 = await bind(options, address, port, receiveMany);
       try {
         const ipv6 =
           ipv6Address === undefined
             ? undefined
             : await bindIpv6(options, ipv6Address, ipv4.socket.address().port);
-        // Whoever serves few peers has nothing to send at once.
-        const sendMany = options.isPublic === true ? await openSendMany() : undefined;
         return new UdpEncapsulation(knownLocal(address), ipv4, ipv6, sendMany);
       } catch (error) {
         await close(ipv4);
@@ -155,14 +157,21 @@ async function close({ socket, answers }: Served): Promise<void> {
   await Promise.all([closeUdp(socket), answers?.close()]);
 }
 
-async function bind(options: UdpEncapsulationOptions, address: string, port: number): Promise<Served> {
-  if (options.isPublic !== true)
-    return { socket: await bindOne(options, address, port, false), answers: undefined };
+/** `receiveMany`: of IPv4. */
+async function bind(
+  options: UdpEncapsulationOptions,
+  address: string,
+  port: number,
+  receiveMany?: ReceiveMany,
+): Promise<Served> {
+  const one = (reusePort: boolean): Promise<Socket> =>
+    bindOne(options, { address, port, reusePort, receiveMany });
+  if (options.isPublic !== true) return { socket: await one(false), answers: undefined };
   // Nobody else has it: a second registry of this user would share it unnoticed.
-  await closeUdp(await bindOne(options, address, port, false));
-  const socket = await bindOne(options, address, port, true);
+  await closeUdp(await one(false));
+  const socket = await one(true);
   try {
-    return { socket, answers: await AnswerSockets.open(() => bindOne(options, address, port, true)) };
+    return { socket, answers: await AnswerSockets.open(() => one(true)) };
   } catch (error) {
     await closeUdp(socket);
     throw error;
@@ -171,15 +180,25 @@ async function bind(options: UdpEncapsulationOptions, address: string, port: num
 
 async function bindOne(
   { sink, intercept }: UdpEncapsulationOptions,
-  address: string,
-  port: number,
-  reusePort: boolean,
+  how: {
+    readonly address: string;
+    readonly port: number;
+    readonly reusePort: boolean;
+    readonly receiveMany: ReceiveMany | undefined;
+  },
 ): Promise<Socket> {
+  const { address, port, reusePort, receiveMany } = how;
   const local = knownLocal(address);
-  const onDatagram = (bytes: Uint8Array, from: RemoteInfo): void => {
+  const deliver = (bytes: Uint8Array, from: string, outerPort: number, isBurst: boolean): void => {
     // Nothing can be sent to port 0 (dgram throws when asked to): whoever speaks from it is nobody's peer.
-    if (from.port === 0 || intercept?.(bytes) === true) return;
-    sink({ via: "udp", address: from.address, outerPort: from.port, local }, bytes);
+    if (outerPort === 0 || intercept?.(bytes) === true) return;
+    sink({ via: "udp", address: from, outerPort, local }, bytes, isBurst);
+  };
+  const take: Take = (bytes, from, outerPort) => deliver(bytes, from, outerPort, true);
+  const bursts = receiveMany && new Bursts(receiveMany, take);
+  const onDatagram = (bytes: Uint8Array, from: RemoteInfo): void => {
+    deliver(bytes, from.address, from.port, false);
+    bursts?.takeBehind(socket);
   };
   const socket = await bindUdp({ address, port, purpose: "SCTP over UDP", onDatagram, reusePort });
   receiveBursts(socket);

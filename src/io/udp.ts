@@ -81,12 +81,15 @@ export function closeUdp(socket: Socket): Promise<void> {
   });
 }
 
+let stateSymbol: symbol | undefined;
+
 /** Of a socket that is bound. Where dgram keeps it is not documented; -1, which is nobody's, once it keeps it elsewhere or is closed. */
 export function descriptorOf(socket: Socket): number {
-  const symbol = Object.getOwnPropertySymbols(socket).find(
+  stateSymbol ??= Object.getOwnPropertySymbols(socket).find(
     ({ description }) => description === "state symbol",
   );
-  const state = symbol === undefined ? {} : (socket as unknown as Record<symbol, unknown>)[symbol];
+  if (stateSymbol === undefined) return -1;
+  const state = (socket as unknown as Record<symbol, unknown>)[stateSymbol] ?? {};
   const { handle } = state as { readonly handle?: { readonly fd?: unknown } | null };
   return typeof handle?.fd === "number" ? handle.fd : -1;
 }

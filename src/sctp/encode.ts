@@ -1,12 +1,13 @@
 /**
- * All that leaves is encoded by npm `sctp` 1.0.0 but DATA and I-DATA, and the numbers of the protocol are taken from its
- * tables; this is the only file that knows the package. Nothing received is ever given to it (docs/decisions/0001).
+ * All chunks that leave are encoded by npm `sctp` 1.0.0 but DATA and I-DATA, and the numbers of the protocol are taken from
+ * its tables; this is the only file that knows the package. Nothing received is ever given to it (docs/decisions/0001).
  */
 import PackageChunk from "sctp/lib/chunk.js";
 import definitions from "sctp/lib/defs.js";
-import PackagePacket from "sctp/lib/packet.js";
 import { MisuseError } from "../base/errors.ts";
-import { DATA_HEADER, I_DATA_HEADER } from "./constants.ts";
+import { transientBytes } from "../base/slab.ts";
+import { COMMON_HEADER, DATA_HEADER, I_DATA_HEADER } from "./constants.ts";
+import { writeChecksum } from "./crc32c.ts";
 
 function known(number: number | undefined, name: string): number {
   if (number === undefined) throw new MisuseError(`npm sctp does not define ${name}`);
@@ -267,13 +268,25 @@ export function encodeCookieAck(): EncodedChunk {
   return new PackageChunk("cookie_ack").toBuffer();
 }
 
-/** A packet with its CRC32c, §3.1. */
+/** A packet with its CRC32c, §3.1. To be sent, or copied, soon: see {@link transientBytes}. */
 export function encodePacket(
   sourcePort: number,
   destinationPort: number,
   verificationTag: number,
   chunks: readonly EncodedChunk[],
 ): Uint8Array {
-  const header = { src_port: sourcePort, dst_port: destinationPort, v_tag: verificationTag };
-  return new PackagePacket(header, chunks).toBuffer();
+  let length = COMMON_HEADER;
+  for (const chunk of chunks) length += chunk.length;
+  const packet = transientBytes(length);
+  const view = new DataView(packet.buffer, packet.byteOffset, COMMON_HEADER);
+  view.setUint16(0, sourcePort);
+  view.setUint16(2, destinationPort);
+  view.setUint32(4, verificationTag);
+  let offset = COMMON_HEADER;
+  for (const chunk of chunks) {
+    packet.set(chunk, offset);
+    offset += chunk.length;
+  }
+  writeChecksum(packet);
+  return packet;
 }

@@ -40,6 +40,7 @@ declare module "sctp/lib/chunk.js" {
   export default Chunk;
 }
 
+/** Tests hold ours against it. */
 declare module "sctp/lib/packet.js" {
   class Packet {
     constructor(

@@ -97,7 +97,7 @@ export class Transfer implements Waiter, Holder {
     if (this.#tx !== undefined) this.#tx.add(message.stream, message.ppid, message.bytes);
     else {
       this.#early ??= [];
-      this.#early.push(message);
+      this.#early.push({ ...message, bytes: new Uint8Array(message.bytes) });
     }
     this.#account();
     return "queued";
@@ -184,6 +184,7 @@ export class Transfer implements Waiter, Holder {
       } else if (link.isEmpty) break;
       else link.flush();
     }
+    tx.keep();
     if (tx.hasUnacknowledged && !link.isTimerSet("t3")) link.setTimer("t3", now + link.roundTrip.timeout);
   }
 

@@ -83,6 +83,11 @@ export class Mp2Swarms {
     }
   }
 
+  /** To each process. */
+  signal(signal: NodeJS.Signals): void {
+    for (const swarm of this.#swarms) swarm.kill(signal);
+  }
+
   /** The answer of each process. */
   tell(command: SwarmCommand): Promise<readonly SwarmAnswer[]> {
     return Promise.all(this.#swarms.map((swarm) => answerOf<SwarmAnswer>(swarm, command)));

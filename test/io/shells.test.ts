@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { test } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Clock } from "../../src/base/clock.ts";
 import { errorCode } from "../../src/base/errors.ts";
 import { Alarm } from "../../src/io/alarm.ts";
@@ -119,6 +120,25 @@ test("an alarm whose deadline moves away wakes at the new one only, and not at a
   alarm.set(undefined);
   pass(60);
   assert.deepEqual(woken, [50]);
+});
+
+test("a deadline that has passed does not wait for a timer, and can be taken back as any other", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  let woken = 0;
+  const alarm = new Alarm({ now: () => 100, wall: () => 0 }, () => {
+    woken += 1;
+  });
+  alarm.set(100);
+  alarm.set(50);
+  await nextTurn();
+  assert.equal(woken, 1);
+  alarm.set(100);
+  alarm.clear();
+  alarm.set(100);
+  alarm.set(101);
+  await nextTurn();
+  await nextTurn();
+  assert.equal(woken, 1, "it moved away");
 });
 
 test("deadlines within an alarm's grace share a wake-up, none is met early or later than that", (t) => {

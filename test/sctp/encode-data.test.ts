@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import PackageChunk from "sctp/lib/chunk.js";
-import { encodeData, encodeInterleavedData } from "../../src/sctp/encode.ts";
+import PackagePacket from "sctp/lib/packet.js";
+import { encodeCookieAck, encodeData, encodeInterleavedData, encodePacket } from "../../src/sctp/encode.ts";
 
 const SIZES = [1, 2, 3, 4, 5, 250, 1_172];
 const TSNS = [0, 1, 2 ** 31, 2 ** 32 - 1];
@@ -34,4 +35,17 @@ test("I-DATA as RFC 8260 §2.1 lays it out: PPID in the first fragment, FSN in t
   assert.equal(first.toString("hex"), "4002001901020304050600000708090a0b0c0d0e6162636465000000");
   const last = encodeInterleavedData({ ...fields, begins: false, ends: true, bytes });
   assert.equal(last.toString("hex"), "4001001901020304050600000708090a0f1011126162636465000000");
+});
+
+test("our packets are, byte for byte, what the package makes of the same chunks, however long", () => {
+  for (const size of [1, 4, 250, 1_172, 5_000]) {
+    const bytes = Buffer.alloc(size, "x");
+    const data = encodeData({ tsn: 7, stream: 1, ssn: 2, ppid: 3, begins: true, ends: true, bytes });
+    for (const chunks of [[], [data], [encodeCookieAck(), data, data]]) {
+      const header = { src_port: 65_535, dst_port: 10_001, v_tag: 2 ** 32 - 2 };
+      const theirs = new PackagePacket(header, chunks).toBuffer();
+      const ours = encodePacket(header.src_port, header.dst_port, header.v_tag, chunks);
+      assert.equal(Buffer.from(ours).toString("hex"), theirs.toString("hex"), `${chunks.length} of ${size}`);
+    }
+  }
 });

@@ -245,7 +245,10 @@ export class Network {
     this.#flying -= 1;
     if (host === undefined || host.cut) return;
     host.heard.set(from, this.now);
-    host.endpoint.receive(this.now, { via: "udp", address: from, outerPort: OUTER_PORT, local: "" }, bytes);
+    // As by a transport that uses its memory again: nothing may be kept of it.
+    const buffer = Uint8Array.from(bytes);
+    host.endpoint.receive(this.now, { via: "udp", address: from, outerPort: OUTER_PORT, local: "" }, buffer);
+    buffer.fill(0xee);
     this.drain(host);
   }
 

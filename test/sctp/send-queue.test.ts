@@ -23,3 +23,14 @@ const TURNS: readonly [rule: string, interleaves: boolean, sizes: readonly numbe
 for (const [rule, interleaves, sizes, streams] of TURNS) {
   test(rule, () => assert.equal(turns(interleaves, ...sizes), streams));
 }
+
+test("what waits has memory of its own, once its sender is through with it", () => {
+  const queue = new SendQueue(false);
+  const [first, second] = [Uint8Array.of(1), Uint8Array.of(2)];
+  queue.add(0, 0, first);
+  assert.deepEqual(queue.next()?.bytes, Uint8Array.of(1), "what leaves at once is not copied");
+  queue.add(0, 0, second);
+  queue.keep();
+  second.fill(9);
+  assert.deepEqual(queue.next()?.bytes, Uint8Array.of(2));
+});

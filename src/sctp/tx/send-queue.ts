@@ -28,7 +28,7 @@ export interface Fragment {
 
 interface Message {
   readonly ppid: number;
-  readonly bytes: Uint8Array;
+  bytes: Uint8Array;
 }
 
 /** A stream that has something to say. */
@@ -50,6 +50,8 @@ export class SendQueue {
   #waiting: Waiting[] | undefined;
   /** The sequence number to use next, by stream; absent means 0. */
   #sequence: number[] | undefined;
+  /** The last one, whose bytes may be part of much larger memory. */
+  #borrowed: Message | undefined;
   readonly #interleaves: boolean;
 
   constructor(interleaves: boolean) {
@@ -63,9 +65,17 @@ export class SendQueue {
   add(stream: number, ppid: number, bytes: Uint8Array): void {
     this.#waiting ??= [];
     const message = { ppid, bytes };
+    this.#borrowed = message;
     const waiting = this.#waiting.find((other) => other.stream === stream);
     if (waiting === undefined) this.#waiting.push({ stream, messages: [message], sent: 0, index: 0 });
     else waiting.messages.push(message);
+  }
+
+  /** What was added last and waits is copied: it may do so for long. */
+  keep(): void {
+    const message = this.#borrowed;
+    this.#borrowed = undefined;
+    if (message !== undefined && this.#waiting !== undefined) message.bytes = new Uint8Array(message.bytes);
   }
 
   /** User data in a full chunk. */

@@ -65,6 +65,11 @@ export class Transmission {
     this.#queuedBytes += queuedCost(bytes);
   }
 
+  /** What has been added and cannot leave now waits. */
+  keep(): void {
+    this.#queue.keep();
+  }
+
   /** The next DATA chunk that may leave now, in a packet with `room`: retransmissions first (§6.1 C). */
   take(now: number, room: number): EncodedChunk | undefined {
     return this.#marked > 0 ? this.#takeMarked(now, room) : this.#takeNew(now, room);

@@ -1,8 +1,12 @@
-/** Datagrams to many addresses from one socket: by one system call for a batch, against dgram, in turn with it. */
+/**
+ * Datagrams to many addresses from one socket: by one system call for a batch, against dgram, in turn with it. And those
+ * that wait in a socket: read by libuv alone, and with what waits behind each taken at once.
+ */
 import type { Socket } from "node:dgram";
 import { setImmediate as turn } from "node:timers/promises";
 import { bindUdp, closeUdp, receiveBursts } from "../../src/io/udp.ts";
 import { type Datagram, openSendMany } from "../../src/io/udp-batch.ts";
+import { Bursts, openReceiveMany } from "../../src/io/udp-bursts.ts";
 import { line, ratio, title } from "./figures.ts";
 
 /** A delta of one change, sealed, in its SCTP packet. */
@@ -10,6 +14,8 @@ const BYTES = 250;
 /** What a change of the roster hands over at a time, and what time has made due (SctpDriver). */
 const BATCHES = [64, 8] as const;
 const DATAGRAMS = 4_096;
+/** They fit into any socket. */
+const WAITING = 128;
 const ROUNDS = 20;
 const WARM_UP = 4;
 
@@ -22,7 +28,40 @@ function cost(send: () => void): number {
 }
 
 function median(costs: readonly number[]): number {
-  return costs.slice(WARM_UP).sort((one, other) => one - other)[(ROUNDS - WARM_UP) >> 1] ?? Number.NaN;
+  const counted = costs.slice(WARM_UP).sort((one, other) => one - other);
+  return counted[counted.length >> 1] ?? Number.NaN;
+}
+
+/** Microseconds that reading one of {@link WAITING} datagrams costs, which all wait when it begins. */
+async function readingCost(from: Socket, ear: Ear): Promise<number> {
+  const { address, port } = ear.socket.address();
+  ear.lacking = WAITING;
+  for (let count = 0; count < WAITING; count += 1) from.send(Buffer.alloc(BYTES), port, address);
+  const spent = process.cpuUsage();
+  while (ear.lacking > 0) await turn();
+  const { user, system } = process.cpuUsage(spent);
+  return (user + system) / WAITING;
+}
+
+interface Ear {
+  readonly socket: Socket;
+  /** Datagrams that have not been read. */
+  lacking: number;
+}
+
+async function openEar(inBursts: boolean): Promise<Ear> {
+  const receiveMany = await openReceiveMany();
+  if (receiveMany === undefined) throw new Error("this Node has no node:ffi");
+  const heard = (): void => {
+    ear.lacking -= 1;
+  };
+  const bursts = new Bursts(receiveMany, heard);
+  const socket = await open(() => {
+    heard();
+    if (inBursts) bursts.takeBehind(socket);
+  });
+  const ear = { socket, lacking: 0 };
+  return ear;
 }
 
 async function open(onDatagram: () => void): Promise<Socket> {
@@ -62,7 +101,13 @@ for (let round = 0; round < ROUNDS; round += 1) {
     await turn();
   }
 }
-await Promise.all([from, to].map(closeUdp));
+const [plain, inBursts] = [await openEar(false), await openEar(true)];
+const reading: [number[], number[]] = [[], []];
+for (let round = 0; round < 10 * ROUNDS; round += 1) {
+  reading[0].push(await readingCost(from, plain));
+  reading[1].push(await readingCost(from, inBursts));
+}
+await Promise.all([from, to, plain.socket, inBursts.socket].map(closeUdp));
 const baseline = median(alone);
 line("dgram, one at a time", `${baseline.toFixed(1)} µs`, "baseline");
 for (const [size, costs] of together)
@@ -71,3 +116,8 @@ for (const [size, costs] of together)
     `${median(costs).toFixed(1)} µs`,
     `${ratio(median(costs), baseline)} baseline`,
   );
+
+const [byDgram, byBursts] = reading.map(median) as [number, number];
+title(`A datagram of ${BYTES} bytes, ${WAITING} of which wait (loopback): processor time of reading`);
+line("dgram, one at a time", `${byDgram.toFixed(1)} µs`, "baseline");
+line("with recvmmsg behind each", `${byBursts.toFixed(1)} µs`, `${ratio(byBursts, byDgram)} baseline`);

@@ -100,3 +100,23 @@ test("20% loss slows data down and stalls nothing: 400 messages each way, never 
   const median = longest[15] ?? Infinity;
   assert.ok(median < 1_500 && (longest.at(-1) ?? Infinity) < 5_000, `pauses ${longest.map(Math.round)}`);
 });
+
+test("what waits has memory of its own: that of its sender is used for something else meanwhile", () => {
+  const network = new Network(9);
+  const [client, server] = [network.host("10.0.0.2"), network.host("10.0.0.1")];
+  const id = network.connect(client, server);
+  // One before the association is up, then more than leave at once.
+  const messages = Array.from({ length: 41 }, (_, index) => ({
+    ...{ stream: 0, ppid: index },
+    bytes: new Uint8Array(1_000).fill(index),
+  }));
+  for (const [index, { stream, ppid, bytes }] of messages.entries()) {
+    const borrowed = Uint8Array.from(bytes);
+    assert.equal(client.endpoint.send(network.now, id, stream, ppid, borrowed), "queued");
+    borrowed.fill(0xee);
+    if (index === 0) network.runFor(1_000, () => client.of("up").length > 0);
+  }
+  network.drain(client);
+  network.runFor(10_000);
+  assertDelivered(server, messages, "borrowed");
+});

@@ -18,8 +18,8 @@ const PROJECT = resolve(import.meta.dirname, "../..");
 const UML = join(PROJECT, "test/lab/uml-host.sh");
 /** Node starts slowly there: each of its pages is asked of the host. */
 const BOOT_MILLIS = 240_000;
-/** /tmp of the guest is a file system of its own. */
-const INSIDE = "/tmp/multiproto-guest";
+/** The guest's own memory. Its /tmp is the machine's, where this checkout may be. */
+const INSIDE = "/run/multiproto-guest";
 /** The other registry's. */
 const PORTS = { port: 10_011, encapsulation: 9_911 };
 
@@ -46,7 +46,7 @@ describe("a machine whose clock is set, and which is put to sleep", () => {
     const tap = await lan.tap("10.98.0.50");
     // Each line of input is a command.
     const script = [
-      `mount -t tmpfs tmpfs /tmp; mkdir -p ${INSIDE}/run`,
+      `mkdir -p ${INSIDE}/run`,
       `${daemon(INSIDE).join(" ")} & while read -r line; do eval "$line"; done`,
     ].join("; ");
     guest = new Running(tap.on([UML, tap.device, "10.98.0.50/24", "bash", "-c", script]), {

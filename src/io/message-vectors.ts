@@ -6,6 +6,8 @@ const VECTOR = { bytes: 16, length: 8 } as const;
 const HEADER = { bytes: 64, addressLength: 8, vectors: 16, vectorCount: 24, flags: 48, length: 56 } as const;
 const AF_INET = 2;
 const MSG_TRUNC = 0x20;
+/** Flag of both calls: what would have to wait is not done. */
+export const MSG_DONTWAIT = 0x40;
 
 /** A datagram that has been received. `bytes` are good until the memory is used again. */
 export interface Received {

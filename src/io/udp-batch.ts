@@ -1,6 +1,6 @@
 import type { Socket } from "node:dgram";
 import { ipv4Bits } from "../base/ipv4.ts";
-import { MessageVectors } from "./message-vectors.ts";
+import { MessageVectors, MSG_DONTWAIT } from "./message-vectors.ts";
 import { descriptorOf } from "./udp.ts";
 
 /** One datagram and where it goes. */
@@ -20,8 +20,6 @@ export type SendMany = (socket: Socket, datagrams: readonly Datagram[]) => numbe
 export const MAX_BATCH = 64;
 /** Of one datagram; what is longer leaves by itself. The payload of an Ethernet frame. */
 const MAX_BYTES = 1_500;
-
-const MSG_DONTWAIT = 0x40;
 
 /**
  * sendmmsg(2) by `node:ffi` of Node 26: a datagram costs a fifth of what it costs by dgram, which sends one at a time

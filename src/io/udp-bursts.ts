@@ -1,6 +1,6 @@
 import type { Socket } from "node:dgram";
 import { ipv4Text } from "../base/ipv4.ts";
-import { MessageVectors } from "./message-vectors.ts";
+import { MessageVectors, MSG_DONTWAIT } from "./message-vectors.ts";
 import { descriptorOf } from "./udp.ts";
 
 /** `bytes` are good until it returns; address and port are the sender's. */
@@ -21,7 +21,6 @@ export const MAX_BURST = 8;
 const MAX_BYTES = 65_536;
 /** Texts of addresses that are kept: those of some thousand peers, and not those of a flood of forged ones. */
 const MAX_TEXTS = 4_096;
-const MSG_DONTWAIT = 0x40;
 
 /** recvmmsg(2) by `node:ffi` of Node 26. Undefined without that, or where the C library has no such function. */
 export async function openReceiveMany(): Promise<ReceiveMany | undefined> {

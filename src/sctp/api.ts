@@ -184,8 +184,8 @@ export interface SctpEndpoint {
    */
   connect(now: Millis, path: Path, remotePort: number): AssociationId;
   /**
-   * Queues one message, delivered in order within its stream (0 to 15). The bytes are not copied: leave them alone
-   * afterwards. An empty message is a misuse (SCTP has none).
+   * Queues one message, delivered in order within its stream (0 to 15). What cannot leave at once is copied:
+   * the bytes are of no use here once it returns. An empty message is a misuse (SCTP has none).
    */
   send(now: Millis, id: AssociationId, stream: number, ppid: number, bytes: Uint8Array): SendResult;
   /** Graceful SHUTDOWN after all queued data; "closed" (or "lost") follows. */

@@ -184,6 +184,8 @@ export type ArchiveChange =
   /** A file: in place of what was known of it. */
   | { readonly type: "transfer"; readonly record: TransferRecord }
   | { readonly type: "transfer-forgotten"; readonly id: MessageId }
+  /** Nothing that is to be seen: search becomes faster by it. Costs little for each message that is new since the last. */
+  | { readonly type: "index" }
   /** Some of what is older; ids stay longer than texts, so that what comes again is known. */
   | {
       readonly type: "prune";

@@ -8,6 +8,10 @@ import type { ChatEvent, ChatOutput } from "./events.ts";
 export const RETRY_MILLIS = { first: 1_000, last: 30_000 } as const;
 /** Between two looks at what has become too old. */
 const PRUNE_MILLIS: Millis = 3_600_000;
+/** After the first message that search finds only by reading it: nobody waits for the index, nor does search for long. */
+const INDEX_MILLIS: Millis = 1_000;
+/** So much is not left to that time, nor to a search: each costs some tens of milliseconds. */
+const UNINDEXED = { messages: 512, characters: 262_144 } as const;
 /** A message waits 30 days at most; who has not heard that it arrived may send it again so much later. */
 const IDS_MILLIS: Millis = 40 * 86_400_000;
 /** What could not be written is tried in portions, so that one of them does not block everything. */
@@ -41,9 +45,11 @@ export interface ArchivingOptions {
  */
 export class Archiving {
   readonly #options: ArchivingOptions;
-  readonly #deadlines = new Deadlines<"archive", "retry" | "prune">();
+  readonly #deadlines = new Deadlines<"archive", "retry" | "prune" | "index">();
   readonly #entries = new Map<number, Entry>();
   #numbers = 0;
+  /** Put since the index was last asked for. */
+  #unindexed = { messages: 0, characters: 0 };
   #isLeaving = false;
   #state: { readonly type: "working" } | { readonly type: "failing"; readonly pause: Millis } = {
     type: "working",
@@ -55,6 +61,8 @@ export class Archiving {
 
   start(now: Millis): void {
     this.#prune(now);
+    // The process before this one may have been killed in between.
+    this.#index(now);
   }
 
   /** Changes that are not on disk. */
@@ -74,6 +82,8 @@ export class Archiving {
     this.#entries.set(entry.number, entry);
     if (hasFailed) done?.(now, "failed");
     else this.#options.emit({ type: "archive", entry: entry.number, change });
+    if (change.type === "sent") this.#said(now, change.message.text);
+    else if (change.type === "received") this.#said(now, change.message.message.text);
   }
 
   handle(now: Millis, event: Extract<ChatEvent, { type: "archived" | "archive-failed" }>): void {
@@ -82,8 +92,9 @@ export class Archiving {
   }
 
   /** A last attempt with what could not be stored. */
-  leave(): void {
+  leave(now: Millis): void {
     this.#isLeaving = true;
+    if (this.#unindexed.messages > 0) this.#index(now);
     this.#deadlines.clearAll("archive");
     if (this.#state.type === "failing") this.#askAgain();
   }
@@ -95,6 +106,7 @@ export class Archiving {
   advance(now: Millis): void {
     for (let due = this.#deadlines.due(now); due !== undefined; due = this.#deadlines.due(now)) {
       if (due.name === "prune") this.#prune(now);
+      else if (due.name === "index") this.#index(now);
       else this.#askAgain();
     }
   }
@@ -138,6 +150,20 @@ export class Archiving {
       left -= 1;
       this.#options.emit({ type: "archive", entry, change });
     }
+  }
+
+  #said(now: Millis, text: string): void {
+    const { messages, characters } = this.#unindexed;
+    this.#unindexed = { messages: messages + 1, characters: characters + text.length };
+    const isMuch = messages + 1 >= UNINDEXED.messages || characters + text.length >= UNINDEXED.characters;
+    if (isMuch) this.#index(now);
+    else if (messages === 0) this.#deadlines.set("archive", "index", now + INDEX_MILLIS);
+  }
+
+  #index(now: Millis): void {
+    this.#unindexed = { messages: 0, characters: 0 };
+    this.#deadlines.clear("archive", "index");
+    this.put(now, { type: "index" });
   }
 
   #prune(now: Millis): void {

@@ -281,7 +281,7 @@ export class ChatClient {
   /** The archive last: it has to store what became of the rest. */
   #finish(now: Millis): void {
     this.#correspondence.leave(now);
-    this.#archiving.leave();
+    this.#archiving.leave(now);
   }
 
   #afterRoster(now: Millis): void {

@@ -146,7 +146,7 @@ export class Correspondence {
     to: string,
     text: string,
     options: SendOptions,
-    id = drawMessageId(this.#options.random),
+    id = drawMessageId(this.#options.random, this.#options.unixAt(now)),
   ): MessageId {
     const room = parseRoom(to);
     if (room === undefined) this.#deliveries.send(now, id, to, text, options);

@@ -52,7 +52,7 @@ export class Sending {
   /** `id`: another program's message, which is that program's to send again. */
   send(to: string, text: string, options: SendOptions, id?: MessageId): MessageId {
     const { clock, random, commands, hear } = this.#options;
-    const messageId = id ?? drawMessageId(random);
+    const messageId = id ?? drawMessageId(random, clock.wall());
     if (id !== undefined) {
       if (this.#foreign.has(id)) return id;
       this.#foreign.add(id);
@@ -68,7 +68,9 @@ export class Sending {
     return messageId;
   }
 
-  sendFile(to: string, path: string, id = drawMessageId(this.#options.random)): MessageId {
+  sendFile(to: string, path: string, given?: MessageId): MessageId {
+    const { clock, random } = this.#options;
+    const id = given ?? drawMessageId(random, clock.wall());
     this.#offering.set(id, { to, path });
     if (!this.isDeferring) this.#options.commands()?.sendFile(to, path, id);
     return id;

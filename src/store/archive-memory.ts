@@ -216,6 +216,9 @@ export class MemoryArchive implements ArchiveStore {
       case "transfer-forgotten":
         this.#transfers.delete(change.id);
         return true;
+      case "index":
+        // It has none.
+        return true;
       case "prune":
         this.#prune(change.textsBefore ?? 0, change.idsBefore);
         return true;

@@ -8,24 +8,21 @@ import {
   type PageRange,
 } from "../chat/archive.ts";
 import type { MessageId } from "../wire/mp2-values.ts";
-import { parseWords } from "./archive-words.ts";
-import { hexBytes, parseMessage } from "./sqlite-archive-rows.ts";
+import { hexBytes, MESSAGE_ROWS, parseMessage } from "./sqlite-archive-rows.ts";
 import { ARCHIVE_SCHEMA, BUSY_MILLIS } from "./sqlite-archive-schema.ts";
+import { ArchiveSearch } from "./sqlite-archive-search.ts";
 import { asStoreError, storeError } from "./sqlite-faults.ts";
 import { versionOf } from "./sqlite-schema.ts";
 
 /** Beyond so many unread messages nobody counts. */
 const MAX_COUNTED = 10_000;
-/** A search that the index cannot answer looks at the newest so many messages, and no further. */
-const MAX_SCANNED = 50_000;
-
-const COLUMNS = "m.*, c.key AS key FROM message m JOIN conversation c ON c.id = m.conversation";
 
 /** Reads an open database. Throws StoreErrors. */
 export class SqliteArchiveReader implements ArchiveReader {
   readonly #path: string;
   readonly #database: DatabaseSync;
   readonly #statements: ReturnType<typeof prepareAll>;
+  readonly #search: ArchiveSearch;
 
   /**
    * For a program that does not hold the presence: reads beside whoever does. Throws a StoreError where there is no
@@ -50,6 +47,7 @@ export class SqliteArchiveReader implements ArchiveReader {
     this.#path = path;
     this.#database = database;
     this.#statements = prepareAll(database);
+    this.#search = new ArchiveSearch(database);
   }
 
   conversations(): readonly ConversationSummary[] {
@@ -88,40 +86,16 @@ export class SqliteArchiveReader implements ArchiveReader {
   }
 
   search(
-    text: string,
+    words: string,
     range: { readonly key?: ConversationKey; readonly before?: number; readonly limit: number },
   ): readonly ArchivedMessage[] {
-    const words = parseWords(text);
-    const limit = bounded(range.limit, ARCHIVE_LIMITS.found);
     const { key = null, before = Number.MAX_SAFE_INTEGER } = range;
-    if (words.type === "nothing") return [];
-    if (words.type === "beginnings") {
-      const match = words.words.map((word) => `"${word.replaceAll('"', '""')}" *`).join(" ");
-      return this.#messages(() => this.#statements.found.iterate({ match, key, before, limit }));
-    }
-    return this.#scan(words.words, { key, before, limit });
+    const limit = bounded(range.limit, ARCHIVE_LIMITS.found);
+    return this.#messages(() => this.#search.find(words, { key, before, limit }));
   }
 
   close(): void {
     this.#database.close();
-  }
-
-  #scan(
-    words: readonly string[],
-    { key, before, limit }: { key: string | null; before: number; limit: number },
-  ): readonly ArchivedMessage[] {
-    const folded = words.map((word) => word.toLowerCase());
-    const found: ArchivedMessage[] = [];
-    return this.#read(() => {
-      for (const row of this.#statements.newest.iterate({ key, before })) {
-        const text = String(row.text).toLowerCase();
-        if (!folded.every((word) => text.includes(word))) continue;
-        const message = parseMessage(row);
-        if (message !== undefined) found.push(message);
-        if (found.length >= limit) break;
-      }
-      return found;
-    });
   }
 
   #messages(rows: () => Iterable<Parameters<typeof parseMessage>[0]>): readonly ArchivedMessage[] {
@@ -143,9 +117,7 @@ function bounded(limit: number, most: number): number {
 
 function prepareAll(database: DatabaseSync) {
   const of = "m.conversation = (SELECT id FROM conversation WHERE key = :key)";
-  const orOf = `(:key IS NULL OR ${of})`;
-  const heard = "m.state <> 'ignored'";
-  const wanted = `(:ignored OR ${heard})`;
+  const wanted = "(:ignored OR m.state <> 'ignored')";
   return {
     conversations: database.prepare(`
       WITH newest AS (
@@ -161,25 +133,19 @@ function prepareAll(database: DatabaseSync) {
       FROM newest n JOIN message m ON m.seq = n.seq JOIN conversation c ON c.id = n.id
       ORDER BY n.seq DESC LIMIT ${ARCHIVE_LIMITS.conversations}`),
     forward: database.prepare(
-      `SELECT ${COLUMNS} WHERE m.seq > :after AND m.seq < :before AND ${wanted} ORDER BY m.seq LIMIT :limit`,
+      `SELECT ${MESSAGE_ROWS} WHERE m.seq > :after AND m.seq < :before AND ${wanted} ORDER BY m.seq LIMIT :limit`,
     ),
     forwardOf: database.prepare(
-      `SELECT ${COLUMNS} WHERE ${of} AND m.seq > :after AND m.seq < :before AND ${wanted} ORDER BY m.seq LIMIT :limit`,
+      `SELECT ${MESSAGE_ROWS} WHERE ${of} AND m.seq > :after AND m.seq < :before AND ${wanted} ORDER BY m.seq LIMIT :limit`,
     ),
     backward: database.prepare(
-      `SELECT ${COLUMNS} WHERE m.seq < :before AND ${wanted} ORDER BY m.seq DESC LIMIT :limit`,
+      `SELECT ${MESSAGE_ROWS} WHERE m.seq < :before AND ${wanted} ORDER BY m.seq DESC LIMIT :limit`,
     ),
     backwardOf: database.prepare(
-      `SELECT ${COLUMNS} WHERE ${of} AND m.seq < :before AND ${wanted} ORDER BY m.seq DESC LIMIT :limit`,
+      `SELECT ${MESSAGE_ROWS} WHERE ${of} AND m.seq < :before AND ${wanted} ORDER BY m.seq DESC LIMIT :limit`,
     ),
-    message: database.prepare(`SELECT ${COLUMNS} WHERE m.message_id = ? ORDER BY m.direction DESC LIMIT 1`),
-    found: database.prepare(`
-      SELECT ${COLUMNS} WHERE m.seq IN (
-        SELECT rowid FROM words WHERE words MATCH :match AND rowid < :before ORDER BY rowid DESC
-        LIMIT ${MAX_SCANNED}
-      ) AND ${heard} AND ${orOf} ORDER BY m.seq DESC LIMIT :limit`),
-    newest: database.prepare(
-      `SELECT ${COLUMNS} WHERE m.seq < :before AND ${heard} AND ${orOf} ORDER BY m.seq DESC LIMIT ${MAX_SCANNED}`,
+    message: database.prepare(
+      `SELECT ${MESSAGE_ROWS} WHERE m.message_id = ? ORDER BY m.direction DESC LIMIT 1`,
     ),
   };
 }

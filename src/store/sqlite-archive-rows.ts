@@ -19,6 +19,9 @@ const FINGERPRINT_BYTES = 32;
 const ID_BYTES = 16;
 const STANDINGS: readonly string[] = ["verified", "pinned", "new", "unverified", "mismatch"];
 
+/** What {@link parseMessage} takes. */
+export const MESSAGE_ROWS = "m.*, c.key AS key FROM message m JOIN conversation c ON c.id = m.conversation";
+
 /** Under `known`, the sender of what we sent. */
 export const OURSELVES = new Uint8Array();
 

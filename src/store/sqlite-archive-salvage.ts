@@ -1,5 +1,6 @@
 import { DatabaseSync, type SQLOutputValue } from "node:sqlite";
 import { foldNickname } from "../wire/nickname.ts";
+import { INDEX } from "./sqlite-archive-schema.ts";
 import { TRANSFER_COLUMNS } from "./sqlite-archive-transfers.ts";
 
 /** Columns of `message` but its conversation. */
@@ -26,6 +27,7 @@ export function salvageArchive(damaged: string, draft: string): number {
     copyRooms(source, target);
     copyTransfers(source, target);
     const count = copyMessages(source, target);
+    target.exec(INDEX);
     target.exec("COMMIT");
     return count;
   } finally {

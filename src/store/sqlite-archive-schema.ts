@@ -7,12 +7,15 @@ export const BUSY_MILLIS = 2_000;
 /** Of 4,096 bytes: 4 GiB, some ten million messages. */
 export const MAX_ARCHIVE_PAGES = (4 * 1_024 * 1_024 * 1_024) / PAGE_BYTES;
 
+/** How texts become words; what is not in the index yet is looked for by the same. */
+export const TOKENIZER = "tokenize = 'unicode61 remove_diacritics 2'";
+
 /**
  * `direction` 0: to us, `state` unread or read, and once read, `told` whether the sender knows. 1: ours, `state` waiting,
  * trying (mp1: it may have arrived), delivered, read, failed.
  *
  * `known` has the ids of what came, by the sender's key, and of what we sent, under none; it outlives the texts. `words`
- * is the full-text index of `message`, which holds no text itself.
+ * is the full-text index of `message`, which holds no text itself (since version 4 not at once, see below).
  */
 const VERSION_1 = `
   CREATE TABLE conversation (
@@ -96,10 +99,32 @@ const VERSION_3 = `
     why TEXT
   ) STRICT, WITHOUT ROWID;`;
 
+/**
+ * `indexed`: `words` has the messages up to `through`; the rest is looked for as it is until it is there, too. Indexing
+ * each when it is stored made a commit half as long again, while a person waited for it (docs/decisions/0016).
+ */
+const VERSION_4 = `
+  CREATE TABLE indexed (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    through INTEGER NOT NULL
+  ) STRICT;
+  INSERT INTO indexed (one, through) SELECT 1, coalesce(max(seq), 0) FROM message;
+  DROP TRIGGER message_inserted;
+  DROP TRIGGER message_deleted;
+  CREATE TRIGGER message_deleted AFTER DELETE ON message WHEN old.seq <= (SELECT through FROM indexed) BEGIN
+    INSERT INTO words (words, rowid, text) VALUES ('delete', old.seq, old.text);
+  END;`;
+
+/** Puts into the index what is not in it yet. In one transaction: a word twice in the index cannot be removed again. */
+export const INDEX = `
+  INSERT INTO words (rowid, text)
+    SELECT seq, text FROM message WHERE seq > (SELECT through FROM indexed) ORDER BY seq;
+  UPDATE indexed SET through = max(through, (SELECT coalesce(max(seq), 0) FROM message));`;
+
 /** "mp2c". What was released is never edited: append. */
 export const ARCHIVE_SCHEMA: Schema = {
   applicationId: 0x6d703263,
-  migrations: [VERSION_1, VERSION_2, VERSION_3],
+  migrations: [VERSION_1, VERSION_2, VERSION_3, VERSION_4],
 };
 
 /**

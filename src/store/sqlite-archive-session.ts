@@ -13,7 +13,7 @@ import {
 import { loadKept } from "./sqlite-archive-kept.ts";
 import { SqliteArchiveReader } from "./sqlite-archive-reader.ts";
 import { hexBytes, incomingRow, OURSELVES, outgoingRow } from "./sqlite-archive-rows.ts";
-import { ARCHIVE_SCHEMA, BUSY_MILLIS, configureArchive } from "./sqlite-archive-schema.ts";
+import { ARCHIVE_SCHEMA, BUSY_MILLIS, configureArchive, INDEX } from "./sqlite-archive-schema.ts";
 import { transferRow } from "./sqlite-archive-transfers.ts";
 import { PRUNED_AT_ONCE, prepareWrites } from "./sqlite-archive-writes.ts";
 import { asStoreError, storeError } from "./sqlite-faults.ts";
@@ -174,6 +174,9 @@ export class SqliteArchiveSession {
         return true;
       case "transfer-forgotten":
         statements.forgetTransfer.run(hexBytes(change.id));
+        return true;
+      case "index":
+        this.#database.exec(INDEX);
         return true;
       case "prune":
         if (change.textsBefore !== undefined) statements.pruneTexts.run(change.textsBefore);

@@ -335,7 +335,11 @@ export function archiveContract(name: string, make: (owner: Owner) => { open: ()
         "今日は良い天気です",
         "x'); DROP TABLE message; --",
       ];
-      stored(archive, ...said.map((text, index) => sent(index + 1, index === 3 ? "bob" : "ola", text)));
+      const changes = said.map((text, index) => sent(index + 1, index === 3 ? "bob" : "ola", text));
+      // Some are in the index, the others are found without it.
+      stored(archive, ...changes.slice(0, 2));
+      stored(archive, { type: "index" });
+      stored(archive, ...changes.slice(2));
       const found = (words: string) => texts(archive.search(words, { limit: 10 }));
       assert.deepEqual(found("BUI gre"), [said[0]]);
       assert.deepEqual(found("uild"), []);
@@ -350,6 +354,25 @@ export function archiveContract(name: string, make: (owner: Owner) => { open: ()
       assert.deepEqual(texts(archive.search("o", { key: "@bob", limit: 10 })), [said[3]]);
       assert.deepEqual(archive.search("foo", { before: 3, limit: 10 }), []);
       assert.deepEqual(archive.search("foo", { limit: 0 }), []);
+      archive.close();
+    });
+
+    test("what is indexed and what is not is found alike: in order, once, up to a place, and not when it has gone", (t) => {
+      const archive = make(t).open();
+      const found = (before?: number) => texts(archive.search("tea", { before: before ?? 99, limit: 3 }));
+      stored(archive, received(1, "ola", "tea 1"), sent(2, "bob", "tea 2"), received(3, "ola", "coffee"));
+      assert.deepEqual(found(), ["tea 2", "tea 1"]);
+      stored(archive, { type: "index" }, { type: "index" });
+      assert.deepEqual(found(), ["tea 2", "tea 1"]);
+      stored(archive, received(4, "ola", "tea 4"), received(5, "bob", "tea 5"));
+      assert.deepEqual(found(), ["tea 5", "tea 4", "tea 2"]);
+      assert.deepEqual(found(5), ["tea 4", "tea 2", "tea 1"]);
+      assert.deepEqual(texts(archive.search("tea", { key: "@bob", limit: 9 })), ["tea 5", "tea 2"]);
+      // One that is indexed waits and stays, of the others both kinds go.
+      stored(archive, { type: "prune", textsBefore: WALL + 1, idsBefore: 0 });
+      assert.deepEqual(found(), ["tea 2"]);
+      stored(archive, received(6, "ola", "tea 6"), { type: "index" });
+      assert.deepEqual(found(), ["tea 6", "tea 2"]);
       archive.close();
     });
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   canonicalAddress,
+  drawMessageId,
   parseAddress,
   parseEpoch,
   parseMessageId,
@@ -93,4 +94,15 @@ test("a message is 1–16,384 bytes of any Unicode text", () => {
     assert.equal(parseMessageText(text), text);
   for (const text of ["", "x".repeat(16_385), "😀".repeat(4_097), "\ud800"])
     assert.equal(parseMessageText(text), undefined);
+});
+
+test("a new id is a UUID of version 7: its time first, then what nobody can guess", () => {
+  const random = { bytes: (length: number) => new Uint8Array(length).fill(0xff), below: () => 0 };
+  // The example of RFC 9562, appendix A.6, has this time.
+  const id = drawMessageId(random, 0x017f22e279b0 + 0.9);
+  assert.equal(id, "017f22e279b07fffbfffffffffffffff");
+  assert.equal(parseMessageId(id), id);
+  const zeros = { bytes: (length: number) => new Uint8Array(length), below: () => 0 };
+  assert.equal(drawMessageId(zeros, -1), "00000000000070008000000000000000");
+  assert.equal(drawMessageId(zeros, 2 ** 60), "ffffffffffff70008000000000000000");
 });

@@ -103,8 +103,9 @@ export class Files {
     return sorted.filter((transfer) => !isOver(transfer.state) || shown.has(transfer));
   }
 
-  /** Offers a file to a nickname; notices with that id follow. `id`: chosen by another program; known: nothing. */
-  send(now: Millis, to: string, path: string, id = drawMessageId(this.#options.random)): TransferId {
+  /** Offers a file to a nickname; notices with that id follow. `given`: chosen by another program; known: nothing. */
+  send(now: Millis, to: string, path: string, given?: TransferId): TransferId {
+    const id = given ?? drawMessageId(this.#options.random, this.#options.unixAt(now));
     if (this.#isKnown(id)) return id;
     const peer = this.#options.peers.find(to);
     const pinned = this.#options.trusted.find({ kind: "peer", name: to })?.fingerprint;

@@ -265,7 +265,10 @@ export class Links {
       if (!isNew_) this.#options.allowance.wasKnown(fingerprint, text);
       if (isNew_ && !isIgnored) this.#tell({ type: "received", message: { ...message, ...about }, stored });
       const contact = this.#contacts.get(fingerprint);
-      if (contact !== undefined) this.#stored.set(contact, [...(this.#stored.get(contact) ?? []), id]);
+      if (contact === undefined) return;
+      const ids = this.#stored.get(contact);
+      if (ids === undefined) this.#stored.set(contact, [id]);
+      else ids.push(id);
     });
   }
 

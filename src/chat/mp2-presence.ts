@@ -29,6 +29,8 @@ export const PRESENCE_TIMES = {
   attach: 5_000,
   /** The changes since the pages come in a few round trips; whoever has waited so long sees what there is. */
   list: 500,
+  /** All pages come, or those that TLS has not brought: 10,000 entries are 1 MB. */
+  roster: 5_000,
 } as const satisfies Readonly<Record<string, Millis>>;
 
 type State =
@@ -129,8 +131,7 @@ export class Mp2Presence {
     // Without a roster the registry sends all of it to whoever is at 0.
     const isKnown = pages === "known";
     const epoch = isKnown ? (this.#mirror.epoch ?? registered.epoch) : registered.epoch;
-    const seq = this.#mirror.seq ?? (isKnown ? 0 : registered.seq);
-    this.#send({ type: "attach", session, epoch, seq });
+    this.#send({ type: "attach", session, epoch, seq: this.#mirror.seq ?? 0 });
   }
 
   /** What does not open, or is no message of ours, was not sent by our registry: the session is of no use then. */
@@ -196,7 +197,8 @@ export class Mp2Presence {
     // In the epoch of the pages it may come late: deltas travel on a stream of their own.
     if (epoch === this.#mirror.epoch) this.#mirror.heard(now, epoch, seq, true);
     else this.#mirror.begin(now, epoch, seq, true);
-    if (first) this.#state = { type: "listing", until: now + PRESENCE_TIMES.list, time };
+    const patience = this.#mirror.seq === undefined ? PRESENCE_TIMES.roster : PRESENCE_TIMES.list;
+    if (first) this.#state = { type: "listing", until: now + patience, time };
     if (first && this.#mustSayAgain) this.setAvailability(this.#availability);
     if (first) this.#changed(now);
     else this.#tell(now, { type: "attached", first, time });

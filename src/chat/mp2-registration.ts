@@ -23,8 +23,8 @@ import type { Joined } from "./mp2-joins.ts";
 /**
  * The dialogue of one dial-back. docs/protocol-mp2.md, "Registration".
  *
- *     challenged? ── challenge ──> answered ── registered ──> listing ── last page ──> over
- *          └── wrong nonce, changed key ──┴── refused ──────────┴── fault, time ────────^
+ *     challenged? ── challenge ──> answered ── registered ──> listing ── last page, end ──> over
+ *          └── wrong nonce, changed key ──┴── refused ──────────┴── fault, time ─────────────^
  */
 
 /** Every time of the dialogue and why it is what it is. */
@@ -50,7 +50,7 @@ export interface Registration {
   /** Where the dial-back came from: there its SCTP is, too. */
   readonly address: string;
   readonly registered: Registered;
-  /** The whole roster at `registered.seq`; "known": the mirror has it from before, since the session goes on. */
+  /** The roster at `registered.seq`, or a part of it; "known": the mirror has it from before, since the session goes on. */
   readonly pages: readonly Page[] | "known";
   /** By which it goes on, with the ticket that `attached` brings. */
   readonly secret: Uint8Array;
@@ -139,9 +139,10 @@ export class Mp2Registration {
     return { messages: frames.length, pending: this.#state.type === "over" ? 0 : this.#reader.pending };
   }
 
-  /** The connection has ended before its time. */
+  /** The connection has ended before its time. Pages that have not come by then come after `attached`. */
   ended(now: Millis): void {
-    this.#fail(now, "broken-off");
+    if (this.#state.type === "listing") this.#registered(now, this.#state);
+    else this.#fail(now, "broken-off");
   }
 
   /** Another registry was faster, or nobody is searching any more. */
@@ -202,9 +203,11 @@ export class Mp2Registration {
     }
     state.pages.set(page.index, page);
     this.#state = { ...state, entries };
-    if (state.pages.size < count) return;
-    const registration = { ...state.registration, pages: [...state.pages.values()] };
-    this.#end(now, { type: "registered", registration });
+    if (state.pages.size === count) this.#registered(now, state);
+  }
+
+  #registered(now: Millis, { registration, pages }: Extract<State, { type: "listing" }>): void {
+    this.#end(now, { type: "registered", registration: { ...registration, pages: [...pages.values()] } });
   }
 
   #fail(now: Millis, why: RegistrationFailure): void {

@@ -205,6 +205,7 @@ export class RegistryShell {
       opened: (dial, peer) => this.#do((registry, now) => registry.tlsOpened(now, dial, peer)),
       received: (dial, bytes) =>
         this.#do((registry, now) => registry.tlsReceived(now, dial, bytes)) ?? nothing,
+      taken: (dial) => this.#do((registry, now) => registry.tlsTaken(now, dial)),
       ended: (dial) => this.#do((registry, now) => registry.tlsEnded(now, dial)),
       closed: (dial) => this.#do((registry, now) => registry.tlsClosed(now, dial)),
       failed: (dial, failure) => this.#do((registry, now) => registry.tlsFailed(now, dial, failure)),
@@ -274,7 +275,7 @@ export class RegistryShell {
         tls.dial(output.dial, output.address, output.port);
         break;
       case "tls-send":
-        tls.send(output.dial, output.bytes);
+        tls.send(output.dial, output.bytes, output.awaited);
         break;
       case "tls-end":
         tls.end(output.dial);

@@ -99,8 +99,11 @@ export class TlsChannel {
     socket.on("close", () => this.#closed());
   }
 
-  /** Sends, in order. False when the channel is closing; beyond the bound of waiting bytes it is destroyed. */
-  send(bytes: Uint8Array): boolean {
+  /**
+   * Sends, in order. False when the channel is closing; beyond the bound of waiting bytes it is destroyed. `taken`: called
+   * when the kernel has it and all before it, if that comes to pass.
+   */
+  send(bytes: Uint8Array, taken?: () => void): boolean {
     if (this.#cause !== undefined || !this.#socket.writable) return false;
     if (this.#socket.writableLength + bytes.length > this.#times.maxQueuedBytes) {
       this.#destroy("unread");
@@ -109,7 +112,10 @@ export class TlsChannel {
     this.#gather();
     this.#unsent += 1;
     if (this.#unsent === 1) this.#watchReading();
-    this.#socket.write(bytes, () => this.#sent());
+    this.#socket.write(bytes, (error) => {
+      this.#sent();
+      if (!error && this.#cause === undefined) taken?.();
+    });
     return true;
   }
 

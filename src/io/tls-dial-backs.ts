@@ -16,6 +16,8 @@ const PRESENCE = "presence";
 export interface TlsDialEvents {
   opened(dial: DialId, peer: { readonly fingerprint: Fingerprint; readonly keys: SealKeys }): void;
   received(dial: DialId, bytes: Uint8Array): Progress;
+  /** What was to be awaited has left. */
+  taken(dial: DialId): void;
   ended(dial: DialId): void;
   closed(dial: DialId): void;
   failed(dial: DialId, failure: TlsFailure): void;
@@ -53,9 +55,14 @@ export class TlsDialBacks {
     this.#connections.set(dial, { step: "dialling", cancel });
   }
 
-  send(dial: DialId, bytes: Uint8Array): void {
+  /** `awaited`: "taken" follows. */
+  send(dial: DialId, bytes: Uint8Array, awaited: boolean): void {
     const connection = this.#connections.get(dial);
-    if (connection?.step === "open") connection.channel.send(bytes);
+    if (connection?.step !== "open") return;
+    const taken = (): void => {
+      if (this.#connections.has(dial)) this.#events.taken(dial);
+    };
+    connection.channel.send(bytes, awaited ? taken : undefined);
   }
 
   end(dial: DialId): void {

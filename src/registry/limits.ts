@@ -73,10 +73,12 @@ interface Mp2Limits {
   /** The client reads what it was told and closes, or we do. */
   readonly tlsCloseMillis: Millis;
   /**
-   * Pages sent on TLS. A connection may hold 1 MiB that its client has not read; a longer roster is sent on SCTP, which
-   * tells when there is room. Some 3,500 entries.
+   * Pages handed to one TLS connection at a time, some 6,000 entries: the next ones when these are gone. It may hold 1 MiB
+   * that its client has not read.
    */
   readonly tlsPageBytes: number;
+  /** All pages on TLS: 10,000 entries take some 20 ms. Whoever reads slower gets what is left after it has attached. */
+  readonly tlsListMillis: Millis;
   /** Sessions of one address: a terminal server has hundreds; nobody shall fill the registry alone. */
   readonly maxSessionsPerAddress: number;
   /** A key share of ours serves all who resume within this: what they send is secret from whoever takes us over later. */
@@ -155,6 +157,7 @@ export const DEFAULT_LIMITS: RegistryLimits = {
   registerMillis: 10_000,
   tlsCloseMillis: 5_000,
   tlsPageBytes: 524_288,
+  tlsListMillis: 5_000,
   maxSessionsPerAddress: 2_048,
   shareMillis: 1_000,
   ticketMillis: 43_200_000,

@@ -13,8 +13,16 @@ export type RegistryOutput =
   | { readonly type: "answer"; readonly dial: DialId; readonly bytes: Uint8Array }
   /** Open a TLS connection to a client that has proved its address. `tlsOpened` or `tlsFailed` follows. */
   | { readonly type: "dial-tls"; readonly dial: DialId; readonly address: string; readonly port: number }
-  /** Write these bytes, which are not to be changed: others may be sent the same. */
-  | { readonly type: "tls-send"; readonly dial: DialId; readonly bytes: Uint8Array }
+  /**
+   * Write these bytes, which are not to be changed: others may be sent the same. `awaited`: report by `tlsTaken` when they
+   * and all before them have left.
+   */
+  | {
+      readonly type: "tls-send";
+      readonly dial: DialId;
+      readonly bytes: Uint8Array;
+      readonly awaited: boolean;
+    }
   /** Nothing more from us; what was sent still goes out. `tlsClosed` follows. */
   | { readonly type: "tls-end"; readonly dial: DialId }
   /** Drop the connection, of either kind. No `dialClosed` or `tlsClosed` needs to follow. */

@@ -261,6 +261,11 @@ export class Registry {
     return progress;
   }
 
+  /** What was to be awaited has left. */
+  tlsTaken(now: Millis, dial: DialId): void {
+    this.#mp2.dials.taken(now, dial);
+  }
+
   /** The peer sends nothing more, but may still read. */
   tlsEnded(now: Millis, dial: DialId): void {
     this.#mp2.dials.ended(now, dial);

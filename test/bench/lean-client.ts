@@ -32,8 +32,8 @@ import { registrationSecret } from "../../src/wire/mp2-resumption.ts";
 import { ALPN_REGISTRY, type Realm } from "../../src/wire/mp2-values.ts";
 import type { Nickname } from "../../src/wire/nickname.ts";
 import type { RegistryPlace } from "../support/mp1-client.ts";
+import type { Passport, Stranger } from "../support/prepared-crowd.ts";
 import { LeanSearch } from "./lean-search.ts";
-import type { Passport, Stranger } from "./prepared-crowd.ts";
 
 /** No bound of the client's own is to be felt: those of the registry are what is measured. */
 const ACCEPT_LIMITS = {

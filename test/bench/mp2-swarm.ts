@@ -5,11 +5,11 @@
  */
 import { createServer, type Server } from "node:net";
 import { errorCode } from "../../src/base/errors.ts";
+import type { Passport, Stranger } from "../support/prepared-crowd.ts";
 import { monotonicMillis } from "../support/subject-report.ts";
 import { Watched } from "../support/until.ts";
 import { LeanClient, type LeanCounts } from "./lean-client.ts";
 import { identityMaker } from "./many-identities.ts";
-import type { Passport, Stranger } from "./prepared-crowd.ts";
 
 export type SwarmCommand =
   /** Makes so many, with keys; they do nothing yet. */

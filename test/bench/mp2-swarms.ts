@@ -4,9 +4,9 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { RegistryPlace } from "../support/mp1-client.ts";
 import type { Place } from "../support/multiprotod.ts";
+import { prepareCrowd, type Stranger } from "../support/prepared-crowd.ts";
 import { type Owner, within } from "../support/until.ts";
 import type { SwarmAnswer, SwarmCommand } from "./mp2-swarm.ts";
-import { prepareCrowd, type Stranger } from "./prepared-crowd.ts";
 
 const SWARM = fileURLToPath(new URL("mp2-swarm.ts", import.meta.url));
 const PATIENCE_MILLIS = 180_000;

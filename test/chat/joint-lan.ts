@@ -150,8 +150,10 @@ export class JointLan {
       if (dial === undefined) return;
       const { client, own } = dial;
       this.#after(1, () => {
-        if (out.type === "tls-send") client.client.received(this.now, own, out.bytes);
-        else client.handle({ type: "tls-ended", connection: own });
+        if (out.type === "tls-send") {
+          client.client.received(this.now, own, out.bytes);
+          if (out.awaited) this.registry.tlsTaken(this.now, out.dial);
+        } else client.handle({ type: "tls-ended", connection: own });
       });
     } else if (out.type === "send" || out.type === "shutdown" || out.type === "abort") this.#tell(out);
   }

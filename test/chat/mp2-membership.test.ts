@@ -77,6 +77,34 @@ test("hello, cookie, join, dial-back, registration, attach: online, and the regi
   assert.equal(bench.pins.find({ kind: "realm", name: REALM })?.fingerprint, REGISTRY_KEY);
 });
 
+test("a dial-back that ends in the middle of the roster: we attach without one, and wait for the rest", () => {
+  for (const end of ["tls-ended", "tls-closed"] as const) {
+    const bench = started();
+    const { nonce, connection } = bench.dialBack();
+    bench.challenge(connection, nonce);
+    bench.register(connection);
+    bench.registered(connection);
+    bench.page(connection, [entry(ADAM)], 0, 2);
+    bench.handle({ type: end, connection });
+    const [associate] = bench.take("associate");
+    bench.association = associate?.association ?? 0;
+    bench.handle({ type: "association-up", association: bench.association });
+    assert.deepEqual(bench.fromClient(), [
+      { type: "attach", session: "50".repeat(16), epoch: EPOCH, seq: 0 },
+    ]);
+    bench.tell({ type: "attached", epoch: EPOCH, seq: 10, time: UNIX });
+    bench.pass(1_900);
+    assert.ok(!bench.noticeTypes().includes("online"), "not with nobody on the list");
+    for (const [index, person] of [ADAM, OLA].entries())
+      bench.tell({ type: "page", epoch: EPOCH, seq: 10, index, count: 2, entries: [entry(person)] }, 2);
+    assert.ok(bench.noticeTypes().includes("online"));
+    assert.deepEqual(
+      bench.client.snapshot().roster.map(({ nickname: name }) => name),
+      ["ola"],
+    );
+  }
+});
+
 test("a dial-back is closed: not asked, asked another one, wrong nonce, twice, too many", () => {
   const closed = (bench: Mp2Client, connection: number): boolean =>
     bench.take("tls-destroy").some((out) => out.connection === connection);

@@ -45,6 +45,26 @@ test("either side may end first and still hears the other out", async (context) 
   }
 });
 
+test("what was sent is known to be taken when the peer reads it, in order, and not when the channel ends first", async (context) => {
+  const { client, server } = await pair(context);
+  const taken: string[] = [];
+  const { resolve: done, promise } = Promise.withResolvers<void>();
+  server.channel.send(Buffer.from("one\n"), () => taken.push("one"));
+  server.channel.send(Buffer.alloc(500_000, "x"));
+  server.channel.send(Buffer.from("\nlast\n"), () => {
+    taken.push("last");
+    done();
+  });
+  assert.equal(taken.length, 0, "not within the call");
+  await client.hears("\nlast\n");
+  await within("the last to be taken", promise);
+  assert.deepEqual(taken, ["one", "last"]);
+  server.channel.send(Buffer.from("never\n"), () => taken.push("never"));
+  server.channel.destroy();
+  await server.closes();
+  assert.deepEqual(taken, ["one", "last"]);
+});
+
 test("who does not end after the other has is cut off, by both", async (context) => {
   const { client, server } = await pair(context, { times: { lingerMillis: 50 } });
   client.channel.end();

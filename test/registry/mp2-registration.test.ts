@@ -434,19 +434,84 @@ test("a client that hangs up or ends before it registers is done with; after its
   assert.equal(scene.last("hang-up")?.dial, ola.dial);
 });
 
-test("a roster too long for a connection: the first page on TLS, all of it after attached", () => {
+/** A registry with 150 names of some length, of which a connection may hold few pages at a time. */
+function longRoster(): Scene {
   const scene = new Scene({ limits: { tlsPageBytes: 10_000 } });
   const status = "x".repeat(128) as StatusText;
   for (let index = 0; index < 150; index += 1) {
     scene.client(`client${index}`, `10.1.${index}.1`).comeOnline({ status });
     scene.pass(20);
   }
+  return scene;
+}
+
+test("a long roster goes out on TLS as its client reads it", () => {
+  const scene = longRoster();
+  scene.reads = false;
   const late = scene.client("late", "10.0.0.5");
-  late.tryToRegister();
+  late.callIn();
+  late.openTls();
+  late.register();
+  scene.pass(20);
+  const sent = (): number => scene.all("tls-send").filter(({ dial }) => dial === late.dial).length;
+  const awaited = () => scene.all("tls-send").filter(({ dial, awaited: is }) => dial === late.dial && is);
+  assert.equal(awaited().length, 1, "the last of those that it may hold");
+  assert.equal(scene.last("tls-send")?.awaited, true);
+  const before = sent();
+  scene.pass(100);
+  assert.equal(sent(), before);
+  for (let rounds = 0; scene.last("tls-end")?.dial !== late.dial; rounds += 1) {
+    assert.ok(!late.mirror.isCurrent && rounds < 9);
+    scene.do((registry) => registry.tlsTaken(scene.now, late.dial));
+  }
+  assert.ok(late.mirror.isCurrent && sent() > before);
+  assert.equal(scene.last("tls-send")?.awaited, false, "the last page of all");
+  const after = sent();
+  scene.do((registry) => registry.tlsTaken(scene.now, late.dial));
+  assert.equal(sent(), after);
+  late.associate();
+  late.attach();
+  scene.pass(100);
+  assert.deepEqual([late.mirror.size, late.counts.page], [151, 0]);
+});
+
+test("who does not read a long roster in time gets the rest after attached", () => {
+  const scene = longRoster();
+  scene.reads = false;
+  const late = scene.client("late", "10.0.0.5");
+  late.callIn();
+  late.openTls();
+  late.register();
+  scene.pass(4_900);
+  assert.notEqual(scene.last("tls-end")?.dial, late.dial);
+  scene.pass(200);
+  assert.equal(scene.last("tls-end")?.dial, late.dial);
   assert.ok(!late.mirror.isCurrent);
   late.associate();
   late.attach();
   scene.pass(100);
   assert.equal(late.mirror.size, 151);
   assert.ok(late.counts.page >= 2);
+});
+
+test("a connection that ends, or a registry that stops, in the middle of a long roster", () => {
+  const scene = longRoster();
+  scene.reads = false;
+  const begin = (address: string): TestClient => {
+    const client = scene.client(`late${address}`, address);
+    client.callIn();
+    client.openTls();
+    client.register();
+    scene.pass(20);
+    return client;
+  };
+  const gone = begin("10.0.0.5");
+  scene.do((registry) => registry.tlsClosed(scene.now, gone.dial));
+  const sent = scene.all("tls-send").length;
+  scene.do((registry) => registry.tlsTaken(scene.now, gone.dial));
+  assert.equal(scene.all("tls-send").length, sent);
+  assert.equal(scene.registry.counts.pending, 0);
+  const reading = begin("10.0.0.6");
+  scene.stop({ reason: "stop" });
+  assert.equal(scene.last("tls-end")?.dial, reading.dial);
 });

@@ -22,6 +22,8 @@ export class Scene {
   readonly outputs: RegistryOutput[] = [];
   readonly clients: TestClient[] = [];
   /** Refuses a message as a full queue would. */
+  /** Clients read what TLS brings them. */
+  reads = true;
   refuses: (output: OutputOf<"send">) => boolean = () => false;
   /** The registry is killed when so many more of its outputs have left it: the rest never does. */
   dies = Infinity;
@@ -159,8 +161,10 @@ export class Scene {
       if (to === undefined) return;
       this.#byDial.set(dial, to);
       to.dialled(dial);
-    } else if (output.type === "tls-send") this.#byDial.get(output.dial)?.received(output.bytes);
-    else if (output.type === "tls-end" || output.type === "hang-up") this.#byDial.get(output.dial)?.ended();
+    } else if (output.type === "tls-send") {
+      this.#byDial.get(output.dial)?.received(output.bytes);
+      if (output.awaited && this.reads) this.registry.tlsTaken(this.now, output.dial);
+    } else if (output.type === "tls-end" || output.type === "hang-up") this.#byDial.get(output.dial)?.ended();
     else if (output.type === "send") {
       if (this.refuses(output)) this.registry.sendRefused(this.now, output.association);
       else this.#byAssociation.get(output.association)?.told(output);

@@ -122,6 +122,7 @@ export class RegistryNode {
         return;
       case "tls-send":
         this.#dials.get(output.dial)?.send(output.bytes);
+        if (output.awaited) this.#world.schedule.after(1, () => this.#taken(output.dial));
         return;
       case "tls-end":
         this.#dials.get(output.dial)?.end();
@@ -175,6 +176,10 @@ export class RegistryNode {
         };
       },
     });
+  }
+
+  #taken(dial: number): void {
+    if (this.#dials.has(dial)) this.do((core) => core.tlsTaken(this.#world.now, dial));
   }
 
   #closed(dial: number): void {

@@ -36,6 +36,8 @@ type DialState =
   | { readonly step: "asking"; readonly peer: TlsPeer; readonly frames: FrameReader }
   /** Its name is being made durable; the ledger bounds the wait. */
   | { readonly step: "binding" }
+  /** The roster goes out as fast as its client reads it, from the frame `next` on. Ends by "list". */
+  | { readonly step: "listing"; readonly frames: readonly Uint8Array[]; readonly next: number }
   /** The answer and our end have gone out. Ends by "close". */
   | { readonly step: "answered" };
 
@@ -73,7 +75,7 @@ export class Mp2DialBacks {
   readonly #waiting = new Map<EntryKey, Join>();
   readonly #sources = new Set<EntryKey>();
   readonly #perAddress = new Map<string, number>();
-  readonly #deadlines = new Deadlines<DialId, "connect" | "register" | "close">();
+  readonly #deadlines = new Deadlines<DialId, "connect" | "register" | "list" | "close">();
 
   constructor(options: {
     readonly limits: RegistryLimits;
@@ -170,13 +172,27 @@ export class Mp2DialBacks {
       if (dial === undefined) continue;
       if (due.name === "connect") this.#give(now, dial, "timeout");
       else if (due.name === "register") this.#give(now, dial, "silent");
+      else if (due.name === "list") this.answered(now, dial);
       else this.hangUp(now, dial);
     }
     this.#makeWay(now);
   }
 
   send(dial: Mp2Dial, bytes: Uint8Array): void {
-    this.#emit({ type: "tls-send", dial: dial.id, bytes });
+    this.#emit({ type: "tls-send", dial: dial.id, bytes, awaited: false });
+  }
+
+  /** Sends the roster, and then all has been said. Who does not read it in time learns the rest in its session. */
+  list(now: Millis, dial: Mp2Dial, frames: readonly Uint8Array[]): void {
+    this.#deadlines.clearAll(dial.id);
+    this.#deadlines.set(dial.id, "list", now + this.#limits.tlsListMillis);
+    this.#listFrom(now, dial, frames, 0);
+  }
+
+  /** What was to be awaited has left. */
+  taken(now: Millis, id: DialId): void {
+    const dial = this.#dials.get(id);
+    if (dial?.state.step === "listing") this.#listFrom(now, dial, dial.state.frames, dial.state.next);
   }
 
   /** The name is being stored; {@link answered} or {@link hangUp} follows. */
@@ -193,6 +209,20 @@ export class Mp2DialBacks {
     this.#emit({ type: "tls-end", dial: dial.id });
   }
 
+  /** As many as the connection may hold. */
+  #listFrom(now: Millis, dial: Mp2Dial, frames: readonly Uint8Array[], from: number): void {
+    let room = this.#limits.tlsPageBytes;
+    let next = from;
+    for (; next < frames.length && room > 0; next += 1) {
+      const bytes = frames[next] ?? NOTHING;
+      room -= bytes.length;
+      const awaited = room <= 0 && next + 1 < frames.length;
+      this.#emit({ type: "tls-send", dial: dial.id, bytes, awaited });
+    }
+    if (next < frames.length) dial.state = { step: "listing", frames, next };
+    else this.answered(now, dial);
+  }
+
   hangUp(now: Millis, dial: Mp2Dial): void {
     this.#emit({ type: "hang-up", dial: dial.id });
     this.#end(now, dial);
@@ -203,6 +233,7 @@ export class Mp2DialBacks {
     this.#waiting.clear();
     for (const dial of [...this.#dials.values()]) {
       if (dial.state.step === "asking") asked(dial);
+      else if (dial.state.step === "listing") this.answered(now, dial);
       else if (dial.state.step !== "answered") this.hangUp(now, dial);
     }
   }
@@ -276,3 +307,5 @@ export class Mp2DialBacks {
     return this.#perAddress.get(address) ?? 0;
   }
 }
+
+const NOTHING = new Uint8Array();

@@ -163,15 +163,8 @@ export class Mp2Registration {
         ...facts(now),
       }),
     );
-    for (const frame of this.#framesFor(pages)) dials().send(dial, frame);
-    dials().answered(now, dial);
-  }
-
-  /** All pages, or the first alone where the connection could not hold them: the rest then follows `attached`. */
-  #framesFor(pages: readonly Page[]): readonly Uint8Array[] {
     const frames = pages.map((page) => this.#frameOf(page));
-    const bytes = frames.reduce((sum, frame) => sum + frame.length, 0);
-    return bytes <= this.#options.limits.tlsPageBytes ? frames : frames.slice(0, 1);
+    dials().list(now, dial, frames);
   }
 
   #frameOf(page: Page): Uint8Array {

@@ -22,7 +22,7 @@ import {
   type SessionId,
 } from "../../src/wire/mp2-values.ts";
 import type { Nickname } from "../../src/wire/nickname.ts";
-import type { Place } from "../support/multiprotod.ts";
+import type { Place } from "./multiprotod.ts";
 
 /** A client that has keys and a socket, and has never been online. */
 export interface Stranger {

@@ -21,6 +21,7 @@ export type Judgement = Pick<Peer, "trust" | "restriction">;
 export class KnownPeers {
   readonly #own: Fingerprint;
   readonly #judge: (nickname: Nickname, fingerprint: Fingerprint | undefined) => Judgement;
+  readonly #basis: () => object;
   readonly #rosters: Readonly<Record<Protocol, Map<string, Entry>>> = { mp1: new Map(), mp2: new Map() };
   /** Of the mp2 roster. */
   readonly #keys = new Map<Fingerprint, string>();
@@ -31,14 +32,20 @@ export class KnownPeers {
   #shown = new Map<string, Nickname>();
   /** Names that may differ from what was shown. */
   #touched = new Set<string>();
+  /** What was made of each entry: thousands are listed, of which one has changed. */
+  readonly #made = new WeakMap<Entry, { readonly peer: Peer; readonly basis: object }>();
+  /** As long as nothing that it shows has changed: faces look at all of it for each key that is pressed. */
+  #list: { readonly peers: readonly Peer[]; readonly basis: object } | undefined;
 
-  /** `own`: our key, whose entry is not a peer's. */
+  /** `own`: our key, whose entry is not a peer's. `basis`: what `judge` goes by, immutable. */
   constructor(options: {
     own: Fingerprint;
     judge: (nickname: Nickname, fingerprint: Fingerprint | undefined) => Judgement;
+    basis: () => object;
   }) {
     this.#own = options.own;
     this.#judge = options.judge;
+    this.#basis = options.basis;
   }
 
   /** From now on the roster of this protocol is the one that counts. */
@@ -46,6 +53,7 @@ export class KnownPeers {
     if (protocol === this.#protocol) return;
     this.#touchAll();
     this.#protocol = protocol;
+    this.#list = undefined;
     this.#touchAll();
   }
 
@@ -55,6 +63,7 @@ export class KnownPeers {
     this.#touchAll();
     roster.clear();
     for (const item of items) roster.set(foldNickname(item.nickname), ofItem(item));
+    this.#list = undefined;
     this.#touchAll();
   }
 
@@ -72,6 +81,7 @@ export class KnownPeers {
       roster.set(key, listed);
       if (listed.fingerprint !== undefined) this.#keys.set(listed.fingerprint, key);
     }
+    this.#list = undefined;
     this.#touched.add(key);
   }
 
@@ -84,6 +94,7 @@ export class KnownPeers {
   settle(): void {
     for (const key of this.#former.keys()) this.#touched.add(key);
     this.#former = new Map();
+    this.#list = undefined;
   }
 
   /** By nickname, however it is written. */
@@ -113,7 +124,12 @@ export class KnownPeers {
 
   /** Online first, then by name. */
   list(): readonly Peer[] {
-    return inRosterOrder([...this.#current().values()].map((entry) => this.#judged(entry)));
+    const basis = this.#basis();
+    if (this.#list?.basis !== basis) {
+      const peers = inRosterOrder([...this.#current().values()].map((entry) => this.#judged(entry)));
+      this.#list = { peers, basis };
+    }
+    return this.#list.peers;
   }
 
   /** What differs from what the user was told; told from now on. */
@@ -156,7 +172,12 @@ export class KnownPeers {
   }
 
   #judged(entry: Entry): Peer {
-    return { ...entry, ...this.#judge(entry.nickname, entry.fingerprint) };
+    const basis = this.#basis();
+    const made = this.#made.get(entry);
+    if (made?.basis === basis) return made.peer;
+    const peer = { ...entry, ...this.#judge(entry.nickname, entry.fingerprint) };
+    this.#made.set(entry, { peer, basis });
+    return peer;
   }
 
   #touchAll(): void {

@@ -41,7 +41,7 @@ export class RosterWatch {
 
   constructor({ own, trusted, rooms, tell, settled }: RosterWatchOptions) {
     this.#trusted = trusted;
-    this.peers = new KnownPeers({ own, judge: trusted.judgePeer });
+    this.peers = new KnownPeers({ own, judge: trusted.judgePeer, basis: () => trusted.pins });
     this.rooms = new Rooms(this.peers, rooms);
     this.mirror = new Mirror({ changed: (before, after) => this.#entryChanged(before, after) });
     this.#news = new PresenceNews({ peers: this.peers, rooms: this.rooms, tell, settled });

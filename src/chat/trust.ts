@@ -38,6 +38,11 @@ export class Trusted {
     this.#emit = options.emit;
   }
 
+  /** As they are now: all that {@link judgePeer} goes by. */
+  get pins(): Pins {
+    return this.#pins;
+  }
+
   /** The set on disk, as the shell read it. */
   replace(pins: Pins): void {
     this.#take(pins);

@@ -27,10 +27,10 @@ import type { Joined } from "./mp2-joins.ts";
  *          └── wrong nonce, changed key ──┴── refused ──────────┴── fault, time ─────────────^
  */
 
-/** Every time of the dialogue and why it is what it is. */
 /** What we can do. */
 const CAPABILITIES: ReadonlySet<Capability> = new Set(["rooms"]);
 
+/** Every time of the dialogue and why it is what it is. */
 export const REGISTRATION_TIMES = {
   /** The registry speaks first, right after the handshake. */
   challenge: 5_000,

@@ -209,20 +209,6 @@ export class Mp2DialBacks {
     this.#emit({ type: "tls-end", dial: dial.id });
   }
 
-  /** As many as the connection may hold. */
-  #listFrom(now: Millis, dial: Mp2Dial, frames: readonly Uint8Array[], from: number): void {
-    let room = this.#limits.tlsPageBytes;
-    let next = from;
-    for (; next < frames.length && room > 0; next += 1) {
-      const bytes = frames[next] ?? NOTHING;
-      room -= bytes.length;
-      const awaited = room <= 0 && next + 1 < frames.length;
-      this.#emit({ type: "tls-send", dial: dial.id, bytes, awaited });
-    }
-    if (next < frames.length) dial.state = { step: "listing", frames, next };
-    else this.answered(now, dial);
-  }
-
   hangUp(now: Millis, dial: Mp2Dial): void {
     this.#emit({ type: "hang-up", dial: dial.id });
     this.#end(now, dial);
@@ -236,6 +222,20 @@ export class Mp2DialBacks {
       else if (dial.state.step === "listing") this.answered(now, dial);
       else if (dial.state.step !== "answered") this.hangUp(now, dial);
     }
+  }
+
+  /** As many as the connection may hold. */
+  #listFrom(now: Millis, dial: Mp2Dial, frames: readonly Uint8Array[], from: number): void {
+    let room = this.#limits.tlsPageBytes;
+    let next = from;
+    for (; next < frames.length && room > 0; next += 1) {
+      const bytes = frames[next] ?? NOTHING;
+      room -= bytes.length;
+      const awaited = room <= 0 && next + 1 < frames.length;
+      this.#emit({ type: "tls-send", dial: dial.id, bytes, awaited });
+    }
+    if (next < frames.length) dial.state = { step: "listing", frames, next };
+    else this.answered(now, dial);
   }
 
   get #isCrowded(): boolean {

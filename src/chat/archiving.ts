@@ -10,7 +10,7 @@ export const RETRY_MILLIS = { first: 1_000, last: 30_000 } as const;
 const PRUNE_MILLIS: Millis = 3_600_000;
 /** After the first message that search finds only by reading it: nobody waits for the index, nor does search for long. */
 const INDEX_MILLIS: Millis = 1_000;
-/** So much is not left to that time, nor to a search: each costs some tens of milliseconds. */
+/** So much is not left to that time, nor to a search: that is some ten milliseconds of work. */
 const UNINDEXED = { messages: 512, characters: 262_144 } as const;
 /** A message waits 30 days at most; who has not heard that it arrived may send it again so much later. */
 const IDS_MILLIS: Millis = 40 * 86_400_000;

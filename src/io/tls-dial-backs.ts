@@ -58,11 +58,8 @@ export class TlsDialBacks {
   /** `awaited`: "taken" follows. */
   send(dial: DialId, bytes: Uint8Array, awaited: boolean): void {
     const connection = this.#connections.get(dial);
-    if (connection?.step !== "open") return;
-    const taken = (): void => {
-      if (this.#connections.has(dial)) this.#events.taken(dial);
-    };
-    connection.channel.send(bytes, awaited ? taken : undefined);
+    if (connection?.step === "open")
+      connection.channel.send(bytes, awaited ? () => this.#taken(dial) : undefined);
   }
 
   end(dial: DialId): void {
@@ -81,6 +78,10 @@ export class TlsDialBacks {
   close(): void {
     for (const dial of [...this.#connections.keys()]) this.hangUp(dial);
     this.#dialler.close();
+  }
+
+  #taken(dial: DialId): void {
+    if (this.#connections.has(dial)) this.#events.taken(dial);
   }
 
   #opened(dial: DialId, channel: TlsChannel): ChannelEvents {

@@ -101,7 +101,7 @@ const VERSION_3 = `
 
 /**
  * `indexed`: `words` has the messages up to `through`; the rest is looked for as it is until it is there, too. Indexing
- * each when it is stored made a commit half as long again, while a person waited for it (docs/decisions/0016).
+ * each when it is stored made a commit a third longer, while a person waited for it (docs/decisions/0016).
  */
 const VERSION_4 = `
   CREATE TABLE indexed (

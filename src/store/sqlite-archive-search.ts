@@ -55,7 +55,7 @@ export class ArchiveSearch {
 
 /**
  * What is not in the index yet gets one in memory, by the same rules, for one search. A message that the holder indexes
- * between the two statements is in both, and found once.
+ * between the two statements is in both, and found once. Gathered in order: FTS5 begins a segment at each row that goes back.
  */
 function prepareAll(database: DatabaseSync) {
   database.exec(`
@@ -66,8 +66,10 @@ function prepareAll(database: DatabaseSync) {
   return {
     gather: database.prepare(`
       INSERT INTO temp.fresh (rowid, text)
-        SELECT seq, text FROM message WHERE seq > (SELECT through FROM indexed)
-        ORDER BY seq DESC LIMIT ${MAX_SCANNED}`),
+        SELECT seq, text FROM (
+          SELECT seq, text FROM message WHERE seq > (SELECT through FROM indexed)
+          ORDER BY seq DESC LIMIT ${MAX_SCANNED})
+        ORDER BY seq`),
     found: database.prepare(`
       SELECT ${MESSAGE_ROWS} WHERE m.seq IN (
         SELECT rowid FROM (

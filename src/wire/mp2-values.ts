@@ -93,8 +93,8 @@ export function parseMessageId(text: string): MessageId | undefined {
 }
 
 /**
- * A new one: a UUID of version 7 (RFC 9562, section 5.7), whose time comes first. So the newest ids are side by side in an
- * index, and an archive of a million messages writes two of its pages for the next one as an empty one does.
+ * A new one: a UUID of version 7 (RFC 9562 §5.7), whose time comes first. So the newest ids are side by side in an index:
+ * many messages that are stored together change a few of its pages, and not one each.
  */
 export function drawMessageId(random: Random, at: UnixMillis): MessageId {
   const id = Buffer.from(random.bytes(MESSAGE_ID_BYTES));

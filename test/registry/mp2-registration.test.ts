@@ -442,17 +442,23 @@ function longRoster(): Scene {
     scene.client(`client${index}`, `10.1.${index}.1`).comeOnline({ status });
     scene.pass(20);
   }
+  scene.reads = false;
   return scene;
+}
+
+/** A newcomer that has been sent what its connection holds, and has read nothing of it. */
+function newcomer(scene: Scene, address = "10.0.0.5"): TestClient {
+  const client = scene.client(`late${address}`, address);
+  client.callIn();
+  client.openTls();
+  client.register();
+  scene.pass(20);
+  return client;
 }
 
 test("a long roster goes out on TLS as its client reads it", () => {
   const scene = longRoster();
-  scene.reads = false;
-  const late = scene.client("late", "10.0.0.5");
-  late.callIn();
-  late.openTls();
-  late.register();
-  scene.pass(20);
+  const late = newcomer(scene);
   const sent = (): number => scene.all("tls-send").filter(({ dial }) => dial === late.dial).length;
   const awaited = () => scene.all("tls-send").filter(({ dial, awaited: is }) => dial === late.dial && is);
   assert.equal(awaited().length, 1, "the last of those that it may hold");
@@ -477,11 +483,7 @@ test("a long roster goes out on TLS as its client reads it", () => {
 
 test("who does not read a long roster in time gets the rest after attached", () => {
   const scene = longRoster();
-  scene.reads = false;
-  const late = scene.client("late", "10.0.0.5");
-  late.callIn();
-  late.openTls();
-  late.register();
+  const late = newcomer(scene);
   scene.pass(4_900);
   assert.notEqual(scene.last("tls-end")?.dial, late.dial);
   scene.pass(200);
@@ -496,22 +498,13 @@ test("who does not read a long roster in time gets the rest after attached", () 
 
 test("a connection that ends, or a registry that stops, in the middle of a long roster", () => {
   const scene = longRoster();
-  scene.reads = false;
-  const begin = (address: string): TestClient => {
-    const client = scene.client(`late${address}`, address);
-    client.callIn();
-    client.openTls();
-    client.register();
-    scene.pass(20);
-    return client;
-  };
-  const gone = begin("10.0.0.5");
+  const gone = newcomer(scene);
   scene.do((registry) => registry.tlsClosed(scene.now, gone.dial));
   const sent = scene.all("tls-send").length;
   scene.do((registry) => registry.tlsTaken(scene.now, gone.dial));
   assert.equal(scene.all("tls-send").length, sent);
   assert.equal(scene.registry.counts.pending, 0);
-  const reading = begin("10.0.0.6");
+  const reading = newcomer(scene, "10.0.0.6");
   scene.stop({ reason: "stop" });
   assert.equal(scene.last("tls-end")?.dial, reading.dial);
 });

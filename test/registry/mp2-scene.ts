@@ -21,9 +21,9 @@ export class Scene {
   registry: Registry;
   readonly outputs: RegistryOutput[] = [];
   readonly clients: TestClient[] = [];
-  /** Refuses a message as a full queue would. */
   /** Clients read what TLS brings them. */
   reads = true;
+  /** Refuses a message as a full queue would. */
   refuses: (output: OutputOf<"send">) => boolean = () => false;
   /** The registry is killed when so many more of its outputs have left it: the rest never does. */
   dies = Infinity;
